@@ -1,0 +1,98 @@
+"""The command line: ``python -m sk_qbnorm demo`` and ``... evaluate``."""
+
+import argparse
+import sys
+
+from .commands import NORMALIZERS, demo, evaluate
+
+
+def main(arguments=None):
+    """Run one command and return its exit status."""
+    parser = _parser()
+    options = vars(parser.parse_args(arguments))
+    run = options.pop("run")
+    try:
+        run(**options)
+    except (ValueError, OSError) as error:
+        parser.exit(2, f"sk_qbnorm: error: {error}\n")
+    return 0
+
+
+def _parser():
+    parser = argparse.ArgumentParser(
+        prog="python -m sk_qbnorm",
+        description="Querybank normalisation: retrieval without hubs.",
+    )
+    commands = parser.add_subparsers(required=True, metavar="{demo,evaluate}")
+    _add_demo(commands)
+    _add_evaluate(commands)
+    return parser
+
+
+def _add_demo(commands):
+    text = "Correct the data that ships with the package, by every normalizer."
+    parser = commands.add_parser("demo", help=text.lower()[:-1], description=text)
+    parser.set_defaults(run=demo)
+
+
+def _add_evaluate(commands):
+    text = "Correct similarities of your own and measure what it does."
+    parser = commands.add_parser(
+        "evaluate",
+        help=text.lower()[:-1],
+        description=text,
+        epilog="Files are .npy, .npz (FILE.npz:NAME where it holds several arrays) or "
+        "pickled NumPy arrays, which cannot run code here.",
+    )
+    parser.set_defaults(run=evaluate)
+    add = parser.add_argument
+    add(
+        "--bank",
+        required=True,
+        metavar="FILE",
+        help="similarities of bank queries x gallery, such as training captions x test "
+        "videos",
+    )
+    add(
+        "--sims",
+        required=True,
+        metavar="FILE",
+        help="similarities of queries x gallery, such as test captions x test videos",
+    )
+    add(
+        "--relevant",
+        metavar="FILE",
+        help="one gallery index a query, or a 0/1 matrix of queries x gallery; without "
+        "it, the diagonal or the grouping of captions that the shape implies",
+    )
+    add(
+        "--masks",
+        metavar="FILE",
+        help="0 for captions that are missing, 1 for the others, of any shape",
+    )
+    add(
+        "--direction",
+        choices=("text-to-video", "video-to-text"),
+        default="text-to-video",
+        help="video-to-text transposes both matrices: their rows are still test "
+        "captions, the columns of the bank its videos (default: %(default)s)",
+    )
+    add(
+        "--normalizer",
+        choices=(*NORMALIZERS, "all"),
+        default="dis",
+        help="which correction (default: %(default)s)",
+    )
+    add("--beta", type=float, help="inverse temperature of is and dis (default: 20)")
+    add("--alpha", type=float, help="strength of is, dis (default: 1), nnn (0.75)")
+    add(
+        "--n-neighbors",
+        type=int,
+        metavar="K",
+        help="neighbours in the bank of csls (default: 10) and nnn (16)",
+    )
+    add("--save", metavar="OUT.npy", help="write the corrected similarities here")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

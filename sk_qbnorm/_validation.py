@@ -1,0 +1,107 @@
+"""Checks of parameters and arrays, in public scikit-learn."""
+
+from numbers import Integral, Real
+
+import numpy as np
+from sklearn.utils import check_array
+from sklearn.utils.validation import validate_data
+
+FLOATS = (np.float64, np.float32)
+
+
+def check_number(value, name, *, positive, advice):
+    """Return `value` as a float if it is a finite number in range, else raise."""
+    is_number = isinstance(value, Real) and not isinstance(value, (bool, np.bool_))
+    in_range = is_number and np.isfinite(value) and (value > 0 or not positive)
+    if not in_range or value < 0:
+        bound = "> 0" if positive else ">= 0"
+        raise ValueError(
+            f"{name} must be a finite number {bound}, got {value!r}; {advice}."
+        )
+    return float(value)
+
+
+def check_count(value, name, *, largest=None):
+    """Return `value` as an int if it is an integer in [1, largest], else raise."""
+    is_integer = isinstance(value, Integral) and not isinstance(value, bool)
+    if not is_integer or value < 1:
+        raise ValueError(f"{name} must be an integer >= 1, got {value!r}.")
+    if largest is not None and value > largest:
+        raise ValueError(
+            f"{name}={value} is more than the gallery holds; "
+            f"expected at most {largest}, the number of gallery items."
+        )
+    return int(value)
+
+
+def check_choice(value, name, choices):
+    """Return `value` if it is one of the choices, else raise."""
+    if not isinstance(value, str) or value not in choices:
+        known = ", ".join(repr(choice) for choice in choices)
+        raise ValueError(f"{name} must be one of {known}, got {value!r}.")
+    return value
+
+
+def check_finite(array, name):
+    """Raise if `array` holds NaN or infinity, saying where the first one is."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        if np.isfinite(np.sum(array)):  # no big temporary where all is well
+            return
+    bad = ~np.isfinite(array)
+    if bad.any():
+        row, column = np.argwhere(bad)[0]
+        what = "NaN" if np.isnan(array[row, column]) else "infinity"
+        raise ValueError(
+            f"{name} must be finite, got {what} in row {row}, column {column} "
+            f"({bad.sum()} such entries in all); drop these rows or repair them."
+        )
+
+
+def check_features(estimator, matrix, name, *, reset):
+    """Return what an estimator is given as a float32 or float64 finite matrix.
+
+    Sets or checks its ``n_features_in_`` and ``feature_names_in_``. The features of
+    similarities are the gallery items.
+    """
+    checked = check_matrix(matrix, name, estimator=estimator)
+    validate_data(estimator, matrix, reset=reset, skip_check_array=True)
+    return checked
+
+
+def check_matrix(matrix, name, *, estimator=None):
+    """Return embeddings or scores as a float32 or float64 matrix known to be finite."""
+    with _numbers_only(name):
+        checked = check_array(
+            matrix,
+            dtype=FLOATS,
+            ensure_all_finite=False,
+            input_name=name,
+            estimator=estimator,
+        )
+    check_finite(checked, name)
+    return checked
+
+
+def row_names(matrix):
+    """Return the index of a dataframe as an array if it holds strings, else None."""
+    index = getattr(matrix, "index", None)
+    if index is None or callable(index):
+        return None
+    names = np.asarray(index, dtype=object)
+    return names if all(isinstance(name, str) for name in names) else None
+
+
+class _numbers_only:
+    """Say in one sentence what is wrong with text where numbers belong."""
+
+    def __init__(self, name):
+        self.name = name
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, error, trace):
+        if kind is ValueError and "could not convert string" in str(error):
+            raise ValueError(
+                f"{self.name} must hold numbers, got text ({error}); encode it first."
+            ) from error

@@ -1,0 +1,7 @@
+"""What the command line does."""
+
+from ._demo import demo
+from ._evaluate import evaluate
+from ._names import NORMALIZERS
+
+__all__ = ["NORMALIZERS", "demo", "evaluate"]

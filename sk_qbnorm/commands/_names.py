@@ -1,0 +1,17 @@
+"""The normalizers by the short names of the field."""
+
+from sk_qbnorm.normalizers import (
+    CSLS,
+    DynamicInvertedSoftmax,
+    GloballyCorrected,
+    InvertedSoftmax,
+    NearestNeighborNormalizer,
+)
+
+NORMALIZERS = {
+    "is": InvertedSoftmax,
+    "dis": DynamicInvertedSoftmax,
+    "csls": CSLS,
+    "gc": GloballyCorrected,
+    "nnn": NearestNeighborNormalizer,
+}

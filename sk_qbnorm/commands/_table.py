@@ -1,0 +1,25 @@
+"""A table of rankings side by side, for people to read."""
+
+from sk_qbnorm.metrics import hubness_skewness, retrieval_report
+
+_COLUMNS = ("R@1", "R@5", "R@10", "MdR", "geom", "skewness")
+_NAME_WIDTH = 26
+
+
+def write_heading(write):
+    """Write the names of the columns."""
+    names = "".join(f"{name:>9}" for name in _COLUMNS)
+    write(f"{'':{_NAME_WIDTH}}{names}")
+
+
+def write_row(write, name, scores, relevant, **options):
+    """Measure one matrix of scores and write the line."""
+    report = retrieval_report(relevant, scores, **options)
+    shares = ("recall@1", "recall@5", "recall@10", "geometric_mean_recall")
+    r1, r5, r10, geometric = (100 * report[share] for share in shares)
+    skewness = hubness_skewness(scores, k=min(10, scores.shape[1]))
+    cells = (
+        f"{r1:9.1f}{r5:9.1f}{r10:9.1f}{report['median_rank']:9.1f}{geometric:9.1f}"
+        f"{skewness:9.2f}"
+    )
+    write(f"{name:{_NAME_WIDTH}}{cells}")

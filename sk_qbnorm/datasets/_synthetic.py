@@ -1,0 +1,116 @@
+"""Synthetic retrieval with a dial for hubness."""
+
+import numpy as np
+from sklearn.utils import Bunch, check_random_state
+
+from sk_qbnorm._validation import check_count, check_number
+
+
+def make_hub_retrieval(
+    n_bank=1000,
+    n_queries=500,
+    n_gallery=500,
+    *,
+    n_features=64,
+    hubness=0.75,
+    noise=1.0,
+    random_state=None,
+):
+    r"""Make embeddings of two modalities with as many hubs as asked for.
+
+    Queries of one domain share a direction, as the captions of one collection do. Each
+    gallery item leans towards it by its own random amount: by as much it is similar to
+    every query of the domain, whatever they ask for.
+
+    Parameters
+    ----------
+    n_bank : int, default=1000
+        Number of bank queries, of each of two domains.
+    n_queries : int, default=500
+        Number of queries.
+    n_gallery : int, default=500
+        Number of gallery items.
+    n_features : int, default=64
+        Number of dimensions, >= 3.
+    hubness : float, default=0.75
+        How much the gallery leans, in [0, 1]. At 0 there are no hubs but those that
+        chance makes; at 1 a few items are retrieved by most queries.
+    noise : float, default=1.0
+        Distance of a query from what it asks for, >= 0, where that of two unrelated
+        items is about 1.4.
+    random_state : int, RandomState instance or None, default=None
+        Seed, for the same data every time.
+
+    Returns
+    -------
+    data : Bunch
+        ``bank_queries`` (n_bank, n_features) of the domain of the queries,
+        ``bank_queries_ood`` (n_bank, n_features) of another, ``queries`` (n_queries,
+        n_features) and ``gallery`` (n_gallery, n_features), float64; ``relevant``
+        (n_queries,), the gallery index of each query; ``leaning`` (n_gallery,), in
+        [0, 1], how much of a hub each item is; and ``DESCR``.
+
+    Raises
+    ------
+    ValueError
+        If a size is no integer >= 1, or `hubness` or `noise` is out of range.
+
+    Notes
+    -----
+    With unit vectors :math:`z_j` of what item j shows, :math:`u` of the domain of the
+    queries and :math:`v` of another, u and v orthogonal to each other and to every z,
+    and :math:`h_j` drawn from a beta distribution (1, 4) times `hubness`, the gallery
+    is :math:`\sqrt{1 - h_j^2} \, z_j + h_j u`. A query for item j is
+    :math:`z_j + 2 u + \mathrm{noise} \, \epsilon`, with gaussian :math:`\epsilon` of
+    expected length 1; a bank query is the same with a z that no item shows, and one out
+    of the domain has v in the place of u.
+
+    Examples
+    --------
+    >>> from sk_qbnorm import InvertedSoftmax, pairwise_similarity
+    >>> from sk_qbnorm.datasets import make_hub_retrieval
+    >>> from sk_qbnorm.metrics import recall_at_k
+    >>> data = make_hub_retrieval(noise=1.5, random_state=0)
+    >>> sims = pairwise_similarity(data.queries, data.gallery)
+    >>> normalizer = InvertedSoftmax().fit(data.bank_queries, data.gallery)
+    >>> recall_at_k(data.relevant, sims)
+    0.0...
+    >>> recall_at_k(data.relevant, normalizer.transform(sims))
+    0.0...
+    """
+    sizes = {"n_bank": n_bank, "n_queries": n_queries, "n_gallery": n_gallery}
+    for name, size in sizes.items():
+        check_count(size, name)
+    if check_count(n_features, "n_features") < 3:
+        raise ValueError(
+            f"n_features must be at least 3, got {n_features}: one for each of two "
+            "domains, and the rest for what items show."
+        )
+    at_least_none = {"positive": False, "advice": "0 is for none of it"}
+    if check_number(hubness, "hubness", **at_least_none) > 1:
+        raise ValueError(f"hubness must be in [0, 1], got {hubness}.")
+    check_number(noise, "noise", **at_least_none)
+    random = check_random_state(random_state)
+    own, other = np.eye(n_features)[:2]
+
+    def contents(size):
+        directions = random.normal(size=(size, n_features))
+        directions[:, :2] = 0
+        return directions / np.linalg.norm(directions, axis=1, keepdims=True)
+
+    def blurred(queries):
+        spread = noise / np.sqrt(n_features)
+        return queries + random.normal(scale=spread, size=queries.shape)
+
+    shown = contents(n_gallery)
+    leaning = hubness * random.beta(1, 4, size=n_gallery)
+    relevant = random.randint(n_gallery, size=n_queries)
+    return Bunch(
+        bank_queries=blurred(contents(n_bank) + 2 * own),
+        bank_queries_ood=blurred(contents(n_bank) + 2 * other),
+        queries=blurred(shown[relevant] + 2 * own),
+        gallery=np.sqrt(1 - leaning**2)[:, None] * shown + leaning[:, None] * own,
+        relevant=relevant,
+        leaning=leaning,
+        DESCR=f"Synthetic retrieval with hubness={hubness} and noise={noise}.",
+    )

@@ -1,0 +1,147 @@
+"""Recall at k, the field's headline, and its geometric mean."""
+
+import warnings
+
+import numpy as np
+from sklearn.exceptions import UndefinedMetricWarning
+
+from sk_qbnorm._validation import check_count
+
+from ._ranks import relevant_ranks
+
+RECALL_AT = (1, 5, 10)
+
+
+def recall_at_k(
+    relevant, scores, *, k=1, gallery_labels=None, query_mask=None, ties="average"
+):
+    """Share of queries with a relevant item among the first `k`.
+
+    Parameters
+    ----------
+    relevant : array-like, list of array-like or sparse matrix
+        The relevant items, in any form that `relevant_ranks` takes.
+    scores : array-like of shape (n_queries, n_gallery)
+        Similarities or corrected scores, larger for better.
+    k : int, default=1
+        How many items are looked at, >= 1.
+    gallery_labels : array-like of shape (n_gallery,), default=None
+        Class labels of the gallery, as in `relevant_ranks`.
+    query_mask : array-like of shape (n_queries,), default=None
+        False for missing queries, which are left out.
+    ties : {"average", "pessimistic", "optimistic"}, default="average"
+        As in `relevant_ranks`; a query counts if that rank is at most `k`. At ``k=1``
+        a tie with an irrelevant item is a miss, unless optimistic.
+
+    Returns
+    -------
+    recall : float
+        In [0, 1].
+
+    Raises
+    ------
+    ValueError
+        If the inputs do not match, or a query has no relevant item.
+
+    Warns
+    -----
+    UndefinedMetricWarning
+        If `k` is the size of the gallery or more, so that recall is 1 whatever the
+        scores.
+
+    See Also
+    --------
+    recall_scorer : The same for `GridSearchCV`.
+
+    Examples
+    --------
+    >>> from sk_qbnorm.metrics import recall_at_k
+    >>> recall_at_k([0, 1], [[0.9, 0.1, 0.2], [0.8, 0.3, 0.1]])
+    0.5
+    """
+    check_count(k, "k")
+    ranks = relevant_ranks(
+        relevant,
+        scores,
+        gallery_labels=gallery_labels,
+        query_mask=query_mask,
+        ties=ties,
+    )
+    warn_of_large_k(k, np.shape(scores)[1])
+    return recall(ranks, k)
+
+
+def geometric_mean_recall(
+    relevant, scores, *, gallery_labels=None, query_mask=None, ties="average"
+):
+    """Geometric mean of the recall at 1, at 5 and at 10.
+
+    Parameters
+    ----------
+    relevant : array-like, list of array-like or sparse matrix
+        The relevant items, in any form that `relevant_ranks` takes.
+    scores : array-like of shape (n_queries, n_gallery)
+        Similarities or corrected scores, larger for better.
+    gallery_labels : array-like of shape (n_gallery,), default=None
+        Class labels of the gallery, as in `relevant_ranks`.
+    query_mask : array-like of shape (n_queries,), default=None
+        False for missing queries, which are left out.
+    ties : {"average", "pessimistic", "optimistic"}, default="average"
+        As in `recall_at_k`.
+
+    Returns
+    -------
+    recall : float
+        In [0, 1]; 0 if one of the three is.
+
+    Raises
+    ------
+    ValueError
+        If the inputs do not match, or a query has no relevant item.
+
+    Warns
+    -----
+    UndefinedMetricWarning
+        If the gallery has 10 items or fewer, so that a recall is 1 whatever the scores.
+
+    See Also
+    --------
+    recall_at_k : One of the three.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sk_qbnorm.metrics import geometric_mean_recall
+    >>> scores = np.eye(11)[[0, 1, 3, 2]]
+    >>> geometric_mean_recall([0, 1, 2, 3], scores)
+    0.629...
+    """
+    ranks = relevant_ranks(
+        relevant,
+        scores,
+        gallery_labels=gallery_labels,
+        query_mask=query_mask,
+        ties=ties,
+    )
+    warn_of_large_k(max(RECALL_AT), np.shape(scores)[1])
+    return geometric_mean([recall(ranks, k) for k in RECALL_AT])
+
+
+def recall(ranks, k):
+    """Return the share of ranks that are at most `k`."""
+    return float(np.mean(ranks <= k))
+
+
+def geometric_mean(values):
+    """Return the geometric mean of numbers >= 0."""
+    return float(np.prod(values) ** (1 / len(values)))
+
+
+def warn_of_large_k(k, n_gallery):
+    """Warn, at the caller's caller, where recall says nothing."""
+    if k >= n_gallery:
+        warnings.warn(
+            f"Recall at {k} of {n_gallery} gallery items is 1 whatever the scores.",
+            UndefinedMetricWarning,
+            stacklevel=3,
+        )

@@ -1,0 +1,140 @@
+"""Which gallery items are relevant to which queries, in whatever form it is told."""
+
+import numpy as np
+from scipy import sparse
+
+from sk_qbnorm._validation import check_matrix
+
+
+def check_relevance(relevant, scores, gallery_labels, query_mask):
+    """Return scores and the relevant items in CSR form, of the kept queries only.
+
+    Parameters
+    ----------
+    relevant : index array, list of index arrays, indicator or labels
+        As in `relevant_ranks`.
+    scores : array-like of shape (n_queries, n_gallery)
+    gallery_labels : array-like of shape (n_gallery,) or None
+    query_mask : array-like of shape (n_queries,) or None
+
+    Returns
+    -------
+    scores : ndarray of shape (n_kept, n_gallery), C-contiguous
+    indptr, indices : ndarray, dtype int64
+        Sorted, without repetition, at least one a query.
+    """
+    scores = check_matrix(scores, "scores")
+    if gallery_labels is not None:
+        indicator = _from_labels(relevant, gallery_labels, scores.shape)
+    elif sparse.issparse(relevant) or np.ndim(_peek(relevant)) == 2:
+        indicator = _from_indicator(relevant, scores.shape)
+    else:
+        indicator = _from_indices(relevant, scores.shape, query_mask)
+    if query_mask is not None:
+        kept = _check_mask(query_mask, scores.shape[0])
+        scores, indicator = scores[kept], indicator[kept]
+    indicator.sum_duplicates()
+    without = np.flatnonzero(np.diff(indicator.indptr) == 0)
+    if without.size:
+        raise ValueError(
+            f"Every query must have a relevant item, got none for {without.size} "
+            f"queries, the first is {without[0]} among those kept; leave such queries "
+            "out by query_mask."
+        )
+    indptr, indices = indicator.indptr, indicator.indices
+    return np.ascontiguousarray(scores), indptr.astype(np.int64), indices.astype("i8")
+
+
+def _peek(relevant):
+    """Return what numpy sees in an array or dataframe; lists are lists of indices."""
+    return np.empty(0) if isinstance(relevant, (list, tuple)) else np.asarray(relevant)
+
+
+def _from_labels(query_labels, gallery_labels, shape):
+    query_labels, gallery_labels = np.asarray(query_labels), np.asarray(gallery_labels)
+    for labels, name, size in (
+        (query_labels, "relevant, as labels of the queries,", shape[0]),
+        (gallery_labels, "gallery_labels", shape[1]),
+    ):
+        if labels.shape != (size,):
+            raise ValueError(
+                f"{name} must have shape ({size},) to match scores of shape {shape}, "
+                f"got {labels.shape}."
+            )
+    classes, codes = np.unique(gallery_labels, return_inverse=True)
+    members = sparse.csr_array(
+        (np.ones(codes.size, dtype=bool), (codes, np.arange(codes.size))),
+        shape=(classes.size, codes.size),
+    )
+    places = np.searchsorted(classes, query_labels).clip(max=classes.size - 1)
+    known = classes[places] == query_labels
+    indicator = members[places]
+    return indicator if known.all() else _drop_rows(indicator, ~known)
+
+
+def _drop_rows(indicator, rows):
+    indicator = indicator.tolil()
+    indicator[rows] = False
+    return indicator.tocsr()
+
+
+def _from_indicator(relevant, shape):
+    if not sparse.issparse(relevant):
+        relevant = _peek(relevant)
+        if not np.isin(relevant, (0, 1)).all():
+            raise ValueError(
+                "relevant, as a matrix, must hold 0 and 1 alone; pass indices as one "
+                "index array, or a list of them."
+            )
+    if relevant.shape != shape:
+        raise ValueError(
+            "relevant, as a matrix, must have the shape of scores, "
+            f"expected {shape}, got {relevant.shape}."
+        )
+    indicator = sparse.csr_array(relevant).astype(bool)
+    indicator.eliminate_zeros()
+    return indicator
+
+
+def _from_indices(relevant, shape, query_mask):
+    rows = [np.atleast_1d(np.asarray(items)) for items in relevant]
+    if len(rows) != shape[0]:
+        raise ValueError(
+            f"relevant must have one entry a query, expected {shape[0]}, "
+            f"got {len(rows)}."
+        )
+    counts = np.array([row.size for row in rows])
+    indices = np.concatenate([row.ravel() for row in rows if row.size] or [[]])
+    if indices.size and indices.dtype.kind not in "iu":
+        raise ValueError(
+            f"relevant must hold gallery indices, got values of dtype {indices.dtype}; "
+            "for class labels pass gallery_labels too."
+        )
+    outside = (indices < 0) | (indices >= shape[1])
+    if query_mask is not None:  # what stands for a missing query is nobody's concern
+        missing = ~_check_mask(query_mask, shape[0])
+        ignored = np.repeat(missing, counts)
+        indices = np.where(ignored, 0, indices)
+        outside &= ~ignored
+    if outside.any():
+        raise ValueError(
+            f"relevant must hold gallery indices in [0, {shape[1]}), got "
+            f"{indices[outside][0]}; leave queries without a relevant item out by "
+            "query_mask."
+        )
+    data = np.ones(indices.size, dtype=bool)
+    indptr = np.concatenate([[0], np.cumsum(counts)])
+    return sparse.csr_array((data, indices.astype(np.int64), indptr), shape=shape)
+
+
+def _check_mask(query_mask, n_queries):
+    mask = np.asarray(query_mask)
+    if mask.shape != (n_queries,) or not np.isin(mask, (0, 1)).all():
+        raise ValueError(
+            f"query_mask must hold {n_queries} booleans, one a query, got an array of "
+            f"shape {mask.shape} and dtype {mask.dtype}."
+        )
+    mask = mask.astype(bool)
+    if not mask.any():
+        raise ValueError("query_mask leaves no query; expected at least one True.")
+    return mask

@@ -1,0 +1,75 @@
+"""All retrieval measures of a score matrix at once."""
+
+import numpy as np
+
+from sk_qbnorm._validation import check_choice
+
+from ._precision import mean_precision
+from ._ranks import TIES, first_ranks
+from ._recall import RECALL_AT, geometric_mean, recall, warn_of_large_k
+from ._relevance import check_relevance
+
+
+def retrieval_report(
+    relevant, scores, *, gallery_labels=None, query_mask=None, ties="average"
+):
+    """Measure a ranking in every way at once.
+
+    Parameters
+    ----------
+    relevant : array-like, list of array-like or sparse matrix
+        The relevant items, in any form that `relevant_ranks` takes.
+    scores : array-like of shape (n_queries, n_gallery)
+        Similarities or corrected scores, larger for better.
+    gallery_labels : array-like of shape (n_gallery,), default=None
+        Class labels of the gallery, as in `relevant_ranks`.
+    query_mask : array-like of shape (n_queries,), default=None
+        False for missing queries, which are left out.
+    ties : {"average", "pessimistic", "optimistic"}, default="average"
+        As in `relevant_ranks` and `average_precision`.
+
+    Returns
+    -------
+    report : dict of str to float
+        ``recall@1``, ``recall@5``, ``recall@10`` and their ``geometric_mean_recall``
+        in [0, 1]; ``median_rank`` and ``mean_rank`` in [1, n_gallery];
+        ``mean_reciprocal_rank`` and ``average_precision`` in (0, 1].
+
+    Raises
+    ------
+    ValueError
+        If the inputs do not match, or a query has no relevant item.
+
+    Warns
+    -----
+    UndefinedMetricWarning
+        If the gallery has 10 items or fewer, so that a recall is 1 whatever the scores.
+
+    See Also
+    --------
+    recall_at_k : One measure alone.
+
+    Examples
+    --------
+    >>> from sk_qbnorm import DynamicInvertedSoftmax, pairwise_similarity
+    >>> from sk_qbnorm.datasets import load_emoji_names_hi_en
+    >>> from sk_qbnorm.metrics import retrieval_report
+    >>> data = load_emoji_names_hi_en()
+    >>> normalizer = DynamicInvertedSoftmax().fit(data.bank_queries, data.gallery)
+    >>> sims = pairwise_similarity(data.queries, data.gallery)
+    >>> retrieval_report(data.relevant, sims)["recall@1"]
+    0.483...
+    >>> retrieval_report(data.relevant, normalizer.transform(sims))["recall@1"]
+    0.615...
+    """
+    check_choice(ties, "ties", TIES)
+    checked = check_relevance(relevant, scores, gallery_labels, query_mask)
+    warn_of_large_k(max(RECALL_AT), checked[0].shape[1])
+    ranks = first_ranks(*checked, ties)
+    report = {f"recall@{k}": recall(ranks, k) for k in RECALL_AT}
+    report["geometric_mean_recall"] = geometric_mean(list(report.values()))
+    report["median_rank"] = float(np.median(ranks))
+    report["mean_rank"] = float(np.mean(ranks))
+    report["mean_reciprocal_rank"] = float(np.mean(1 / ranks))
+    report["average_precision"] = mean_precision(*checked, ties)
+    return report

@@ -1,0 +1,88 @@
+"""Retrieval measures as scorers for scikit-learn's model selection."""
+
+from ._recall import recall_at_k
+
+
+def make_retrieval_scorer(metric, *, greater_is_better=True, **options):
+    """Make a scorer for `GridSearchCV` and its like out of a retrieval measure.
+
+    Parameters
+    ----------
+    metric : callable
+        A function ``metric(relevant, scores, **options)``, as those of this module.
+    greater_is_better : bool, default=True
+        Whether larger values are better; if not, as for `median_rank`, the scorer
+        returns the negative.
+    **options : dict
+        Keywords for `metric`.
+
+    Returns
+    -------
+    scorer : callable
+        ``scorer(estimator, X, relevant)``, which measures what the estimator's
+        ``decision_function`` or, for want of one, ``transform`` gives for the queries.
+
+    See Also
+    --------
+    recall_scorer : The usual one.
+
+    Examples
+    --------
+    >>> from sk_qbnorm import InvertedSoftmax
+    >>> from sk_qbnorm.metrics import make_retrieval_scorer, median_rank
+    >>> sims = [[0.9, 0.1], [0.8, 0.6]]
+    >>> normalizer = InvertedSoftmax(metric="precomputed").fit(sims)
+    >>> scorer = make_retrieval_scorer(median_rank, greater_is_better=False)
+    >>> scorer(normalizer, sims, [0, 1])
+    -1.0
+    """
+    return _RetrievalScorer(metric, 1 if greater_is_better else -1, options)
+
+
+def recall_scorer(k=1, **options):
+    """Make a scorer of recall at k.
+
+    Parameters
+    ----------
+    k : int, default=1
+        How many items are looked at, >= 1.
+    **options : dict
+        Keywords for `recall_at_k`.
+
+    Returns
+    -------
+    scorer : callable
+        ``scorer(estimator, X, relevant)``.
+
+    See Also
+    --------
+    recall_at_k : The function.
+    make_retrieval_scorer : The same for other measures.
+
+    Examples
+    --------
+    >>> from sk_qbnorm.metrics import recall_scorer
+    >>> recall_scorer(k=5)
+    make_retrieval_scorer(recall_at_k, k=5)
+    """
+    return make_retrieval_scorer(recall_at_k, k=k, **options)
+
+
+class _RetrievalScorer:
+    """What `make_retrieval_scorer` returns; a class, so that workers can pickle it."""
+
+    def __init__(self, metric, sign, options):
+        self.metric = metric
+        self.sign = sign
+        self.options = options
+
+    def __call__(self, estimator, X, relevant):
+        score = getattr(estimator, "decision_function", None) or estimator.transform
+        return self.sign * self.metric(relevant, score(X), **self.options)
+
+    def __repr__(self):
+        words = [self.metric.__name__]
+        if self.sign < 0:
+            words.append("greater_is_better=False")
+        words += [f"{name}={value!r}" for name, value in self.options.items()]
+        return f"make_retrieval_scorer({', '.join(words)})"

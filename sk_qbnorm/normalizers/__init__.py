@@ -1,0 +1,15 @@
+"""The normalizers: what a querybank makes of later queries' similarities."""
+
+from ._csls import CSLS
+from ._dynamic_inverted_softmax import DynamicInvertedSoftmax
+from ._globally_corrected import GloballyCorrected
+from ._inverted_softmax import InvertedSoftmax
+from ._nearest_neighbor import NearestNeighborNormalizer
+
+__all__ = [
+    "CSLS",
+    "DynamicInvertedSoftmax",
+    "GloballyCorrected",
+    "InvertedSoftmax",
+    "NearestNeighborNormalizer",
+]

@@ -1,0 +1,236 @@
+"""The recipe that every normalizer follows; a subclass fills four hooks."""
+
+from abc import ABC, abstractmethod
+
+import numpy as np
+from joblib import effective_n_jobs
+from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
+from sklearn.utils import gen_batches
+from sklearn.utils.validation import check_is_fitted
+
+from sk_qbnorm._validation import check_choice, check_features, row_names
+from sk_qbnorm.similarity import check_embeddings, similarity_blocks
+
+_METRICS = ("cosine", "dot", "precomputed")
+_BLOCK_ROWS = 256
+
+
+class BaseNormalizer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator, ABC):
+    """Probe the gallery with a bank once; correct the queries that come later.
+
+    Subclasses give ``_check_parameters``, ``_statistics``, ``_conclude`` and
+    ``_correct``. The features of a normalizer are the gallery items.
+    """
+
+    def fit(self, querybank, gallery=None):
+        """Probe the gallery with a querybank.
+
+        Parameters
+        ----------
+        querybank : array-like of shape (n_bank, n_features) or (n_bank, n_gallery)
+            Embeddings of the bank's queries or, for ``metric="precomputed"``, their
+            similarities to the gallery.
+        gallery : array-like of shape (n_gallery, n_features), default=None
+            Embeddings of the gallery; the index of a dataframe names its items.
+            Ignored for ``metric="precomputed"``, so that a Pipeline may pass `y`.
+
+        Returns
+        -------
+        self : BaseNormalizer
+            The fitted normalizer.
+
+        Raises
+        ------
+        ValueError
+            If a parameter is out of range, an input is not a finite matrix, the
+            gallery is missing or does not match the bank.
+        """
+        self._probe(querybank, gallery, reset=True)
+        self._warn_of_clipping()
+        return self
+
+    def partial_fit(self, querybank, gallery=None):
+        """Add more queries to the bank.
+
+        Any split of a bank over several calls gives what one `fit` of it all gives,
+        to rounding. Whether a bank is still smaller than a parameter asks for is seen
+        in the fitted attributes; a stream is not warned about.
+
+        Parameters
+        ----------
+        querybank : array-like of shape (n_bank, n_features) or (n_bank, n_gallery)
+            As in `fit`.
+        gallery : array-like of shape (n_gallery, n_features), default=None
+            As in `fit`, and the same gallery each time: it is not kept.
+
+        Returns
+        -------
+        self : BaseNormalizer
+            The fitted normalizer.
+
+        Raises
+        ------
+        ValueError
+            As in `fit`; also if a parameter that the bank was probed with has changed
+            since the first call.
+        """
+        self._probe(querybank, gallery, reset=not hasattr(self, "n_bank_seen_"))
+        return self
+
+    def transform(self, query_sims):
+        """Correct the similarities of queries to the gallery.
+
+        Parameters
+        ----------
+        query_sims : array-like of shape (n_queries, n_gallery)
+            Similarities, larger for more similar, on the scale of the bank's.
+
+        Returns
+        -------
+        scores : ndarray of shape (n_queries, n_gallery)
+            Corrected scores, larger for better; float32 if `query_sims` is, else
+            float64. Each row depends on its own query alone.
+
+        Raises
+        ------
+        ValueError
+            If `query_sims` is not a finite matrix with one column a gallery item.
+        """
+        check_is_fitted(self)
+        sims = check_features(self, query_sims, "query_sims", reset=False)
+        in_place = not self.copy and sims.flags.writeable
+        scores = sims if in_place else np.empty(sims.shape, dtype=sims.dtype)
+        n_threads = effective_n_jobs(self.n_jobs)
+        if sims.flags.c_contiguous:
+            self._correct(sims, scores, n_threads)
+            return scores
+        for rows in gen_batches(sims.shape[0], _BLOCK_ROWS):
+            block = np.ascontiguousarray(sims[rows])
+            self._correct(block, block, n_threads)
+            scores[rows] = block
+        return scores
+
+    def fit_transform(self, X, y=None):
+        """Fit to the bank's similarities and return them corrected.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_bank, n_gallery)
+            The bank's similarities to the gallery.
+        y : Ignored
+            Not used; here for the API's sake.
+
+        Returns
+        -------
+        scores : ndarray of shape (n_bank, n_gallery)
+            The corrected similarities of the bank itself.
+
+        Raises
+        ------
+        ValueError
+            If ``metric`` is not ``"precomputed"``.
+        """
+        if self.metric != "precomputed":
+            raise ValueError(
+                f"fit_transform, and so a Pipeline, hands {type(self).__name__} "
+                f"similarities, but metric={self.metric!r} expects embeddings; set "
+                'metric="precomputed", or call fit(querybank, gallery) and then '
+                "transform(query_sims)."
+            )
+        return self.fit(X).transform(X)
+
+    def _probe(self, querybank, gallery, *, reset):
+        self._check_parameters()
+        blocks = self._open_bank(querybank, gallery, reset=reset)
+        found = self._statistics(self.n_features_in_)
+        n_bank = 0 if reset else self.n_bank_seen_
+        if not reset:
+            self._check_settings(found)
+        n_threads = effective_n_jobs(self.n_jobs)
+        for sims in blocks:
+            n_bank += sims.shape[0]
+            for statistic in found.values():
+                statistic.update(sims, n_threads)
+        if not reset:  # only now, so that a block that fails leaves the fit as it was
+            for name, statistic in found.items():
+                self._bank[name].merge(statistic)
+        else:
+            self._bank = found
+        self.n_bank_seen_ = n_bank
+        self._conclude(self._bank)
+
+    def _open_bank(self, querybank, gallery, *, reset):
+        """Return the bank's similarities as C-contiguous blocks of rows."""
+        if not callable(self.metric):
+            check_choice(self.metric, "metric", _METRICS)
+        if self.metric == "precomputed":
+            sims = check_features(self, querybank, "querybank", reset=reset)
+            return _contiguous_blocks(sims)
+        if gallery is None:
+            raise ValueError(
+                f"{type(self).__name__} with metric={self.metric!r} needs the gallery, "
+                'got None; call fit(querybank, gallery), or set metric="precomputed" '
+                "and pass the bank's similarities to the gallery."
+            )
+        names = row_names(gallery)
+        querybank, gallery = check_embeddings(
+            querybank, gallery, "querybank", self.metric
+        )
+        self._learn_gallery(gallery.shape[0], names, reset=reset)
+        return similarity_blocks(querybank, gallery, self.metric)
+
+    def _learn_gallery(self, n_gallery, names, *, reset):
+        if not reset:
+            if n_gallery != self.n_features_in_:
+                raise ValueError(
+                    f"The gallery must be the one of the first call, with "
+                    f"{self.n_features_in_} items, got {n_gallery}; fit anew for "
+                    "another gallery."
+                )
+            return
+        self.n_features_in_ = n_gallery
+        if names is not None:
+            self.feature_names_in_ = names
+        elif hasattr(self, "feature_names_in_"):
+            del self.feature_names_in_
+
+    def _check_settings(self, found):
+        for name, statistic in found.items():
+            before = self._bank[name].settings
+            for setting, value in statistic.settings.items():
+                if value != before[setting]:
+                    raise ValueError(
+                        f"{setting} was {before[setting]} when the bank was first "
+                        f"probed and is {value} now; call fit to start anew."
+                    )
+
+    @abstractmethod
+    def _check_parameters(self):
+        """Raise if a parameter is out of range."""
+
+    @abstractmethod
+    def _statistics(self, n_gallery):
+        """Return fresh statistics of the bank, a dict of those in `bank`."""
+
+    @abstractmethod
+    def _conclude(self, bank):
+        """Set the fitted attributes from the statistics."""
+
+    @abstractmethod
+    def _correct(self, sims, scores, n_threads):
+        """Write corrected C-contiguous `sims` to `scores`, which may be `sims`."""
+
+    def _warn_of_clipping(self):
+        """Warn where `fit` could not do what a parameter asked for."""
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        return tags
+
+
+def _contiguous_blocks(sims):
+    if sims.flags.c_contiguous:
+        return [sims]
+    batches = gen_batches(sims.shape[0], _BLOCK_ROWS)
+    return (np.ascontiguousarray(sims[rows]) for rows in batches)

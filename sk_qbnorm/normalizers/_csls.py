@@ -1,0 +1,87 @@
+"""Cross-domain similarity local scaling: both neighbourhoods subtracted."""
+
+import numpy as np
+
+from sk_qbnorm import _kernels
+
+from ._neighborhood import NeighborhoodNormalizer
+
+
+class CSLS(NeighborhoodNormalizer):
+    r"""Subtract the mean similarity of both neighbourhoods (CSLS).
+
+    An item that is close to its k nearest bank queries lives where it is crowded, and
+    so does a query close to its k nearest items; both lose by it.
+
+    Parameters
+    ----------
+    n_neighbors : int, default=10
+        Number k of nearest neighbours on either side, >= 1.
+    metric : {"cosine", "dot", "precomputed"} or callable, default="cosine"
+        How `fit` compares embeddings, as in `pairwise_similarity`. With
+        ``"precomputed"``, as a step of a Pipeline needs, `fit` is given similarities.
+    copy : bool, default=True
+        Whether `transform` leaves its input alone. With False it writes into it where
+        it can.
+    n_jobs : int, default=None
+        Number of threads; None means 1 outside of `joblib.parallel_config`, -1 all
+        processors. The result does not depend on it.
+
+    Attributes
+    ----------
+    gallery_bias_ : ndarray of shape (n_gallery,), dtype float64
+        The mean :math:`r_j` of every gallery item, in units of the similarity. Half of
+        it acts on the ranking, as similarities are doubled.
+    n_neighbors_ : int
+        `n_neighbors`, or the size of the bank where that is smaller.
+    n_bank_seen_ : int
+        Number of bank queries seen by `fit` and `partial_fit`.
+    n_features_in_ : int
+        Number of gallery items.
+    feature_names_in_ : ndarray of shape (n_gallery,)
+        Names of the gallery items, where these are strings.
+
+    See Also
+    --------
+    NearestNeighborNormalizer : Ranks the same at ``alpha=0.5``.
+
+    Notes
+    -----
+    With :math:`r_j` the mean of the k largest similarities of the bank to item j and
+    :math:`r_q` that of the k largest of query q to the gallery (all of it, if it is
+    smaller than k), query q scores item j
+
+    .. math:: 2 s_{qj} - r_q - r_j
+
+    :math:`r_q` makes scores of different queries comparable and changes no ranking.
+
+    References
+    ----------
+    .. [1] Conneau, Lample, Ranzato, Denoyer, Jégou. Word Translation Without Parallel
+       Data. ICLR 2018, arXiv:1710.04087, section 2.3.
+
+    Examples
+    --------
+    >>> from sk_qbnorm import CSLS
+    >>> bank_sims = [[0.9, 0.1], [0.8, 0.3], [0.9, 0.2]]  # item 0 is a hub
+    >>> normalizer = CSLS(n_neighbors=1, metric="precomputed").fit(bank_sims)
+    >>> normalizer.gallery_bias_
+    array([0.9, 0.3])
+    >>> normalizer.transform([[0.8, 0.6]]).round(2)
+    array([[-0.1,  0.1]])
+    """
+
+    def __init__(self, n_neighbors=10, *, metric="cosine", copy=True, n_jobs=None):
+        self.n_neighbors = n_neighbors
+        self.metric = metric
+        self.copy = copy
+        self.n_jobs = n_jobs
+
+    def _correct(self, sims, scores, n_threads):
+        k = min(self._bank["top_mean"].settings["n_neighbors"], sims.shape[1])
+        nearest = _kernels.row_top_k(sims, k, n_threads)
+        largest = np.take_along_axis(sims, nearest, axis=1)
+        row_means = largest.mean(axis=1, dtype=np.float64)
+        _kernels.subtract_neighborhoods(
+            sims, row_means, self.gallery_bias_, scores, n_threads
+        )

@@ -1,0 +1,141 @@
+"""Inverted softmax: every item judged against what the bank makes of it."""
+
+import numpy as np
+
+from sk_qbnorm import _kernels
+from sk_qbnorm._validation import check_choice, check_number
+from sk_qbnorm.bank import LogMeanExp
+
+from ._base import BaseNormalizer
+
+_SCALES = ("similarity", "probability")
+
+
+class InvertedSoftmax(BaseNormalizer):
+    r"""Divide out what the querybank makes of each gallery item (IS).
+
+    An item that is similar to much of the bank is a hub; it loses that much.
+
+    Parameters
+    ----------
+    beta : float, default=20.0
+        Inverse temperature, > 0. The paper's 20 is for cosine similarities; what
+        matters is `beta` times the spread of the similarities.
+    alpha : float, default=1.0
+        Strength of the correction, >= 0: 0 leaves the ranking as it is, 1 is the
+        paper's.
+    metric : {"cosine", "dot", "precomputed"} or callable, default="cosine"
+        How `fit` compares embeddings, as in `pairwise_similarity`. With
+        ``"precomputed"``, as a step of a Pipeline needs, `fit` is given similarities.
+    scale : {"similarity", "probability"}, default="similarity"
+        Whether scores are in the units of the input or the numbers of the paper,
+        ``exp(beta s) / sum_i exp(beta p_i)``. Both rank alike. Probabilities out of
+        the range of the dtype become 0 or its largest number.
+    copy : bool, default=True
+        Whether `transform` leaves its input alone. With False it writes into it where
+        it can.
+    n_jobs : int, default=None
+        Number of threads; None means 1 outside of `joblib.parallel_config`, -1 all
+        processors. The result does not depend on it.
+
+    Attributes
+    ----------
+    gallery_bias_ : ndarray of shape (n_gallery,), dtype float64
+        The bias :math:`b_j` of every gallery item, in units of the similarity.
+    n_bank_seen_ : int
+        Number of bank queries seen by `fit` and `partial_fit`.
+    n_features_in_ : int
+        Number of gallery items.
+    feature_names_in_ : ndarray of shape (n_gallery,)
+        Names of the gallery items, where these are strings.
+
+    See Also
+    --------
+    DynamicInvertedSoftmax : The same, only for queries that a hub may have caught.
+    NearestNeighborNormalizer : A bias from the nearest bank queries alone.
+
+    Notes
+    -----
+    With similarities :math:`p_{ij}` of bank query i to item j, query q scores item j
+
+    .. math::
+
+        s_{qj} - \alpha b_j, \qquad
+        b_j = \frac{1}{\beta} \log \frac{1}{n_{bank}} \sum_i e^{\beta p_{ij}}
+
+    which for ``alpha=1`` is the logarithm of the paper's ratio, divided by `beta` and
+    shifted by a constant. Memory beyond the output: two numbers a gallery item, and
+    32 MiB of similarities at a time where embeddings are given.
+
+    References
+    ----------
+    .. [1] Smith, Turban, Hamblin, Hammerla. Offline bilingual word vectors, orthogonal
+       transformations and the inverted softmax. ICLR 2017, arXiv:1702.03859.
+    .. [2] Bogolin, Croitoru, Jin, Liu, Albanie. Cross Modal Retrieval with Querybank
+       Normalisation. CVPR 2022, arXiv:2112.12777, section 3.
+
+    Examples
+    --------
+    >>> from sk_qbnorm import InvertedSoftmax
+    >>> bank_sims = [[0.9, 0.1], [0.8, 0.3], [0.9, 0.2]]  # item 0 is a hub
+    >>> normalizer = InvertedSoftmax(metric="precomputed").fit(bank_sims)
+    >>> normalizer.gallery_bias_.round(2)
+    array([0.88, 0.23])
+    >>> normalizer.transform([[0.8, 0.6]]).round(2)
+    array([[-0.08,  0.37]])
+    """
+
+    def __init__(
+        self,
+        beta=20.0,
+        *,
+        alpha=1.0,
+        metric="cosine",
+        scale="similarity",
+        copy=True,
+        n_jobs=None,
+    ):
+        self.beta = beta
+        self.alpha = alpha
+        self.metric = metric
+        self.scale = scale
+        self.copy = copy
+        self.n_jobs = n_jobs
+
+    def _check_parameters(self):
+        check_number(
+            self.beta,
+            "beta",
+            positive=True,
+            advice="20 is usual for cosine similarities",
+        )
+        check_number(
+            self.alpha,
+            "alpha",
+            positive=False,
+            advice="0 corrects nothing and 1 is the paper's value",
+        )
+        check_choice(self.scale, "scale", _SCALES)
+
+    def _statistics(self, n_gallery):
+        return {"log_mean_exp": LogMeanExp(n_gallery, float(self.beta))}
+
+    def _conclude(self, bank):
+        self.gallery_bias_ = bank["log_mean_exp"].value()
+
+    def _open_rows(self, sims):
+        """Return which rows to correct; the others keep their similarities."""
+        return np.ones(sims.shape[0], dtype=bool)
+
+    def _correct(self, sims, scores, n_threads):
+        gate = self._open_rows(sims)
+        bias = self.alpha * self.gallery_bias_
+        if self.scale == "similarity":
+            _kernels.subtract_bias(sims, bias, gate, scores, n_threads)
+            return
+        beta = self._bank["log_mean_exp"].settings["beta"]
+        offset = self.alpha * np.log(self.n_bank_seen_)  # the paper sums, b_j averages
+        largest = float(np.finfo(scores.dtype).max)
+        _kernels.exponential_ratio(
+            sims, bias, beta, offset, gate, largest, scores, n_threads
+        )

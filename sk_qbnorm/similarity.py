@@ -1,0 +1,243 @@
+"""Similarity of queries to a gallery: the function, its blocks, the transformer."""
+
+import copy
+
+import numpy as np
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.utils import gen_batches
+from sklearn.utils.validation import check_is_fitted
+
+from ._validation import check_choice, check_features, check_matrix, row_names
+
+_BLOCK_BYTES = 2**25
+
+
+def pairwise_similarity(queries, gallery, metric="cosine"):
+    """Compute the similarity of every query to every gallery item.
+
+    Parameters
+    ----------
+    queries : array-like of shape (n_queries, n_features)
+        Query embeddings.
+    gallery : array-like of shape (n_gallery, n_features)
+        Gallery embeddings.
+    metric : {"cosine", "dot"} or callable, default="cosine"
+        ``"cosine"`` is in [-1, 1] and 0 for a vector of zeros; ``"dot"`` is the inner
+        product. A callable is given a block of queries and the whole gallery, as
+        scikit-learn's pairwise kernels are, and returns their similarities, larger
+        for more similar; queries and gallery may then differ in `n_features`.
+
+    Returns
+    -------
+    sims : ndarray of shape (n_queries, n_gallery)
+        In float32 if both inputs are, else float64.
+
+    Raises
+    ------
+    ValueError
+        If an input is not a finite matrix, or the two do not match.
+
+    See Also
+    --------
+    GallerySimilarity : The same as a step of a Pipeline.
+
+    Examples
+    --------
+    >>> from sk_qbnorm import pairwise_similarity
+    >>> pairwise_similarity([[1.0, 0.0]], [[2.0, 0.0], [0.0, 3.0], [1.0, 1.0]])
+    array([[1.        , 0.        , 0.70710678]])
+    """
+    queries, gallery = check_embeddings(queries, gallery, "queries", metric)
+    return _whole(queries, gallery, metric)
+
+
+def _whole(queries, gallery, metric):
+    blocks = list(similarity_blocks(queries, gallery, metric))
+    return blocks[0] if len(blocks) == 1 else np.concatenate(blocks)
+
+
+def check_embeddings(queries, gallery, name, metric):
+    """Return both sets of embeddings as finite matrices that match."""
+    if not callable(metric):
+        check_choice(metric, "metric", _PREPARE)
+    queries, gallery = check_matrix(queries, name), check_matrix(gallery, "gallery")
+    if not callable(metric) and queries.shape[1] != gallery.shape[1]:
+        raise ValueError(
+            f"{name} and gallery must have the same number of features for "
+            f"metric={metric!r}, got {queries.shape[1]} and {gallery.shape[1]}; embed "
+            "both with the same model."
+        )
+    return queries, gallery
+
+
+def similarity_blocks(queries, gallery, metric):
+    """Yield the similarities of one block of checked queries at a time.
+
+    Parameters
+    ----------
+    queries : ndarray of shape (n_queries, n_features)
+    gallery : ndarray of shape (n_gallery, n_features)
+    metric : {"cosine", "dot"} or callable
+
+    Yields
+    ------
+    sims : ndarray of shape (n_rows, n_gallery), C-contiguous
+        At most 32 MiB, or one row where that is more.
+    """
+    dtype = np.result_type(queries, gallery)
+    n_rows = max(1, _BLOCK_BYTES // (dtype.itemsize * gallery.shape[0]))
+    prepare = _PREPARE.get(metric) if isinstance(metric, str) else None
+    gallery = prepare(gallery) if prepare else gallery
+    for rows in gen_batches(queries.shape[0], n_rows):
+        if prepare:
+            sims = prepare(queries[rows]) @ gallery.T
+        else:
+            sims = _called(metric, queries[rows], gallery)
+        yield np.ascontiguousarray(sims, dtype=dtype)
+
+
+def _called(metric, queries, gallery):
+    """Return what the user's metric says of a block, once it makes sense."""
+    sims = check_matrix(metric(queries, gallery), "what the metric returned")
+    expected = queries.shape[0], gallery.shape[0]
+    if sims.shape != expected:
+        raise ValueError(
+            f"The metric must return one row a query and one column a gallery item, "
+            f"expected shape {expected}, got {sims.shape}."
+        )
+    return sims
+
+
+def _unit_rows(embeddings):
+    """Scale every row to length 1, rows of zeros excepted."""
+    peaks = np.abs(embeddings).max(axis=1, keepdims=True)
+    # By the peak first: the squares of very large or small numbers leave the range.
+    units = embeddings / np.where(peaks == 0, 1, peaks)
+    lengths = np.linalg.norm(units, axis=1, keepdims=True)
+    units /= np.where(lengths == 0, 1, lengths)
+    return units
+
+
+_PREPARE = {"cosine": _unit_rows, "dot": np.asarray}
+
+
+class GallerySimilarity(TransformerMixin, BaseEstimator):
+    """Turn query embeddings into their similarities to a fixed gallery.
+
+    The first step of a retrieval Pipeline: what follows sees one row a query and one
+    column a gallery item.
+
+    Parameters
+    ----------
+    gallery : array-like of shape (n_gallery, n_features)
+        Gallery embeddings. A dataframe's index, where it holds strings, names the
+        gallery items. Clones share the gallery: it is never copied.
+    metric : {"cosine", "dot"} or callable, default="cosine"
+        As in `pairwise_similarity`.
+
+    Attributes
+    ----------
+    gallery_ : ndarray of shape (n_gallery, n_features)
+        The gallery as numbers.
+    gallery_names_ : ndarray of shape (n_gallery,) or None
+        The gallery's index, where it is a dataframe with an index of strings.
+    n_features_in_ : int
+        Number of features of the queries.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of these features, where `fit` was given a dataframe.
+
+    See Also
+    --------
+    pairwise_similarity : The same as a function.
+    NearestNeighborScorer : The last step of such a Pipeline.
+
+    Examples
+    --------
+    >>> from sk_qbnorm import GallerySimilarity
+    >>> similarity = GallerySimilarity([[1.0, 0.0], [0.0, 1.0]])
+    >>> similarity.fit_transform([[3.0, 4.0]])
+    array([[0.6, 0.8]])
+    """
+
+    def __init__(self, gallery=None, *, metric="cosine"):
+        self.gallery = gallery
+        self.metric = metric
+
+    def fit(self, X, y=None):
+        """Check the gallery and the queries against each other.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_queries, n_features)
+            Query embeddings; of these only the width is learnt.
+        y : Ignored
+            Not used; here for the API's sake.
+
+        Returns
+        -------
+        self : GallerySimilarity
+            The fitted transformer.
+
+        Raises
+        ------
+        ValueError
+            If there is no gallery, or it does not match `X`.
+        """
+        if self.gallery is None:
+            raise ValueError(
+                "GallerySimilarity needs the gallery, got None; "
+                "pass its embeddings, GallerySimilarity(gallery)."
+            )
+        X = check_features(self, X, "queries", reset=True)
+        _, self.gallery_ = check_embeddings(X, self.gallery, "queries", self.metric)
+        self.gallery_names_ = row_names(self.gallery)
+        return self
+
+    def transform(self, X):
+        """Return the similarities of queries to the gallery.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_queries, n_features)
+            Query embeddings.
+
+        Returns
+        -------
+        sims : ndarray of shape (n_queries, n_gallery)
+            In float32 if both embeddings are, else float64.
+        """
+        check_is_fitted(self)
+        X = check_features(self, X, "queries", reset=False)
+        return _whole(X, self.gallery_, self.metric)
+
+    def get_feature_names_out(self, input_features=None):
+        """Return the names of the gallery items.
+
+        Parameters
+        ----------
+        input_features : Ignored
+            Not used; here for the API's sake.
+
+        Returns
+        -------
+        names : ndarray of shape (n_gallery,), dtype object
+            The gallery's own where it is a dataframe with an index of strings, else
+            ``"gallery0"``, ``"gallery1"`` and so on.
+        """
+        check_is_fitted(self)
+        if self.gallery_names_ is not None:
+            return self.gallery_names_
+        names = [f"gallery{item}" for item in range(self.gallery_.shape[0])]
+        return np.asarray(names, dtype=object)
+
+    def __sklearn_clone__(self):
+        """Share the gallery; keep, by copying, what `set_output` chose."""
+        twin = copy.copy(self)
+        for name in [name for name in vars(twin) if name.endswith("_")]:
+            delattr(twin, name)
+        return twin
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        return tags

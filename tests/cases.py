@@ -1,0 +1,96 @@
+"""What many tests share: the normalizers, their references, and awkward matrices."""
+
+import numpy as np
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from sk_qbnorm import (
+    CSLS,
+    DynamicInvertedSoftmax,
+    GloballyCorrected,
+    InvertedSoftmax,
+    NearestNeighborNormalizer,
+)
+
+from . import reference
+
+# A small k, so that small banks are not clipped and nothing is warned about.
+NORMALIZERS = {
+    "IS": InvertedSoftmax(metric="precomputed"),
+    "DIS": DynamicInvertedSoftmax(metric="precomputed"),
+    "CSLS": CSLS(n_neighbors=1, metric="precomputed"),
+    "GC": GloballyCorrected(metric="precomputed"),
+    "NNN": NearestNeighborNormalizer(n_neighbors=1, metric="precomputed"),
+}
+
+
+def expected(normalizer, bank, sims):
+    """What the reference says that the normalizer must give, in float64."""
+    bank, sims = np.asarray(bank, np.float64), np.asarray(sims, np.float64)
+    bank, sims = bank.tolist(), sims.tolist()
+    options = normalizer.get_params()
+    if isinstance(normalizer, InvertedSoftmax):
+        inverted = {
+            "similarity": reference.inverted_softmax,
+            "probability": reference.inverted_softmax_probability,
+        }[options["scale"]]
+        scores = inverted(bank, sims, options["beta"], options["alpha"])
+        if isinstance(normalizer, DynamicInvertedSoftmax):
+            gate = options["n_activation"], options["min_count"]
+            scores = reference.dynamic(bank, sims, scores, *gate)
+    elif isinstance(normalizer, CSLS):
+        scores = reference.csls(bank, sims, options["n_neighbors"])
+    elif isinstance(normalizer, NearestNeighborNormalizer):
+        k, alpha = options["n_neighbors"], options["alpha"]
+        scores = reference.nearest_neighbor(bank, sims, k, alpha)
+    else:
+        scores = reference.globally_corrected(bank, sims)
+    return np.array(scores, dtype=np.float64)
+
+
+@st.composite
+def bank_and_sims(draw, max_rows=8, max_items=6, scale=1.0):
+    """Draw a bank and queries of one gallery, on a coarse grid so that ties abound.
+
+    The grid is exact in float32, of which a number of columns and rows are constant or
+    equal; at times there is but one row, or one column.
+    """
+    n_gallery = draw(st.integers(1, max_items))
+    grid = st.integers(-8, 8).map(lambda step: step / 8 * scale)
+    bank = draw(
+        hnp.arrays(
+            np.float64, (draw(st.integers(1, max_rows)), n_gallery), elements=grid
+        )
+    )
+    sims = draw(
+        hnp.arrays(
+            np.float64, (draw(st.integers(1, max_rows)), n_gallery), elements=grid
+        )
+    )
+    if draw(st.booleans()):
+        bank[:, draw(st.integers(0, n_gallery - 1))] = draw(grid)
+    if draw(st.booleans()):
+        sims[draw(st.integers(0, len(sims) - 1))] = draw(grid)
+    if draw(st.booleans()):
+        bank[-1] = bank[0]
+    return bank, sims
+
+
+def forms_of(matrix):
+    """Return the matrix in every layout and container that must not matter."""
+    import pandas as pd
+
+    strided = np.zeros((matrix.shape[0] * 2, matrix.shape[1] * 3), matrix.dtype)
+    strided[::2, ::3] = matrix
+    read_only = matrix.copy()
+    read_only.flags.writeable = False
+    return {
+        "C order": np.ascontiguousarray(matrix),
+        "Fortran order": np.asfortranarray(matrix),
+        "strided": strided[::2, ::3],
+        "read-only": read_only,
+        "list": matrix.tolist(),
+        "pandas": pd.DataFrame(
+            matrix, columns=[f"g{j}" for j in range(len(matrix[0]))]
+        ),
+    }

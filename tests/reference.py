@@ -1,0 +1,134 @@
+"""The formulae in plain loops and float64: slow, obvious, the oracle of the tests."""
+
+import math
+
+import numpy as np
+
+
+def log_mean_exp(column, beta):
+    """``log(mean_i exp(beta * p_i)) / beta``, the largest term taken out."""
+    peak = max(column)
+    total = math.fsum(math.exp(beta * (p - peak)) for p in column)
+    return peak + math.log(total / len(column)) / beta
+
+
+def top_mean(values, k):
+    """Mean of the k largest, or of all where there are fewer."""
+    largest = sorted(values, reverse=True)[:k]
+    return math.fsum(largest) / len(largest)
+
+
+def best(row):
+    """Index of the largest entry; the smaller index among equals."""
+    return min(range(len(row)), key=lambda j: (-row[j], j))
+
+
+def order(row):
+    """Indices by larger score first, then by smaller index."""
+    return sorted(range(len(row)), key=lambda j: (-row[j], j))
+
+
+def activation_counts(bank, n_activation=1):
+    counts = [0] * len(bank[0])
+    for row in bank:
+        for j in order(row)[:n_activation]:
+            counts[j] += 1
+    return counts
+
+
+def inverted_softmax(bank, sims, beta=20.0, alpha=1.0):
+    bias = [log_mean_exp(column, beta) for column in zip(*bank, strict=True)]
+    return [[s - alpha * b for s, b in zip(row, bias, strict=True)] for row in sims]
+
+
+def inverted_softmax_probability(bank, sims, beta=20.0, alpha=1.0):
+    sums = [
+        math.fsum(math.exp(beta * p) for p in column)
+        for column in zip(*bank, strict=True)
+    ]
+    return [
+        [math.exp(beta * s) / total**alpha for s, total in zip(row, sums, strict=True)]
+        for row in sims
+    ]
+
+
+def dynamic(bank, sims, corrected, n_activation=1, min_count=1):
+    """The corrected row where the query's own best item is activated, else the raw."""
+    counts = activation_counts(bank, n_activation)
+    return [
+        new if counts[best(row)] >= min_count else row
+        for row, new in zip(sims, corrected, strict=True)
+    ]
+
+
+def csls(bank, sims, k=10):
+    bias = [top_mean(column, k) for column in zip(*bank, strict=True)]
+    return [
+        [2 * s - top_mean(row, k) - r for s, r in zip(row, bias, strict=True)]
+        for row in sims
+    ]
+
+
+def nearest_neighbor(bank, sims, k=16, alpha=0.75):
+    bias = [top_mean(column, k) for column in zip(*bank, strict=True)]
+    return [[s - alpha * r for s, r in zip(row, bias, strict=True)] for row in sims]
+
+
+def bank_ranks(bank, sims):
+    columns = list(zip(*bank, strict=True))
+    return [
+        [sum(p > s for p in column) for s, column in zip(row, columns, strict=True)]
+        for row in sims
+    ]
+
+
+def globally_corrected(bank, sims):
+    """Minus the number of items with a smaller rank, or as small a one and larger s."""
+    scores = []
+    for row, ranks in zip(sims, bank_ranks(bank, sims), strict=True):
+        keys = [(rank, -s) for rank, s in zip(ranks, row, strict=True)]
+        scores.append([-sum(other < key for other in keys) for key in keys])
+    return scores
+
+
+def authors_qb_norm(bank, sims, k=1, beta=20.0):
+    """The authors' algorithm (github.com/ioanacroi/qb-norm) from its description.
+
+    Exponentials of both matrices; the items that are among the k first of a bank row;
+    rows whose first item is one of these are divided by the column sums of the bank's
+    exponentials, the others stay as they are.
+    """
+    bank, sims = np.array(bank, dtype=np.float64), np.array(sims, dtype=np.float64)
+    retrieved = {j for row in bank for j in order(row)[:k]}
+    sums = np.exp(beta * bank).sum(axis=0)
+    result = sims.copy()
+    for i, row in enumerate(sims):
+        if best(row) in retrieved:
+            result[i] = np.exp(beta * row) / sums
+    return result, retrieved
+
+
+def rank(row, relevant, ties):
+    """Expected, worst or best rank of the first relevant item of a row."""
+    value = max(row[j] for j in relevant)
+    above = sum(s > value for s in row)
+    tied = [j for j, s in enumerate(row) if s == value]
+    hits = [j for j in tied if j in relevant]
+    others = len(tied) - len(hits)
+    before = {
+        "optimistic": 0,
+        "pessimistic": others,
+        # each of the others stands before all of the hits once in len(hits) + 1 times
+        "average": others / (len(hits) + 1),
+    }
+    return 1 + above + before[ties]
+
+
+def average_precision(ranked_relevance):
+    """Of one row: booleans in the order of the ranking."""
+    hits, total = 0, 0.0
+    for place, hit in enumerate(ranked_relevance, start=1):
+        if hit:
+            hits += 1
+            total += hits / place
+    return total / hits

@@ -1,0 +1,263 @@
+"""Bad input gets one clear sentence: what came, what was expected, what to do."""
+
+import numpy as np
+import pytest
+from scipy import sparse
+from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
+
+from sk_qbnorm import (
+    CSLS,
+    DynamicInvertedSoftmax,
+    GallerySimilarity,
+    GloballyCorrected,
+    InvertedSoftmax,
+    NearestNeighborNormalizer,
+    NearestNeighborScorer,
+    pairwise_similarity,
+)
+from sk_qbnorm.datasets import make_hub_retrieval
+from sk_qbnorm.metrics import k_occurrence, recall_at_k, relevant_ranks
+
+from .cases import NORMALIZERS
+
+SIMS = np.random.default_rng(0).normal(size=(5, 4))
+each_normalizer = pytest.mark.parametrize(
+    "normalizer", NORMALIZERS.values(), ids=NORMALIZERS
+)
+
+
+def spoilt(value):
+    sims = SIMS.copy()
+    sims[2, 1] = value
+    return sims
+
+
+def with_text():
+    sims = SIMS.astype(object)
+    sims[0, 0] = "cat"
+    return sims
+
+
+@pytest.mark.parametrize(
+    ("matrix", "error", "message"),
+    [
+        (
+            spoilt(np.nan),
+            ValueError,
+            r"must be finite, got NaN in row 2, column 1",
+        ),
+        (spoilt(np.inf), ValueError, "finite, got infinity in row 2, column 1"),
+        (
+            spoilt(-np.inf),
+            ValueError,
+            "finite, got infinity in row 2, column 1",
+        ),
+        (with_text(), ValueError, "must hold numbers, got text .*cat.*encode it first"),
+        (SIMS[0], ValueError, "Expected 2D array, got 1D array"),
+        (SIMS[None], ValueError, "Found array with dim 3"),
+        (SIMS[:0], ValueError, r"0 sample\(s\).*a minimum of 1 is required"),
+        (SIMS[:, :0], ValueError, r"0 feature\(s\).*a minimum of 1 is required"),
+        (sparse.csr_array(SIMS), TypeError, "Sparse data was passed"),
+        (SIMS + 1j, ValueError, "Complex data not supported"),
+    ],
+)
+@each_normalizer
+def test_similarities_that_are_none_are_refused(normalizer, matrix, error, message):
+    with pytest.raises(error, match=message):
+        clone(normalizer).fit(matrix)
+    with pytest.raises(error, match=message):
+        clone(normalizer).fit(SIMS).transform(matrix)
+
+
+@each_normalizer
+def test_finite_sums_that_overflow_are_no_reason_to_refuse(normalizer):
+    huge = np.full((3, 2), 1e308)
+    assert np.isfinite(clone(normalizer).fit(huge).n_bank_seen_)
+
+
+@each_normalizer
+def test_another_number_of_gallery_items_is_refused(normalizer):
+    fitted = clone(normalizer).fit(SIMS)
+    with pytest.raises(ValueError, match="X has 3 features, but .* is expecting 4"):
+        fitted.transform(SIMS[:, :3])
+    with pytest.raises(ValueError, match="X has 3 features, but .* is expecting 4"):
+        fitted.partial_fit(SIMS[:, :3])
+
+
+@each_normalizer
+def test_an_unfitted_normalizer_says_so(normalizer):
+    with pytest.raises(NotFittedError, match="is not fitted yet"):
+        clone(normalizer).transform(SIMS)
+
+
+def test_unfitted_bank_ranks_say_so():
+    with pytest.raises(NotFittedError, match="is not fitted yet"):
+        GloballyCorrected().bank_ranks(SIMS)
+
+
+@pytest.mark.parametrize("beta", [0, -1, np.nan, np.inf, "20", None, True, [20]])
+@pytest.mark.parametrize("normalizer_class", [InvertedSoftmax, DynamicInvertedSoftmax])
+def test_beta_must_be_positive(normalizer_class, beta):
+    message = r"beta must be a finite number > 0, got .*; 20 is usual for cosine"
+    with pytest.raises(ValueError, match=message):
+        normalizer_class(beta, metric="precomputed").fit(SIMS)
+
+
+@pytest.mark.parametrize("alpha", [-0.1, np.nan, np.inf, "1", None])
+@pytest.mark.parametrize(
+    "normalizer_class",
+    [InvertedSoftmax, DynamicInvertedSoftmax, NearestNeighborNormalizer],
+)
+def test_alpha_must_not_be_negative(normalizer_class, alpha):
+    message = "alpha must be a finite number >= 0, got .*; 0 corrects nothing"
+    with pytest.raises(ValueError, match=message):
+        normalizer_class(alpha=alpha, metric="precomputed").fit(SIMS)
+
+
+@pytest.mark.parametrize("count", [0, -1, 1.5, "1", None, True, np.nan])
+@pytest.mark.parametrize(
+    ("normalizer_class", "name"),
+    [
+        (CSLS, "n_neighbors"),
+        (NearestNeighborNormalizer, "n_neighbors"),
+        (DynamicInvertedSoftmax, "n_activation"),
+        (DynamicInvertedSoftmax, "min_count"),
+        (NearestNeighborScorer, "n_neighbors"),
+    ],
+)
+def test_counts_must_be_whole_and_positive(normalizer_class, name, count):
+    estimator = normalizer_class(**{name: count})
+    if name != "n_neighbors" or normalizer_class is not NearestNeighborScorer:
+        estimator.set_params(metric="precomputed")
+    with pytest.raises(ValueError, match=f"{name} must be an integer >= 1, got"):
+        estimator.fit(SIMS)
+
+
+def test_unknown_choices_list_the_known_ones():
+    with pytest.raises(ValueError, match="scale must be one of 'similarity', 'probab"):
+        InvertedSoftmax(metric="precomputed", scale="log").fit(SIMS)
+    known = "metric must be one of 'cosine', 'dot', 'precomputed', got 'euclidean'"
+    with pytest.raises(ValueError, match=known):
+        InvertedSoftmax(metric="euclidean").fit(SIMS, SIMS)
+    with pytest.raises(ValueError, match="must be one of 'cosine', 'dot', got"):
+        pairwise_similarity(SIMS, SIMS, "precomputed")
+    with pytest.raises(ValueError, match="ties must be one of 'average', 'pessim"):
+        relevant_ranks([0] * 5, SIMS, ties="lucky")
+
+
+@pytest.mark.parametrize("metric", ["cosine", "dot"])
+@each_normalizer
+def test_embeddings_need_a_gallery_that_matches(normalizer, metric):
+    by_embeddings = clone(normalizer).set_params(metric=metric)
+    name = type(normalizer).__name__
+    with pytest.raises(ValueError, match=f"{name} with metric='{metric}' needs"):
+        by_embeddings.fit(SIMS)
+    with pytest.raises(ValueError, match="same number of features .* got 4 and 3"):
+        by_embeddings.fit(SIMS, SIMS[:, :3])
+    with pytest.raises(ValueError, match="gallery must be finite, got NaN in row 2"):
+        by_embeddings.fit(SIMS, spoilt(np.nan))
+    with pytest.raises(ValueError, match="querybank must be finite, got infinity"):
+        by_embeddings.fit(spoilt(np.inf), SIMS)
+    with pytest.raises(ValueError, match=r"0 sample\(s\)"):
+        by_embeddings.fit(SIMS[:0], SIMS)
+    by_embeddings.fit(SIMS, SIMS)
+    with pytest.raises(ValueError, match="the one of the first call, with 5 items"):
+        by_embeddings.partial_fit(SIMS, SIMS[:3])
+    with pytest.raises(ValueError, match="X has 4 features, but .* is expecting 5"):
+        by_embeddings.transform(SIMS)  # embeddings, where similarities belong
+
+
+def test_embeddings_in_a_pipeline_say_to_precompute():
+    with pytest.raises(ValueError, match=r'set metric="precomputed", or call fit'):
+        InvertedSoftmax().fit_transform(SIMS, np.arange(5))
+
+
+@pytest.mark.parametrize(
+    ("metric", "message"),
+    [
+        (lambda q, g: q[:, :2], r"expected shape \(5, 5\), got \(5, 2\)"),
+        (lambda q, g: np.full((5, 5), np.nan), "what the metric returned must be fin"),
+    ],
+)
+def test_a_metric_that_makes_no_sense_is_told(metric, message):
+    with pytest.raises(ValueError, match=message):
+        InvertedSoftmax(metric=metric).fit(SIMS, SIMS)
+
+
+def test_a_setting_of_the_bank_cannot_change_on_the_way():
+    normalizer = InvertedSoftmax(metric="precomputed").partial_fit(SIMS)
+    with pytest.raises(ValueError, match=r"beta was 20.0 .* and is 5.0 now; call fit"):
+        normalizer.set_params(beta=5.0).partial_fit(SIMS)
+
+
+def test_a_gallery_is_needed_and_its_labels_must_match():
+    with pytest.raises(ValueError, match="needs the gallery, got None"):
+        GallerySimilarity().fit(SIMS)
+    with pytest.raises(ValueError, match="same number of features .* got 4 and 3"):
+        GallerySimilarity(SIMS[:, :3]).fit(SIMS)
+    message = r"one label an item of the gallery, expected shape \(4,\), got \(3,\)"
+    with pytest.raises(ValueError, match=message):
+        NearestNeighborScorer(gallery_labels=[0, 1, 2]).fit(SIMS)
+    scorer = NearestNeighborScorer().fit(SIMS)
+    with pytest.raises(ValueError, match="n_neighbors=5 is more than the gallery hol"):
+        scorer.kneighbors(SIMS, n_neighbors=5)
+
+
+@pytest.mark.parametrize(
+    ("relevant", "options", "message"),
+    [
+        ([0, 1], {}, "one entry a query, expected 5, got 2"),
+        ([0, 1, 2, 3, 4], {}, r"indices in \[0, 4\), got 4"),
+        ([0, 1, 2, 3, -1], {}, r"indices in \[0, 4\), got -1; leave queries without"),
+        ([0.5] * 5, {}, "gallery indices, got values of dtype float64; for class lab"),
+        (["cat"] * 5, {}, "gallery indices, got values of dtype <U3"),
+        ([[0], [], [1], [2], []], {}, "got none for 2 queries, the first is 1"),
+        (np.ones((5, 3)), {}, r"expected \(5, 4\), got \(5, 3\)"),
+        (np.full((5, 4), 2), {}, "must hold 0 and 1 alone"),
+        (np.zeros((5, 4)), {}, "got none for 5 queries"),
+        (sparse.csr_array((5, 4)), {}, "got none for 5 queries"),
+        ([0] * 5, {"query_mask": [1] * 4}, r"5 booleans, .* shape \(4,\)"),
+        ([0] * 5, {"query_mask": [2] * 5}, "5 booleans, one a query"),
+        ([0] * 5, {"query_mask": [0] * 5}, "leaves no query"),
+        (
+            [0] * 5,
+            {"gallery_labels": [0] * 3},
+            r"gallery_labels must have shape",
+        ),
+        (
+            [0] * 4,
+            {"gallery_labels": [0] * 4},
+            r"of the queries, must have shape",
+        ),
+        ([0, 0, 7, 0, 0], {"gallery_labels": [0] * 4}, "got none for 1 queries"),
+    ],
+)
+def test_relevance_that_does_not_match_is_refused(relevant, options, message):
+    with pytest.raises(ValueError, match=message):
+        relevant_ranks(relevant, SIMS, **options)
+
+
+def test_scores_and_k_of_measures_are_checked():
+    with pytest.raises(ValueError, match="scores must be finite, got NaN in row 2"):
+        relevant_ranks([0] * 5, spoilt(np.nan))
+    with pytest.raises(ValueError, match="k must be an integer >= 1, got 0"):
+        recall_at_k([0] * 5, SIMS, k=0)
+    with pytest.raises(ValueError, match="k=5 is more than the gallery holds; expec"):
+        k_occurrence(SIMS, k=5)
+    with pytest.raises(ValueError, match="k must be an integer >= 1, got 1.5"):
+        k_occurrence(SIMS, k=1.5)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"n_bank": 0}, "n_bank must be an integer >= 1, got 0"),
+        ({"n_features": 2}, "n_features must be at least 3, got 2"),
+        ({"hubness": 1.5}, r"hubness must be in \[0, 1\], got 1.5"),
+        ({"noise": -1}, "noise must be a finite number >= 0, got -1"),
+    ],
+)
+def test_impossible_data_are_refused(options, message):
+    with pytest.raises(ValueError, match=message):
+        make_hub_retrieval(**options)

@@ -1,0 +1,237 @@
+"""Laws that every normalizer keeps, whatever the numbers."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn.base import clone
+
+from sk_qbnorm import (
+    CSLS,
+    DynamicInvertedSoftmax,
+    GloballyCorrected,
+    InvertedSoftmax,
+    NearestNeighborNormalizer,
+    pairwise_similarity,
+)
+
+from .cases import NORMALIZERS, bank_and_sims, expected, forms_of
+
+each_normalizer = pytest.mark.parametrize(
+    "normalizer", NORMALIZERS.values(), ids=NORMALIZERS
+)
+may_clip = pytest.mark.filterwarnings("ignore:n_neighbors=")
+
+
+def assert_close(scores, others):
+    np.testing.assert_allclose(scores, others, rtol=1e-12, atol=1e-12)
+
+
+def assert_keeps_order(sims, scores, strictly=True):
+    """Whatever was clearly better before is (not worse, or) better after."""
+    better = sims[:, :, None] > sims[:, None, :] + 1e-9  # by more than rounding
+    after = scores[:, :, None] - scores[:, None, :]
+    assert (after[better] > 0 if strictly else after[better] >= 0).all()
+
+
+@each_normalizer
+@given(drawn=bank_and_sims(), data=st.data())
+def test_without_hubs_the_ranking_is_kept(normalizer, drawn, data):
+    bank, sims = drawn
+    values = bank[:, 0]
+    no_hubs = np.stack(
+        [data.draw(st.permutations(values.tolist())) for _ in range(sims.shape[1])],
+        axis=1,
+    )
+    assert_keeps_order(sims, normalizer.fit(no_hubs).transform(sims))
+
+
+@each_normalizer
+@given(drawn=bank_and_sims(), data=st.data())
+def test_the_order_of_the_bank_does_not_matter(normalizer, drawn, data):
+    bank, sims = drawn
+    rows = data.draw(st.permutations(range(len(bank))))
+    assert_close(
+        normalizer.fit(bank).transform(sims), normalizer.fit(bank[rows]).transform(sims)
+    )
+
+
+@each_normalizer
+@given(drawn=bank_and_sims(), data=st.data())
+def test_permuting_the_gallery_permutes_the_scores(normalizer, drawn, data):
+    bank, sims = drawn
+    if isinstance(normalizer, DynamicInvertedSoftmax):
+        # Ties for the first place go to the smaller index: make them rare.
+        bank = bank + np.linspace(0, 1e-3, bank.size).reshape(bank.shape)
+        sims = sims + np.linspace(0, 1e-3, sims.size).reshape(sims.shape)
+    columns = data.draw(st.permutations(range(sims.shape[1])))
+    scores = normalizer.fit(bank).transform(sims)
+    assert_close(
+        scores[:, columns], normalizer.fit(bank[:, columns]).transform(sims[:, columns])
+    )
+
+
+@pytest.mark.parametrize(
+    "normalizer",
+    [
+        NORMALIZERS["IS"],
+        NearestNeighborNormalizer(alpha=1, n_neighbors=1, metric="precomputed"),
+    ],
+    ids=["IS", "NNN"],
+)
+@given(drawn=bank_and_sims(), shift=st.integers(-16, 16))
+def test_shifting_an_item_in_bank_and_queries_leaves_its_scores(
+    normalizer, drawn, shift
+):
+    bank, sims = drawn
+    scores = normalizer.fit(bank).transform(sims)
+    bank[:, 0] += shift / 8
+    sims[:, 0] += shift / 8
+    assert_close(normalizer.fit(bank).transform(sims), scores)
+
+
+@given(drawn=bank_and_sims(), shift=st.integers(-16, 16))
+def test_shifting_an_item_in_bank_and_queries_leaves_its_bank_ranks(drawn, shift):
+    bank, sims = drawn
+    normalizer = GloballyCorrected(metric="precomputed")
+    ranks = normalizer.fit(bank).bank_ranks(sims)
+    bank[:, 0] += shift / 8
+    sims[:, 0] += shift / 8
+    np.testing.assert_array_equal(normalizer.fit(bank).bank_ranks(sims), ranks)
+
+
+@pytest.mark.parametrize("name", ["IS", "DIS", "GC", "CSLS"])
+@given(drawn=bank_and_sims())
+def test_doubling_the_bank_changes_nothing(name, drawn):
+    bank, sims = drawn
+    once = clone(NORMALIZERS[name]).fit(bank)
+    twice = clone(NORMALIZERS[name])
+    if name == "CSLS":
+        twice.set_params(n_neighbors=2)
+        # Only the bank is doubled, not the gallery: compare what acts on the ranking.
+        twice.fit(np.vstack([bank, bank]))
+        assert_close(twice.gallery_bias_, once.gallery_bias_)
+    else:
+        scores = twice.fit(np.vstack([bank, bank])).transform(sims)
+        assert_close(scores, once.transform(sims))
+
+
+@each_normalizer
+@given(drawn=bank_and_sims(max_rows=12), data=st.data())
+def test_any_split_of_the_bank_and_any_threads_give_one_fit(normalizer, drawn, data):
+    bank, sims = drawn
+    whole = clone(normalizer).fit(bank)
+    cuts = sorted(data.draw(st.sets(st.integers(1, len(bank)))))
+    parts = [part for part in np.split(bank, cuts) if len(part)]
+    split = clone(normalizer)
+    for part in parts:
+        split.partial_fit(part)
+    assert split.n_bank_seen_ == whole.n_bank_seen_
+    assert_close(split.transform(sims), whole.transform(sims))
+    threaded = clone(normalizer).set_params(n_jobs=3).fit(bank)
+    np.testing.assert_array_equal(threaded.transform(sims), whole.transform(sims))
+
+
+@given(drawn=bank_and_sims())
+def test_dynamic_rows_are_corrected_or_raw_and_the_mask_says_which(drawn):
+    bank, sims = drawn
+    dynamic = NORMALIZERS["DIS"].fit(bank)
+    corrected = NORMALIZERS["IS"].fit(bank).transform(sims)
+    opened = dynamic.activation_mask_[sims.argmax(axis=1)]
+    np.testing.assert_array_equal(
+        dynamic.transform(sims), np.where(opened[:, None], corrected, sims)
+    )
+
+
+@may_clip
+@given(drawn=bank_and_sims(), k=st.integers(1, 4))
+def test_csls_ranks_as_nnn_at_one_half(drawn, k):
+    bank, sims = drawn
+    local = CSLS(k, metric="precomputed").fit(bank).transform(sims)
+    nearest = NearestNeighborNormalizer(0.5, n_neighbors=k, metric="precomputed")
+    nearest = nearest.fit(bank).transform(sims)
+    both = local - 2 * nearest  # minus r_q: one number a row
+    assert_close(both, np.broadcast_to(both[:, :1], both.shape))
+
+
+@given(seed=st.integers(0, 100), alpha=st.sampled_from([0, 0.5, 1]))
+@pytest.mark.parametrize(
+    "normalizer_class", [InvertedSoftmax, NearestNeighborNormalizer]
+)
+def test_the_bias_is_one_more_dimension(normalizer_class, seed, alpha):
+    random = np.random.default_rng(seed)
+    bank, queries = random.normal(size=(2, 20, 3))
+    gallery = random.normal(size=(6, 3))
+    normalizer = normalizer_class(alpha=alpha, metric="dot").fit(bank, gallery)
+    bias = alpha * normalizer.gallery_bias_
+    augmented_gallery = np.column_stack([gallery, -bias])
+    augmented_queries = np.column_stack([queries, np.ones(len(queries))])
+    assert_close(
+        augmented_queries @ augmented_gallery.T,
+        normalizer.transform(pairwise_similarity(queries, gallery, "dot")),
+    )
+
+
+@each_normalizer
+@given(drawn=bank_and_sims())
+def test_float32_agrees_with_float64_to_rounding(normalizer, drawn):
+    bank, sims = drawn
+    wide = normalizer.fit(bank).transform(sims)
+    narrow = normalizer.fit(bank.astype(np.float32)).transform(sims.astype(np.float32))
+    np.testing.assert_allclose(narrow, wide, rtol=1e-5, atol=1e-6)
+
+
+@each_normalizer
+@given(drawn=bank_and_sims())
+def test_layout_and_container_do_not_matter_and_are_left_alone(normalizer, drawn):
+    bank, sims = drawn
+    scores = normalizer.fit(bank).transform(sims)
+    for form in forms_of(sims):
+        given_bank, given_sims = forms_of(bank)[form], forms_of(sims)[form]
+        result = clone(normalizer).fit(given_bank).transform(given_sims)
+        np.testing.assert_array_equal(result, scores, err_msg=form)
+        np.testing.assert_array_equal(given_bank, bank, err_msg=form)
+        np.testing.assert_array_equal(given_sims, sims, err_msg=form)
+
+
+@each_normalizer
+def test_integers_are_as_good_as_floats(normalizer):
+    bank, sims = np.random.default_rng(0).integers(-3, 4, size=(2, 6, 4))
+    np.testing.assert_array_equal(
+        normalizer.fit(bank).transform(sims),
+        normalizer.fit(bank.astype(float)).transform(sims.astype(float)),
+    )
+
+
+@each_normalizer
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@given(drawn=bank_and_sims(scale=500.0))
+def test_extreme_similarities_stay_finite_and_are_the_formula(normalizer, dtype, drawn):
+    bank, sims = (matrix.astype(dtype) for matrix in drawn)  # beta * s up to 1e4
+    scores = normalizer.fit(bank).transform(sims)
+    assert np.isfinite(scores).all()
+    rtol = 1e-12 if dtype == np.float64 else 1e-5
+    formula = expected(normalizer, bank, sims)
+    np.testing.assert_allclose(scores, formula, rtol=rtol, atol=500 * rtol)
+
+
+@pytest.mark.parametrize("name", ["IS", "DIS"])
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@given(drawn=bank_and_sims(scale=500.0))
+def test_extreme_probabilities_stay_finite_and_never_turn_a_ranking(name, dtype, drawn):
+    bank, sims = (matrix.astype(dtype) for matrix in drawn)
+    normalizer = clone(NORMALIZERS[name]).fit(bank)
+    scores = normalizer.transform(sims)
+    probabilities = normalizer.set_params(scale="probability").transform(sims)
+    assert np.isfinite(probabilities).all()
+    assert_keeps_order(scores, probabilities, strictly=False)
+
+
+@pytest.mark.parametrize("name", ["IS", "DIS"])
+@given(drawn=bank_and_sims())
+def test_both_scales_rank_alike(name, drawn):
+    bank, sims = drawn
+    normalizer = clone(NORMALIZERS[name]).fit(bank)
+    scores = normalizer.transform(sims)
+    probabilities = normalizer.set_params(scale="probability").transform(sims)
+    assert_keeps_order(scores, probabilities)

@@ -1,0 +1,175 @@
+import os
+import pickle
+
+import numpy as np
+import pytest
+
+from sk_qbnorm.datasets import load_matrix
+
+ARRAYS = {
+    "float32": np.eye(3, dtype=np.float32),
+    "Fortran order": np.asfortranarray(np.arange(6.0).reshape(2, 3)),
+    "mixed order": np.arange(24.0).reshape(2, 3, 4).transpose(0, 2, 1),
+    "other mixed order": np.arange(24.0).reshape(2, 3, 4).transpose(2, 0, 1),
+    "big-endian": np.arange(4, dtype=">i8"),
+    "booleans": np.array([[True, False]]),
+    "strided": np.arange(10)[::2],
+    "scalar": np.float64(3),
+}
+
+
+@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
+@pytest.mark.parametrize("array", ARRAYS.values(), ids=ARRAYS)
+def test_pickled_arrays_of_numbers_are_read(array, protocol, tmp_path):
+    path = tmp_path / "sims.pkl"
+    path.write_bytes(pickle.dumps(array, protocol))
+    found = load_matrix(path)
+    np.testing.assert_array_equal(found, array)
+    assert found.dtype == array.dtype
+    assert type(found) is np.ndarray
+
+
+def test_a_pickle_of_python_2_is_read(tmp_path):
+    # Python 2 wrote bytes as text, under the module's old name.
+    old = (
+        b"cnumpy.core.multiarray\n_reconstruct\np0\n(cnumpy\nndarray\np1\n(I0\ntp2\n"
+        b"S'b'\np3\ntp4\nRp5\n(I1\n(I2\ntp6\ncnumpy\ndtype\np7\n(S'f8'\np8\nI0\nI1\n"
+        b"tp9\nRp10\n(I3\nS'<'\np11\nNNNI-1\nI-1\nI0\ntp12\nbI00\n"
+        b"S'\\x00\\x00\\x00\\x00\\x00\\x00\\xf0?\\x00\\x00\\x00\\x00\\x00\\x00\\xf8?'\n"
+        b"p13\ntp14\nb."
+    )
+    path = tmp_path / "sims.pkl"
+    path.write_bytes(old)
+    np.testing.assert_array_equal(load_matrix(path), [1.0, 1.5])
+
+
+def test_npy_and_npz_are_told_by_content(tmp_path):
+    np.save(tmp_path / "a.npy", np.eye(2))
+    (tmp_path / "a.npy").rename(tmp_path / "a.txt")
+    np.testing.assert_array_equal(load_matrix(tmp_path / "a.txt"), np.eye(2))
+    np.savez(tmp_path / "one.npz", sims=np.eye(3))
+    np.testing.assert_array_equal(load_matrix(tmp_path / "one.npz"), np.eye(3))
+    np.savez_compressed(tmp_path / "two.npz", sims=np.eye(3), bank=np.eye(4))
+    np.testing.assert_array_equal(
+        load_matrix(f"{tmp_path / 'two.npz'}:bank"), np.eye(4)
+    )
+    with pytest.raises(ValueError, match="holds the arrays sims, bank; say which one"):
+        load_matrix(tmp_path / "two.npz")
+
+
+class Evil:
+    """Makes a folder when it is unpickled."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return os.mkdir, (str(self.path),)
+
+
+class EvilState(Evil):
+    """Hides the same in the state of an array."""
+
+    def __reduce__(self):
+        rebuild, args, _ = np.zeros(1).__reduce__()
+        return rebuild, args, (1, (1,), np.dtype("f8"), False, Evil(self.path))
+
+
+@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
+@pytest.mark.parametrize(
+    "hide",
+    [
+        lambda evil: evil,
+        lambda evil: [np.eye(2), evil],
+        lambda evil: {"sims": evil},
+        lambda evil: np.array([evil], dtype=object),
+        lambda evil: EvilState(evil.path),
+    ],
+    ids=["bare", "list", "dict", "object array", "state of an array"],
+)
+def test_a_pickle_cannot_run_code(hide, protocol, tmp_path):
+    path, trap = tmp_path / "sims.pkl", tmp_path / "trap"
+    path.write_bytes(pickle.dumps(hide(Evil(trap)), protocol))
+    with pytest.raises(ValueError, match=r"refused|numbers expected"):
+        load_matrix(path)
+    assert not trap.exists()
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        b"cbuiltins\neval\n(S'1'\ntR.",
+        b"cos\nsystem\n(S'true'\ntR.",
+        b"cnumpy\nload\n(S'x'\ntR.",
+        b"cnumpy.core.multiarray\nfromfile\n(S'x'\ntR.",
+        b"csk_qbnorm.datasets\nload_matrix\n(S'x'\ntR.",
+        b"\x80\x04\x8c\x05numpy\x8c\x0c__builtins__\x93.",
+        b"\x80\x04\x8c\x05numpy\x8c\x0edtype.__init__\x93.",
+    ],
+)
+def test_only_the_makers_of_arrays_can_be_named(call, tmp_path):
+    path = tmp_path / "sims.pkl"
+    path.write_bytes(call)
+    with pytest.raises(ValueError, match="refused: the pickle asks for"):
+        load_matrix(path)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        b"cnumpy\ndtype\n(dS'code'\nS'f8'\nsb.",  # the state of what makes a dtype
+        b"cnumpy\ndtype\n(N(dS'_make'\nNstb.",
+    ],
+)
+def test_what_makes_arrays_cannot_be_changed(change, tmp_path):
+    path = tmp_path / "sims.pkl"
+    path.write_bytes(change)
+    with pytest.raises(ValueError, match="refused: the pickle tries to change"):
+        load_matrix(path)
+
+
+@pytest.mark.parametrize(
+    ("thing", "message"),
+    [
+        ([[1.0]], "one NumPy array of numbers, got one of list"),
+        ({"sims": np.eye(2)}, "one NumPy array of numbers, got one of dict"),
+        (np.array(["cat"]), "numbers expected, got dtype 'U3'"),
+        (np.array([1j]), "numbers expected, got dtype 'c16'"),
+        (np.zeros(1, dtype=[("s", "f8")]), "numbers expected, got dtype 'V8'"),
+        (np.array(["2020-01-01"], dtype="M8[D]"), "numbers expected, got dtype 'M8'"),
+        (np.dtype("f8"), "one NumPy array of numbers, got one of _DType"),
+    ],
+)
+def test_anything_but_numbers_is_refused(thing, message, tmp_path):
+    path = tmp_path / "sims.pkl"
+    path.write_bytes(pickle.dumps(thing))
+    with pytest.raises(ValueError, match=message):
+        load_matrix(path)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"not a matrix",
+        b"PK\x03\x04 broken",
+        b"\x93NUMPY broken",
+        b"cnumpy\ndtype\n(S'f8'\ntR(I3\nS'<'\nS'structure'\nNNI-1\nI-1\nI0\ntb.",
+        b"cnumpy.core.multiarray\n_reconstruct\n(cnumpy\nndarray\n(I0\nttR.",
+        pickle.dumps(np.eye(2))[:-40],
+    ],
+)
+def test_broken_files_are_named(content, tmp_path):
+    path = tmp_path / "sims.pkl"
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=r"sims\.pkl: "):
+        load_matrix(path)
+
+
+def test_text_and_objects_in_npy_are_refused(tmp_path):
+    np.save(tmp_path / "text.npy", np.array(["cat"]))
+    with pytest.raises(ValueError, match="must hold an array of numbers, got"):
+        load_matrix(tmp_path / "text.npy")
+    np.save(tmp_path / "objects.npy", np.array([None]), allow_pickle=True)
+    with pytest.raises(ValueError, match="Object arrays cannot be loaded"):
+        load_matrix(tmp_path / "objects.npy")

@@ -1,0 +1,263 @@
+import pickle
+
+import joblib
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
+
+from sk_qbnorm import (
+    CSLS,
+    DynamicInvertedSoftmax,
+    GloballyCorrected,
+    InvertedSoftmax,
+    NearestNeighborNormalizer,
+    pairwise_similarity,
+)
+
+from . import reference
+from .cases import NORMALIZERS, bank_and_sims, expected
+
+precomputed = {"metric": "precomputed"}
+
+VARIANTS = [
+    *NORMALIZERS.values(),
+    InvertedSoftmax(beta=0.5, alpha=0.3, **precomputed),
+    InvertedSoftmax(beta=3, scale="probability", **precomputed),
+    InvertedSoftmax(beta=3, alpha=0.5, scale="probability", **precomputed),
+    DynamicInvertedSoftmax(n_activation=2, min_count=3, **precomputed),
+    DynamicInvertedSoftmax(beta=3, scale="probability", **precomputed),
+    CSLS(n_neighbors=3, **precomputed),
+    NearestNeighborNormalizer(alpha=1.5, n_neighbors=2, **precomputed),
+]
+
+each_variant = pytest.mark.parametrize("normalizer", VARIANTS, ids=repr)
+each_normalizer = pytest.mark.parametrize(
+    "normalizer", NORMALIZERS.values(), ids=NORMALIZERS
+)
+may_clip = pytest.mark.filterwarnings("ignore:n_neighbors=", "ignore:n_activation=")
+
+
+@pytest.fixture
+def embeddings():
+    random = np.random.default_rng(0)
+    return (
+        random.normal(size=(30, 5)),
+        random.normal(size=(9, 5)),
+        random.normal(size=(7, 5)),
+    )
+
+
+@may_clip
+@each_variant
+@given(drawn=bank_and_sims())
+def test_float64_scores_are_those_of_the_formula(normalizer, drawn):
+    bank, sims = drawn
+    scores = normalizer.fit(bank).transform(sims)
+    assert scores.dtype == np.float64
+    np.testing.assert_allclose(
+        scores, expected(normalizer, bank, sims), rtol=1e-12, atol=1e-13
+    )
+
+
+@may_clip
+@each_variant
+@given(drawn=bank_and_sims())
+def test_float32_scores_are_those_of_the_formula_to_rounding(normalizer, drawn):
+    bank, sims = (matrix.astype(np.float32) for matrix in drawn)
+    scores = normalizer.fit(bank).transform(sims)
+    assert scores.dtype == np.float32
+    np.testing.assert_allclose(
+        scores, expected(normalizer, bank, sims), rtol=1e-5, atol=1e-6
+    )
+
+
+@given(drawn=bank_and_sims(max_rows=20, max_items=9), n_activation=st.integers(1, 3))
+@may_clip
+def test_probability_scale_is_the_authors_algorithm_entry_by_entry(drawn, n_activation):
+    bank, sims = drawn
+    before = bank.copy(), sims.copy()
+    theirs, retrieved = reference.authors_qb_norm(bank, sims, k=n_activation)
+    ours = DynamicInvertedSoftmax(
+        n_activation=n_activation, scale="probability", **precomputed
+    ).fit(bank)
+    assert set(np.flatnonzero(ours.activation_mask_)) == retrieved
+    np.testing.assert_allclose(ours.transform(sims), theirs, rtol=1e-12)
+    np.testing.assert_array_equal(bank, before[0])
+    np.testing.assert_array_equal(sims, before[1])
+
+
+@each_normalizer
+@pytest.mark.parametrize(
+    "metric", ["cosine", "dot", lambda q, g: -abs(q[:, :1] - g.T[0])]
+)
+def test_embeddings_give_what_their_similarities_give(normalizer, metric, embeddings):
+    queries, bank, gallery = embeddings
+    by_embeddings = clone(normalizer).set_params(metric=metric).fit(bank, gallery)
+    by_similarity = clone(normalizer).fit(pairwise_similarity(bank, gallery, metric))
+    sims = pairwise_similarity(queries, gallery, metric)
+    np.testing.assert_allclose(
+        by_embeddings.transform(sims), by_similarity.transform(sims), rtol=1e-12
+    )
+    assert by_embeddings.n_features_in_ == len(gallery)
+    assert by_embeddings.n_bank_seen_ == len(bank)
+
+
+@each_normalizer
+def test_embeddings_are_compared_in_blocks(normalizer, embeddings, monkeypatch):
+    queries, bank, gallery = embeddings
+    sims = pairwise_similarity(queries, gallery)
+    at_once = clone(normalizer).set_params(metric="cosine").fit(bank, gallery)
+    monkeypatch.setattr("sk_qbnorm.similarity._BLOCK_BYTES", 2 * 8 * len(gallery))
+    in_blocks = clone(normalizer).set_params(metric="cosine").fit(bank, gallery)
+    np.testing.assert_allclose(
+        in_blocks.transform(sims), at_once.transform(sims), rtol=1e-12, atol=1e-15
+    )
+    np.testing.assert_array_equal(pairwise_similarity(queries, gallery), sims)
+
+
+@each_normalizer
+def test_float32_embeddings_stay_float32(normalizer, embeddings):
+    _, bank, gallery = (matrix.astype(np.float32) for matrix in embeddings)
+    sims = pairwise_similarity(bank, gallery)
+    assert sims.dtype == np.float32
+    fitted = clone(normalizer).set_params(metric="cosine").fit(bank, gallery)
+    assert fitted.transform(sims).dtype == np.float32
+
+
+@each_normalizer
+def test_the_bank_itself_is_transformed_without_a_word(normalizer):
+    bank = np.random.default_rng(1).normal(size=(6, 4))
+    scores = clone(normalizer).fit_transform(bank)
+    np.testing.assert_array_equal(scores, clone(normalizer).fit(bank).transform(bank))
+
+
+@each_normalizer
+def test_a_second_argument_is_ignored_for_precomputed_similarities(normalizer):
+    bank = np.random.default_rng(2).normal(size=(6, 4))
+    with_labels = clone(normalizer).fit(bank, np.arange(6)).transform(bank)
+    np.testing.assert_array_equal(with_labels, normalizer.fit(bank).transform(bank))
+
+
+@each_normalizer
+def test_copies_on_disk_and_in_memory_give_equal_scores(normalizer, tmp_path):
+    bank, sims = np.random.default_rng(3).normal(size=(2, 6, 4))
+    scores = normalizer.fit(bank).transform(sims)
+    joblib.dump(normalizer, tmp_path / "normalizer")
+    for copy in (
+        pickle.loads(pickle.dumps(normalizer)),
+        joblib.load(tmp_path / "normalizer"),
+        clone(normalizer).fit(bank),
+    ):
+        np.testing.assert_array_equal(copy.transform(sims), scores)
+    with pytest.raises(NotFittedError):
+        clone(normalizer).transform(sims)
+
+
+@each_normalizer
+def test_copy_false_writes_where_it_can(normalizer):
+    bank, sims = np.random.default_rng(4).normal(size=(2, 6, 4))
+    fitted = clone(normalizer).fit(bank)
+    scores = fitted.transform(sims)
+    in_place = fitted.set_params(copy=False)
+    for order in "CF":
+        given = np.array(sims, order=order)
+        assert in_place.transform(given) is given
+        np.testing.assert_array_equal(given, scores)
+    read_only = sims.copy()
+    read_only.flags.writeable = False
+    np.testing.assert_array_equal(in_place.transform(read_only), scores)
+    np.testing.assert_array_equal(read_only, sims)
+
+
+@pytest.mark.parametrize("container", ["pandas", "polars"])
+@each_normalizer
+def test_dataframes_keep_the_names_of_the_gallery(normalizer, container):
+    frames = pytest.importorskip(container)
+    columns = ["cat", "dog", "owl"]
+    bank = frames.DataFrame(np.random.default_rng(5).normal(size=(6, 3)))
+    bank.columns = columns
+    fitted = clone(normalizer).set_output(transform=container).fit(bank)
+    assert list(fitted.get_feature_names_out()) == columns
+    scores = fitted.transform(bank)
+    assert isinstance(scores, frames.DataFrame)
+    assert list(scores.columns) == columns
+
+
+@each_normalizer
+def test_the_index_of_a_gallery_names_its_items(normalizer, embeddings):
+    pandas = pytest.importorskip("pandas")
+    _, bank, gallery = embeddings
+    names = [f"item {j}" for j in range(len(gallery))]
+    named = clone(normalizer).set_params(metric="cosine")
+    named.fit(bank, pandas.DataFrame(gallery, index=names))
+    assert list(named.get_feature_names_out()) == names
+    named.fit(bank, pandas.DataFrame(gallery))  # an index of numbers names nothing
+    assert not hasattr(named, "feature_names_in_")
+
+
+def test_repr_shows_what_was_set():
+    assert repr(InvertedSoftmax(5, metric="dot")) == (
+        "InvertedSoftmax(beta=5, metric='dot')"
+    )
+
+
+@pytest.mark.parametrize("normalizer_class", [CSLS, NearestNeighborNormalizer])
+def test_a_small_bank_clips_the_neighbors_with_one_warning(normalizer_class):
+    normalizer = normalizer_class(n_neighbors=5, **precomputed)
+    with pytest.warns(UserWarning, match="more than the 3 queries of the bank") as seen:
+        normalizer.fit(np.eye(3))
+    assert len(seen) == 1
+    assert seen[0].filename == __file__
+    assert normalizer.n_neighbors_ == 3
+    assert normalizer.n_neighbors == 5
+
+
+def test_a_stream_is_not_warned_while_it_may_grow():
+    normalizer = CSLS(n_neighbors=5, **precomputed).partial_fit(np.eye(3))
+    assert normalizer.n_neighbors_ == 3
+    normalizer.partial_fit(np.eye(3))
+    assert normalizer.n_neighbors_ == 5
+    assert normalizer.n_bank_seen_ == 6
+
+
+def test_activating_more_items_than_there_are_is_inverted_softmax_and_said():
+    bank, sims = np.random.default_rng(6).normal(size=(2, 4, 3))
+    dynamic = DynamicInvertedSoftmax(n_activation=9, **precomputed)
+    with pytest.warns(UserWarning, match="more than the 3 items of the gallery"):
+        dynamic.fit(bank)
+    assert dynamic.activation_rate_ == 1
+    inverted = InvertedSoftmax(**precomputed).fit(bank)
+    np.testing.assert_array_equal(dynamic.transform(sims), inverted.transform(sims))
+
+
+def test_the_activation_set_is_exposed():
+    bank = [[0.9, 0.1, 0.0], [0.8, 0.1, 0.0], [0.1, 0.2, 0.0]]
+    fitted = DynamicInvertedSoftmax(min_count=2, **precomputed).fit(bank)
+    np.testing.assert_array_equal(fitted.activation_counts_, [2, 1, 0])
+    np.testing.assert_array_equal(fitted.activation_mask_, [True, False, False])
+    assert fitted.activation_rate_ == pytest.approx(1 / 3)
+
+
+def test_a_failed_partial_fit_leaves_the_fit_as_it_was(embeddings):
+    queries, bank, gallery = embeddings
+
+    def broken(queries, gallery):
+        raise RuntimeError("no model")
+
+    normalizer = InvertedSoftmax().fit(bank, gallery)
+    bias = normalizer.gallery_bias_.copy()
+    with pytest.raises(RuntimeError, match="no model"):
+        normalizer.set_params(metric=broken).partial_fit(queries, gallery)
+    np.testing.assert_array_equal(normalizer.gallery_bias_, bias)
+    assert normalizer.n_bank_seen_ == len(bank)
+
+
+def test_bank_ranks_count_the_closer_bank_queries():
+    bank, sims = np.random.default_rng(7).integers(0, 4, size=(2, 8, 5)).astype(float)
+    fitted = GloballyCorrected(**precomputed).fit(bank)
+    ranks = reference.bank_ranks(bank.tolist(), sims.tolist())
+    np.testing.assert_array_equal(fitted.bank_ranks(sims), ranks)
+    np.testing.assert_array_equal(fitted.bank_columns_, np.sort(bank.T, axis=1))

@@ -1,0 +1,167 @@
+import pickle
+
+import joblib
+import numpy as np
+import pytest
+from sklearn.base import clone
+from sklearn.model_selection import GridSearchCV, KFold, PredefinedSplit, cross_validate
+from sklearn.pipeline import Pipeline
+
+from sk_qbnorm import (
+    CSLS,
+    DynamicInvertedSoftmax,
+    GallerySimilarity,
+    InvertedSoftmax,
+    NearestNeighborNormalizer,
+    NearestNeighborScorer,
+)
+from sk_qbnorm.datasets import load_digits_labels, make_hub_retrieval
+from sk_qbnorm.metrics import (
+    make_retrieval_scorer,
+    median_rank,
+    recall_at_k,
+    recall_scorer,
+)
+
+
+@pytest.fixture(scope="module")
+def data():
+    return make_hub_retrieval(120, 80, 40, noise=1.5, random_state=0)
+
+
+@pytest.fixture
+def pipeline(data):
+    return Pipeline(
+        [
+            ("similarity", GallerySimilarity(data.gallery)),
+            ("normalizer", DynamicInvertedSoftmax(metric="precomputed")),
+            ("scorer", NearestNeighborScorer(n_neighbors=5)),
+        ]
+    )
+
+
+def splits(data):
+    """Bank rows are never tested: -1 in a predefined split."""
+    folds = np.r_[np.full(120, -1), np.arange(80) % 2]
+    queries = np.vstack([data.bank_queries, data.queries])
+    relevant = np.r_[np.full(120, -1), data.relevant]  # the bank asks for no item
+    return {
+        "PredefinedSplit": (queries, relevant, PredefinedSplit(folds)),
+        "KFold": (data.queries, data.relevant, KFold(3)),
+    }
+
+
+@pytest.mark.parametrize("split", ["PredefinedSplit", "KFold"])
+def test_grid_search_over_beta_and_over_the_normalizer(data, pipeline, split):
+    queries, relevant, cv = splits(data)[split]
+    search = GridSearchCV(
+        pipeline,
+        [
+            {"normalizer__beta": [1.0, 10.0, 100.0]},
+            {
+                "normalizer": [
+                    "passthrough",
+                    CSLS(5, metric="precomputed"),
+                    NearestNeighborNormalizer(n_neighbors=5, metric="precomputed"),
+                ]
+            },
+        ],
+        scoring={"r1": recall_scorer(), "r5": recall_scorer(k=5)},
+        refit="r1",
+        cv=cv,
+        n_jobs=2,
+        error_score="raise",
+    )
+    search.fit(queries, relevant)
+    recalls = search.cv_results_["mean_test_r1"]
+    assert len(set(recalls)) > 1
+    assert search.best_score_ > recalls[3]  # better than passthrough: there are hubs
+    assert search.best_estimator_.predict(data.queries).shape == (80,)
+
+
+def test_the_score_of_a_pipeline_is_its_recall(data, pipeline):
+    pipeline.fit(data.bank_queries)
+    scores = pipeline.decision_function(data.queries)
+    np.testing.assert_array_equal(scores, pipeline[:-1].transform(data.queries))
+    expected = recall_at_k(data.relevant, scores, k=5)
+    assert pipeline.score(data.queries, data.relevant) == expected
+    assert recall_scorer(k=5)(pipeline, data.queries, data.relevant) == expected
+    assert recall_scorer(k=5)(pipeline[:-1], data.queries, data.relevant) == expected
+
+
+def test_other_measures_score_too(data, pipeline):
+    scorer = make_retrieval_scorer(median_rank, greater_is_better=False, ties="average")
+    found = cross_validate(pipeline, data.queries, data.relevant, scoring=scorer, cv=2)
+    assert (found["test_score"] <= -1).all()
+    assert repr(scorer) == (
+        "make_retrieval_scorer(median_rank, greater_is_better=False, ties='average')"
+    )
+    assert repr(recall_scorer()) == "make_retrieval_scorer(recall_at_k, k=1)"
+
+
+def test_class_labels_go_through_a_pipeline():
+    data = load_digits_labels()
+    pipeline = Pipeline(
+        [
+            ("similarity", GallerySimilarity(data.gallery)),
+            ("normalizer", InvertedSoftmax(metric="precomputed")),
+            ("scorer", NearestNeighborScorer(gallery_labels=data.gallery_labels)),
+        ]
+    ).fit(data.bank_queries, data.bank_labels)
+    found = pipeline.predict(data.queries)
+    accuracy = np.mean(found == data.query_labels)
+    assert pipeline.score(data.queries, data.query_labels) == pytest.approx(accuracy)
+    assert accuracy > 0.95
+
+
+def test_pandas_output_names_the_gallery(data, pipeline):
+    pandas = pytest.importorskip("pandas")
+    names = [f"clip {j}" for j in range(40)]
+    gallery = pandas.DataFrame(data.gallery, index=names)
+    pipeline.set_params(similarity__gallery=gallery)
+    pipeline.set_output(transform="pandas")
+    pipeline.fit(data.bank_queries)
+    scores = pipeline[:-1].transform(data.queries)
+    assert list(scores.columns) == names
+    assert list(pipeline[:-1].get_feature_names_out()) == names
+    best = pipeline.predict(data.queries)
+    np.testing.assert_array_equal(best, scores.to_numpy().argmax(axis=1))
+
+
+def test_copies_give_equal_results(data, pipeline, tmp_path):
+    expected = pipeline.fit(data.bank_queries).decision_function(data.queries)
+    joblib.dump(pipeline, tmp_path / "pipeline")
+    copies = [
+        pickle.loads(pickle.dumps(pipeline)),
+        joblib.load(tmp_path / "pipeline"),
+        clone(pipeline).fit(data.bank_queries),
+    ]
+    for copy in copies:
+        np.testing.assert_array_equal(copy.decision_function(data.queries), expected)
+
+
+def test_kneighbors_are_sorted_and_break_ties_by_index():
+    scorer = NearestNeighborScorer(2).fit([[0.0, 0.0, 0.0]])
+    scores, indices = scorer.kneighbors([[0.5, 0.9, 0.9], [0.1, 0.1, 0.1]])
+    np.testing.assert_array_equal(indices, [[1, 2], [0, 1]])
+    np.testing.assert_array_equal(scores, [[0.9, 0.9], [0.1, 0.1]])
+    _, all_three = scorer.kneighbors([[0.5, 0.9, 0.9]], n_neighbors=3)
+    np.testing.assert_array_equal(all_three, [[1, 2, 0]])
+
+
+@pytest.mark.parametrize("k", [1, 7, 64, 65, 100])
+def test_kneighbors_are_those_of_a_stable_sort(k):
+    sims = np.random.default_rng(0).integers(0, 30, size=(5, 100)).astype(np.float32)
+    scores, indices = NearestNeighborScorer(k, n_jobs=2).fit(sims).kneighbors(sims)
+    order = np.argsort(-sims, axis=1, kind="stable")[:, :k]
+    np.testing.assert_array_equal(indices, order)
+    assert scores.dtype == np.float32
+
+
+def test_a_small_gallery_clips_the_neighbors_with_one_warning():
+    with pytest.warns(
+        UserWarning, match="more than the 2 items of the gallery"
+    ) as seen:
+        scorer = NearestNeighborScorer(5).fit([[0.1, 0.2]])
+    assert len(seen) == 1
+    assert scorer.n_neighbors_ == 2

@@ -1,0 +1,71 @@
+"""The estimators are scikit-learn's: its own checks say so."""
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+import sk_qbnorm
+from sk_qbnorm import GallerySimilarity, NearestNeighborScorer
+
+from .cases import NORMALIZERS
+
+DEFAULTS = [
+    type(normalizer)(metric="precomputed") for normalizer in NORMALIZERS.values()
+]
+
+
+class ByMean:
+    """A metric for queries of any width, as scikit-learn's checks give."""
+
+    def __call__(self, queries, gallery):
+        return queries.mean(axis=1, keepdims=True) - gallery.mean(axis=1)
+
+    def __repr__(self):  # the same in every process, as it is part of a test's name
+        return "ByMean()"
+
+
+ESTIMATORS = [
+    *DEFAULTS,
+    NearestNeighborScorer(),
+    GallerySimilarity(np.eye(4, dtype=np.float32), metric=ByMean()),
+]
+
+EXPECTED_FAILURES = {
+    "check_fit_score_takes_y": (
+        "the second argument of fit is the gallery; for metric='precomputed' it is "
+        "ignored, as y is"
+    )
+}
+
+
+def expected_failures(estimator):
+    is_normalizer = type(estimator) in map(type, DEFAULTS)
+    return EXPECTED_FAILURES if is_normalizer else {}
+
+
+@pytest.mark.filterwarnings(
+    "ignore:n_neighbors="
+)  # its data are smaller than 10 and 16
+@parametrize_with_checks(ESTIMATORS, expected_failed_checks=expected_failures)
+def test_checks_of_scikit_learn(estimator, check):
+    check(estimator)
+
+
+def test_every_public_estimator_is_checked():
+    public = [getattr(sk_qbnorm, name) for name in sk_qbnorm.__all__]
+    estimators = {thing for thing in public if hasattr(thing, "fit")}
+    assert {type(estimator) for estimator in ESTIMATORS} == estimators
+
+
+def test_clones_share_the_gallery_and_keep_the_output():
+    gallery = np.eye(3)
+    similarity = GallerySimilarity(gallery).set_output(transform="pandas").fit(gallery)
+    twin = clone(similarity)
+    assert twin.gallery is gallery
+    assert not hasattr(twin, "gallery_")
+    assert list(twin.fit_transform(gallery).columns) == [
+        "gallery0",
+        "gallery1",
+        "gallery2",
+    ]
