@@ -35,6 +35,10 @@ def load_matrix(path):
     OSError
         If it cannot be read.
 
+    See Also
+    --------
+    numpy.load : Faster to start with, for files that are trusted.
+
     Examples
     --------
     >>> import os, pickle, tempfile

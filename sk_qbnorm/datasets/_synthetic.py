@@ -55,6 +55,10 @@ def make_hub_retrieval(
     ValueError
         If a size is no integer >= 1, or `hubness` or `noise` is out of range.
 
+    See Also
+    --------
+    load_emoji_names_hi_en : Real data with strong hubs.
+
     Notes
     -----
     With unit vectors :math:`z_j` of what item j shows, :math:`u` of the domain of the
@@ -74,9 +78,12 @@ def make_hub_retrieval(
     >>> sims = pairwise_similarity(data.queries, data.gallery)
     >>> normalizer = InvertedSoftmax().fit(data.bank_queries, data.gallery)
     >>> recall_at_k(data.relevant, sims)
-    0.0...
+    0.44...
     >>> recall_at_k(data.relevant, normalizer.transform(sims))
-    0.0...
+    0.96...
+    >>> normalizer = InvertedSoftmax().fit(data.bank_queries_ood, data.gallery)
+    >>> recall_at_k(data.relevant, normalizer.transform(sims))
+    0.43...
     """
     sizes = {"n_bank": n_bank, "n_queries": n_queries, "n_gallery": n_gallery}
     for name, size in sizes.items():

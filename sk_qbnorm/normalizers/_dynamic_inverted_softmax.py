@@ -91,7 +91,7 @@ class DynamicInvertedSoftmax(InvertedSoftmax):
     >>> normalizer.activation_mask_, normalizer.activation_rate_
     (array([ True, False]), 0.5)
     >>> normalizer.transform([[0.8, 0.6], [0.3, 0.6]]).round(2)
-    array([[-0.08,  0.37],
+    array([[-0.08,  0.35],
            [ 0.3 ,  0.6 ]])
     """
 

@@ -1,0 +1,21 @@
+from sk_qbnorm import __version__
+
+project = "sk_qbnorm"
+author = "The sk-qbnorm developers"
+version = release = __version__
+extensions = [
+    "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
+    "sphinx.ext.mathjax",
+    "numpydoc",
+    "sphinx_copybutton",
+]
+exclude_patterns = ["_build"]
+templates_path = ["_templates"]
+autosummary_generate = True
+default_role = "autolink"  # a link where there is something to link to, else emphasis
+nitpicky = True
+numpydoc_show_class_members = False
+html_theme = "pydata_sphinx_theme"
+html_static_path = ["_static"]
+html_title = f"sk_qbnorm {__version__}"

@@ -1,0 +1,249 @@
+import pickle
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from sk_qbnorm import CSLS, DynamicInvertedSoftmax, InvertedSoftmax
+from sk_qbnorm.__main__ import main
+from sk_qbnorm.metrics import recall_at_k
+
+N_VIDEOS, PER_VIDEO = 12, 3
+
+
+@pytest.fixture
+def matrices():
+    """Bank captions x videos and test captions x videos, three captions a video."""
+    random = np.random.default_rng(0)
+    hubs = random.exponential(0.3, size=N_VIDEOS)
+    truth = np.repeat(np.eye(N_VIDEOS), PER_VIDEO, axis=0)
+    sims = truth + hubs + random.normal(scale=0.3, size=truth.shape)
+    bank = hubs + random.normal(scale=0.3, size=(50, N_VIDEOS))
+    return bank.astype(np.float32), sims.astype(np.float32)
+
+
+@pytest.fixture
+def folder(matrices, tmp_path):
+    bank, sims = matrices
+    np.save(tmp_path / "bank.npy", bank)
+    np.savez(tmp_path / "sims.npz", sims=sims)
+    (tmp_path / "bank.pkl").write_bytes(pickle.dumps(bank))
+    (tmp_path / "sims.pkl").write_bytes(pickle.dumps(sims))
+    return tmp_path
+
+
+def evaluate(capsys, folder, *options, bank="bank.npy", sims="sims.npz"):
+    files = ["--bank", str(folder / bank), "--sims", str(folder / sims)]
+    status = main(["evaluate", *files, *map(str, options)])
+    assert status == 0
+    return capsys.readouterr().out
+
+
+def refusal(capsys, folder, *options, **files):
+    with pytest.raises(SystemExit) as stop:
+        evaluate(capsys, folder, *options, **files)
+    assert stop.value.code == 2
+    return capsys.readouterr().err
+
+
+def recalls(printed):
+    """R@1 of each row of the table, in the order of the page."""
+    rows = printed[printed.index("raw") :].splitlines()
+    return {row.split()[0]: float(row.split()[1]) for row in rows if len(row) > 60}
+
+
+def percent(recall):
+    return pytest.approx(100 * recall, abs=0.05)
+
+
+GROUPS = np.repeat(np.arange(N_VIDEOS), PER_VIDEO)
+
+
+@pytest.mark.parametrize("kind", ["npy", "pkl"])
+def test_captions_in_groups_are_measured_and_said_aloud(kind, capsys, folder, matrices):
+    bank, sims = matrices
+    files = {
+        "bank": f"bank.{kind}",
+        "sims": "sims.npz" if kind == "npy" else "sims.pkl",
+    }
+    printed = evaluate(capsys, folder, **files)
+    assert (
+        "groups of 3 captions in a row are taken for each of the 12 videos" in printed
+    )
+    assert "36 queries, 12 gallery items, 50 bank queries" in printed
+    scores = DynamicInvertedSoftmax(metric="precomputed").fit(bank).transform(sims)
+    assert recalls(printed) == {
+        "raw": percent(recall_at_k(GROUPS, sims)),
+        "DynamicInvertedSoftmax": percent(recall_at_k(GROUPS, scores)),
+    }
+
+
+def test_all_normalizers_stand_side_by_side(capsys, folder):
+    printed = evaluate(capsys, folder, "--normalizer", "all", "--n-neighbors", 5)
+    assert list(recalls(printed)) == [
+        "raw",
+        "InvertedSoftmax",
+        "DynamicInvertedSoftmax",
+        "CSLS",
+        "GloballyCorrected",
+        "NearestNeighborNormalizer",
+    ]
+
+
+def test_settings_reach_the_normalizer_and_scores_are_saved(capsys, folder, matrices):
+    bank, sims = matrices
+    saved = folder / "out.npy"
+    options = "--normalizer", "is", "--beta", 5, "--alpha", 0.5, "--save", saved
+    printed = evaluate(capsys, folder, *options)
+    assert f"shape (36, 12), written to {saved}" in printed
+    normalizer = InvertedSoftmax(5, alpha=0.5, metric="precomputed").fit(bank)
+    np.testing.assert_array_equal(np.load(saved), normalizer.transform(sims))
+
+
+def test_the_diagonal_is_taken_for_square_matrices(capsys, folder):
+    np.save(folder / "square.npy", np.eye(N_VIDEOS))
+    printed = evaluate(capsys, folder, sims="square.npy")
+    assert "the diagonal is taken" in printed
+    assert recalls(printed)["raw"] == 100
+
+
+@pytest.mark.parametrize("form", ["indices", "indicator"])
+def test_relevance_may_be_given(form, capsys, folder, matrices):
+    _, sims = matrices
+    wanted = (GROUPS + 1) % N_VIDEOS
+    given = wanted if form == "indices" else np.eye(N_VIDEOS)[wanted]
+    np.save(folder / "relevant.npy", given)
+    printed = evaluate(capsys, folder, "--relevant", folder / "relevant.npy")
+    assert "not given" not in printed
+    assert recalls(printed)["raw"] == percent(recall_at_k(wanted, sims))
+
+
+@pytest.fixture
+def masks(folder):
+    mask = np.ones((N_VIDEOS, PER_VIDEO), dtype=np.int32)
+    mask[0, 2] = mask[5, 0] = 0
+    (folder / "masks.pkl").write_bytes(pickle.dumps(mask))
+    return mask.ravel().astype(bool)
+
+
+def test_missing_captions_are_left_out(capsys, folder, matrices, masks):
+    _, sims = matrices
+    printed = evaluate(capsys, folder, "--masks", folder / "masks.pkl")
+    assert "2 of 36 captions are missing" in printed
+    expected = recall_at_k(GROUPS[masks], sims[masks])
+    assert recalls(printed)["raw"] == percent(expected)
+
+
+@pytest.fixture
+def bank_of_videos(folder):
+    """Test captions x bank videos, for the other direction."""
+    bank = np.random.default_rng(1).normal(scale=0.3, size=(36, 20))
+    np.save(folder / "videos.npy", bank)
+    return bank
+
+
+def test_the_other_direction_asks_for_any_caption_of_a_video(
+    capsys, folder, matrices, masks, bank_of_videos
+):
+    _, sims = matrices
+    options = "--direction", "video-to-text", "--normalizer", "csls"
+    printed = evaluate(capsys, folder, *options, bank="videos.npy")
+    assert "12 queries, 36 gallery items, 20 bank queries" in printed
+    indicator = np.arange(N_VIDEOS)[:, None] == GROUPS
+    assert recalls(printed)["raw"] == percent(recall_at_k(indicator, sims.T))
+    scores = CSLS(metric="precomputed").fit(bank_of_videos.T).transform(sims.T)
+    assert recalls(printed)["CSLS"] == percent(recall_at_k(indicator, scores))
+
+    masked = *options, "--masks", folder / "masks.pkl"
+    printed = evaluate(capsys, folder, *masked, bank="videos.npy")
+    assert "12 queries, 34 gallery items" in printed
+    expected = recall_at_k(indicator[:, masks], sims.T[:, masks])
+    assert recalls(printed)["raw"] == percent(expected)
+
+
+def test_indices_of_captions_follow_when_captions_leave(
+    capsys, folder, matrices, masks, bank_of_videos
+):
+    _, sims = matrices
+    first = np.arange(N_VIDEOS) * PER_VIDEO + 1  # the second caption of each video
+    np.save(folder / "relevant.npy", first)
+    options = (
+        *("--direction", "video-to-text", "--masks", folder / "masks.pkl"),
+        *("--relevant", folder / "relevant.npy"),
+    )
+    printed = evaluate(capsys, folder, *options, bank="videos.npy")
+    kept = sims.T[:, masks]
+    places = [np.flatnonzero(np.flatnonzero(masks) == item)[0] for item in first]
+    assert recalls(printed)["raw"] == percent(recall_at_k(places, kept))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--normalizer", "gc", "--beta", "3"], "the normalizer gc has no --beta"),
+        (["--normalizer", "csls", "--alpha", "3"], "normalizer csls has no --alpha"),
+        (["--n-neighbors", "3"], "the normalizer dis has no --n-neighbors"),
+        (["--normalizer", "all", "--save", "x.npy"], "--save takes one normalizer"),
+        (["--beta", "-1"], "beta must be a finite number > 0, got -1.0"),
+        (["--beta", "nan"], "beta must be a finite number > 0, got nan"),
+        (["--beta", "cat"], "argument --beta: invalid float value: 'cat'"),
+        (["--normalizer", "best"], "invalid choice: 'best'"),
+        (["--direction", "sideways"], "invalid choice: 'sideways'"),
+        (["--relevant", "nowhere.npy"], "No such file or directory: 'nowhere.npy'"),
+    ],
+)
+def test_bad_options_are_refused_in_a_sentence(options, message, capsys, folder):
+    assert message in refusal(capsys, folder, *options)
+
+
+def test_matrices_that_do_not_match_are_refused(capsys, folder):
+    np.save(folder / "transposed.npy", np.zeros((N_VIDEOS, 50)))
+    said = refusal(capsys, folder, bank="transposed.npy")
+    assert "got shapes (12, 50) and (36, 12): is one of them transposed?" in said
+    np.save(folder / "other.npy", np.zeros((50, 13)))
+    said = refusal(capsys, folder, bank="other.npy")
+    assert "got shapes (50, 13) and (36, 12): are both of the same gallery?" in said
+    np.save(folder / "flat.npy", np.zeros(50))
+    said = refusal(capsys, folder, bank="flat.npy")
+    assert "flat.npy must hold a matrix of similarities, got shape (50,)" in said
+    np.save(folder / "odd.npy", np.zeros((35, 12)))
+    said = refusal(capsys, folder, sims="odd.npy")
+    assert "35 captions are not a whole number for each of 12 videos" in said
+    np.save(folder / "nan.npy", np.full((36, 12), np.nan))
+    assert "must be finite, got NaN in row 0" in refusal(capsys, folder, sims="nan.npy")
+
+
+def test_masks_that_do_not_match_are_refused(capsys, folder):
+    np.save(folder / "masks.npy", np.ones(35))
+    said = refusal(capsys, folder, "--masks", folder / "masks.npy")
+    assert "must hold 0 or 1 for each of the 36 captions, got 35 values" in said
+
+
+class Evil:
+    def __reduce__(self):
+        return print, ("code has run",)
+
+
+def test_a_pickle_that_would_run_code_is_refused(capsys, folder):
+    (folder / "evil.pkl").write_bytes(pickle.dumps(Evil()))
+    said = refusal(capsys, folder, sims="evil.pkl")
+    assert "refused: the pickle asks for builtins.print" in said
+    assert "code has run" not in capsys.readouterr().out + said
+
+
+def test_demo_names_the_hubs_of_every_set_with_texts(capsys):
+    assert main(["demo"]) == 0
+    printed = capsys.readouterr().out
+    assert printed.count("raw ") == 7
+    assert printed.count("Worst hubs, among the first 10 of how many") == 4
+    assert "'eight-spoked asterisk': 348 before, 82 after" in printed
+
+
+def test_the_module_runs_as_a_program():
+    command = [sys.executable, "-m", "sk_qbnorm", "evaluate", "--help"]
+    result = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert "--bank FILE" in result.stdout
+    result = subprocess.run(command[:-2], capture_output=True, text=True, check=False)
+    assert result.returncode == 2
+    assert "demo,evaluate" in result.stderr

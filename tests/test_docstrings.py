@@ -1,0 +1,62 @@
+"""Every public name has a docstring that a reader can rely on."""
+
+import inspect
+import re
+from pathlib import Path
+
+import pytest
+
+import sk_qbnorm
+from sk_qbnorm import datasets, metrics, neighbors, normalizers
+
+validate = pytest.importorskip("numpydoc.validate")
+
+# "all" but: an extended summary, which not every function needs (ES01); where the first
+# line starts, which ruff rules (GL01); that one thing returned has no name (RT02).
+IGNORED = {"ES01", "GL01", "RT02"}
+# Inherited from scikit-learn, whose words are its own; fit and its like need no example.
+METHODS_IGNORED = {*IGNORED, "SA01", "EX01"}
+
+MODULES = (sk_qbnorm, datasets, metrics, neighbors, normalizers)
+PUBLIC = {
+    f"{thing.__module__}.{thing.__qualname__}"
+    for module in MODULES
+    for thing in (getattr(module, name) for name in module.__all__)
+}
+METHODS = {
+    f"{module.__name__}.{name}.{method}"
+    for module in (sk_qbnorm,)
+    for name in module.__all__
+    if inspect.isclass(getattr(module, name))
+    for method, function in inspect.getmembers(
+        getattr(module, name), inspect.isfunction
+    )
+    if not method.startswith("_") and function.__module__.startswith("sk_qbnorm")
+}
+
+
+def faults(name, ignored):
+    found = validate.validate(name)["errors"]
+    return [(code, text) for code, text in found if code not in ignored]
+
+
+@pytest.mark.parametrize("name", sorted(PUBLIC))
+def test_public_names_are_documented_and_shown(name):
+    assert faults(name, IGNORED) == []
+
+
+@pytest.mark.parametrize("name", sorted(METHODS))
+def test_public_methods_are_documented(name):
+    assert faults(name, METHODS_IGNORED) == []
+
+
+def test_modules_list_their_names_in_order():
+    for module in MODULES:
+        assert module.__all__ == sorted(module.__all__)
+        assert module.__doc__
+
+
+def test_every_public_name_is_in_the_reference():
+    page = Path(__file__).parent.parent / "docs" / "api.rst"
+    listed = set(re.findall(r"^   (\w+)$", page.read_text(), flags=re.MULTILINE))
+    assert listed == {name for module in MODULES for name in module.__all__}
