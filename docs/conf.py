@@ -19,3 +19,5 @@ numpydoc_show_class_members = False
 html_theme = "pydata_sphinx_theme"
 html_static_path = ["_static"]
 html_title = f"sk_qbnorm {__version__}"
+# What other packages document is named, not linked: the build needs no network.
+nitpick_ignore_regex = [("py:.*", r"(numpy|scipy|sklearn|joblib|pandas)\..*")]

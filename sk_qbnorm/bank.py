@@ -112,8 +112,7 @@ class SortedColumns:
 
     def value(self):
         """Return the statistic, shape (n_gallery, n_bank)."""
-        if len(self.parts) > 1:
-            columns = np.concatenate(self.parts, axis=1)
-            columns.sort(axis=1)
-            self.parts = [columns]
-        return self.parts[0]
+        columns = np.concatenate(self.parts, axis=1)
+        columns.sort(axis=1)
+        self.parts = [columns]
+        return columns

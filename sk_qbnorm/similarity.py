@@ -143,7 +143,7 @@ class GallerySimilarity(TransformerMixin, BaseEstimator):
         The gallery's index, where it is a dataframe with an index of strings.
     n_features_in_ : int
         Number of features of the queries.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Names of these features, where `fit` was given a dataframe.
 
     See Also

@@ -14,7 +14,7 @@ validate = pytest.importorskip("numpydoc.validate")
 # "all" but: an extended summary, which not every function needs (ES01); where the first
 # line starts, which ruff rules (GL01); that one thing returned has no name (RT02).
 IGNORED = {"ES01", "GL01", "RT02"}
-# Inherited from scikit-learn, whose words are its own; fit and its like need no example.
+# Methods are shown by the example of their class.
 METHODS_IGNORED = {*IGNORED, "SA01", "EX01"}
 
 MODULES = (sk_qbnorm, datasets, metrics, neighbors, normalizers)

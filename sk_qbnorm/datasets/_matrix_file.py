@@ -113,8 +113,6 @@ class _DType:
     """Stands in for ``numpy.dtype`` while a pickle is read."""
 
     def __init__(self, code, align=False, copy=False):
-        if isinstance(code, bytes):
-            code = code.decode("ascii")
         if not re.fullmatch(rf"[{_NUMBERS}]\d\d?", code):
             raise ValueError(f"a NumPy array of numbers expected, got dtype {code!r}")
         self.code = code
