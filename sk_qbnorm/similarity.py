@@ -1,8 +1,11 @@
 """Similarity of queries to a gallery: the function, its blocks, the transformer."""
 
 import copy
+from collections.abc import Callable
+from typing import Self
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils import gen_batches
 from sklearn.utils.validation import check_is_fitted
@@ -11,8 +14,12 @@ from ._validation import check_choice, check_features, check_matrix, row_names
 
 _BLOCK_BYTES = 2**25
 
+Metric = str | Callable[[NDArray, NDArray], ArrayLike]
 
-def pairwise_similarity(queries, gallery, metric="cosine"):
+
+def pairwise_similarity(
+    queries: ArrayLike, gallery: ArrayLike, metric: Metric = "cosine"
+) -> NDArray:
     """Compute the similarity of every query to every gallery item.
 
     Parameters
@@ -159,11 +166,13 @@ class GallerySimilarity(TransformerMixin, BaseEstimator):
     array([[0.6, 0.8]])
     """
 
-    def __init__(self, gallery=None, *, metric="cosine"):
+    def __init__(
+        self, gallery: ArrayLike | None = None, *, metric: Metric = "cosine"
+    ) -> None:
         self.gallery = gallery
         self.metric = metric
 
-    def fit(self, X, y=None):
+    def fit(self, X: ArrayLike, y: object = None) -> Self:
         """Check the gallery and the queries against each other.
 
         Parameters
@@ -193,7 +202,7 @@ class GallerySimilarity(TransformerMixin, BaseEstimator):
         self.gallery_names_ = row_names(self.gallery)
         return self
 
-    def transform(self, X):
+    def transform(self, X: ArrayLike) -> NDArray:
         """Return the similarities of queries to the gallery.
 
         Parameters
@@ -210,7 +219,7 @@ class GallerySimilarity(TransformerMixin, BaseEstimator):
         X = check_features(self, X, "queries", reset=False)
         return _whole(X, self.gallery_, self.metric)
 
-    def get_feature_names_out(self, input_features=None):
+    def get_feature_names_out(self, input_features: object = None) -> NDArray:
         """Return the names of the gallery items.
 
         Parameters

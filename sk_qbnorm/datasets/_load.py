@@ -7,7 +7,7 @@ from scipy import sparse
 from sklearn.utils import Bunch
 
 
-def load_emoji_names_hi_en():
+def load_emoji_names_hi_en() -> Bunch:
     """Load Hindi and English names of emoji: text to text, with strong hubs.
 
     Returns
@@ -31,7 +31,7 @@ def load_emoji_names_hi_en():
     return _load("emoji_names_hi_en")
 
 
-def load_emoji_names_ja_en():
+def load_emoji_names_ja_en() -> Bunch:
     """Load Japanese and English names of emoji: text to text, with strong hubs.
 
     Returns
@@ -52,7 +52,7 @@ def load_emoji_names_ja_en():
     return _load("emoji_names_ja_en")
 
 
-def load_emoji_name_to_keywords():
+def load_emoji_name_to_keywords() -> Bunch:
     """Load names and keyword lists of emoji: text to text, with hubs.
 
     Returns
@@ -73,7 +73,7 @@ def load_emoji_name_to_keywords():
     return _load("emoji_name_to_keywords")
 
 
-def load_emoji_noto_to_twemoji():
+def load_emoji_noto_to_twemoji() -> Bunch:
     """Load the pictures of emoji by two vendors: image to image, with mild hubs.
 
     Returns
@@ -97,7 +97,7 @@ def load_emoji_noto_to_twemoji():
     return data
 
 
-def load_emoji_vendor_nohub():
+def load_emoji_vendor_nohub() -> Bunch:
     """Load pictures of emoji in 12 dimensions: a control without hubs.
 
     With so few dimensions there are no hubs, and correcting them does harm.
@@ -121,7 +121,7 @@ def load_emoji_vendor_nohub():
     return _load("emoji_vendor_nohub")
 
 
-def load_digits_halves():
+def load_digits_halves() -> Bunch:
     """Load halves of handwritten digits: image to image, a control with few hubs.
 
     Returns
@@ -143,7 +143,7 @@ def load_digits_halves():
     return _load("digits_halves")
 
 
-def load_digits_labels():
+def load_digits_labels() -> Bunch:
     """Load handwritten digits by their class: a control that is solved already.
 
     All digits of a query's class are relevant; there is nothing for a correction to

@@ -2,14 +2,16 @@
 
 import pickle
 import re
+from os import PathLike
 from zipfile import BadZipFile
 
 import numpy as np
+from numpy.typing import NDArray
 
 _NUMBERS = "biuf"
 
 
-def load_matrix(path):
+def load_matrix(path: str | PathLike) -> NDArray:
     """Load an array of numbers from a ``.npy``, ``.npz`` or pickle file.
 
     A pickle, the form in which the paper's authors publish their similarities, can

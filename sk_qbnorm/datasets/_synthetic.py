@@ -7,15 +7,15 @@ from sk_qbnorm._validation import check_count, check_number
 
 
 def make_hub_retrieval(
-    n_bank=1000,
-    n_queries=500,
-    n_gallery=500,
+    n_bank: int = 1000,
+    n_queries: int = 500,
+    n_gallery: int = 500,
     *,
-    n_features=64,
-    hubness=0.75,
-    noise=1.0,
-    random_state=None,
-):
+    n_features: int = 64,
+    hubness: float = 0.75,
+    noise: float = 1.0,
+    random_state: int | np.random.RandomState | None = None,
+) -> Bunch:
     r"""Make embeddings of two modalities with as many hubs as asked for.
 
     Queries of one domain share a direction, as the captions of one collection do. Each

@@ -2,13 +2,14 @@
 
 import numpy as np
 from joblib import effective_n_jobs
+from numpy.typing import ArrayLike, NDArray
 from scipy.stats import skew
 
 from sk_qbnorm import _kernels
 from sk_qbnorm._validation import check_count, check_matrix
 
 
-def k_occurrence(scores, *, k=10):
+def k_occurrence(scores: ArrayLike, *, k: int = 10) -> NDArray:
     """Count how often each gallery item is among the `k` best of a query.
 
     Parameters
@@ -45,14 +46,14 @@ def k_occurrence(scores, *, k=10):
     >>> k_occurrence([[0.9, 0.1, 0.2], [0.8, 0.3, 0.1]], k=1)
     array([2, 0, 0])
     """
-    scores = check_matrix(scores, "scores")
-    n_gallery = scores.shape[1]
+    checked = check_matrix(scores, "scores")
+    n_gallery = checked.shape[1]
     check_count(k, "k", largest=n_gallery)
-    best = _kernels.row_top_k(np.ascontiguousarray(scores), k, effective_n_jobs(None))
+    best = _kernels.row_top_k(np.ascontiguousarray(checked), k, effective_n_jobs(None))
     return np.bincount(best.ravel(), minlength=n_gallery)
 
 
-def hubness_skewness(scores, *, k=10):
+def hubness_skewness(scores: ArrayLike, *, k: int = 10) -> float:
     r"""Skewness of the k-occurrence: the usual measure of hubness.
 
     Parameters

@@ -2,18 +2,24 @@
 
 import numpy as np
 from joblib import effective_n_jobs
+from numpy.typing import ArrayLike
 
 from sk_qbnorm import _kernels
 from sk_qbnorm._validation import check_choice
 
-from ._relevance import check_relevance
+from ._relevance import Relevance, check_relevance
 
 _LUCK = {"average": 0, "pessimistic": -1, "optimistic": 1}
 
 
 def average_precision(
-    relevant, scores, *, gallery_labels=None, query_mask=None, ties="average"
-):
+    relevant: Relevance,
+    scores: ArrayLike,
+    *,
+    gallery_labels: ArrayLike | None = None,
+    query_mask: ArrayLike | None = None,
+    ties: str = "average",
+) -> float:
     """Mean over queries of the average precision (mAP).
 
     Parameters

@@ -2,11 +2,12 @@
 
 import numpy as np
 from joblib import effective_n_jobs
+from numpy.typing import ArrayLike, NDArray
 
 from sk_qbnorm import _kernels
 from sk_qbnorm._validation import check_choice
 
-from ._relevance import check_relevance
+from ._relevance import Relevance, check_relevance
 
 # What a group of equal scores means for the first relevant item among
 # `relevant` of them, with `others` irrelevant: how many of these stand before it.
@@ -18,8 +19,13 @@ TIES = {
 
 
 def relevant_ranks(
-    relevant, scores, *, gallery_labels=None, query_mask=None, ties="average"
-):
+    relevant: Relevance,
+    scores: ArrayLike,
+    *,
+    gallery_labels: ArrayLike | None = None,
+    query_mask: ArrayLike | None = None,
+    ties: str = "average",
+) -> NDArray:
     """Rank the best relevant item of each query.
 
     Parameters
@@ -73,8 +79,13 @@ def first_ranks(scores, indptr, indices, ties):
 
 
 def median_rank(
-    relevant, scores, *, gallery_labels=None, query_mask=None, ties="average"
-):
+    relevant: Relevance,
+    scores: ArrayLike,
+    *,
+    gallery_labels: ArrayLike | None = None,
+    query_mask: ArrayLike | None = None,
+    ties: str = "average",
+) -> float:
     """Median over queries of the rank of the best relevant item (MdR).
 
     Parameters
@@ -115,8 +126,13 @@ def median_rank(
 
 
 def mean_rank(
-    relevant, scores, *, gallery_labels=None, query_mask=None, ties="average"
-):
+    relevant: Relevance,
+    scores: ArrayLike,
+    *,
+    gallery_labels: ArrayLike | None = None,
+    query_mask: ArrayLike | None = None,
+    ties: str = "average",
+) -> float:
     """Mean over queries of the rank of the best relevant item (MnR).
 
     Parameters
@@ -157,8 +173,13 @@ def mean_rank(
 
 
 def mean_reciprocal_rank(
-    relevant, scores, *, gallery_labels=None, query_mask=None, ties="average"
-):
+    relevant: Relevance,
+    scores: ArrayLike,
+    *,
+    gallery_labels: ArrayLike | None = None,
+    query_mask: ArrayLike | None = None,
+    ties: str = "average",
+) -> float:
     """Mean over queries of 1 / rank of the best relevant item (MRR).
 
     Parameters

@@ -3,18 +3,26 @@
 import warnings
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.exceptions import UndefinedMetricWarning
 
 from sk_qbnorm._validation import check_count
 
 from ._ranks import relevant_ranks
+from ._relevance import Relevance
 
 RECALL_AT = (1, 5, 10)
 
 
 def recall_at_k(
-    relevant, scores, *, k=1, gallery_labels=None, query_mask=None, ties="average"
-):
+    relevant: Relevance,
+    scores: ArrayLike,
+    *,
+    k: int = 1,
+    gallery_labels: ArrayLike | None = None,
+    query_mask: ArrayLike | None = None,
+    ties: str = "average",
+) -> float:
     """Share of queries with a relevant item among the first `k`.
 
     Parameters
@@ -72,8 +80,13 @@ def recall_at_k(
 
 
 def geometric_mean_recall(
-    relevant, scores, *, gallery_labels=None, query_mask=None, ties="average"
-):
+    relevant: Relevance,
+    scores: ArrayLike,
+    *,
+    gallery_labels: ArrayLike | None = None,
+    query_mask: ArrayLike | None = None,
+    ties: str = "average",
+) -> float:
     """Geometric mean of the recall at 1, at 5 and at 10.
 
     Parameters

@@ -1,12 +1,19 @@
 """Which gallery items are relevant to which queries, in whatever form it is told."""
 
+from collections.abc import Sequence
+
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 
 from sk_qbnorm._validation import check_matrix
 
+Relevance = ArrayLike | Sequence[ArrayLike] | sparse.sparray | sparse.spmatrix
 
-def check_relevance(relevant, scores, gallery_labels, query_mask):
+
+def check_relevance(
+    relevant, scores, gallery_labels, query_mask
+) -> tuple[NDArray, NDArray, NDArray]:
     """Return scores and the relevant items in CSR form, of the kept queries only.
 
     Parameters

@@ -1,18 +1,24 @@
 """All retrieval measures of a score matrix at once."""
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from sk_qbnorm._validation import check_choice
 
 from ._precision import mean_precision
 from ._ranks import TIES, first_ranks
 from ._recall import RECALL_AT, geometric_mean, recall, warn_of_large_k
-from ._relevance import check_relevance
+from ._relevance import Relevance, check_relevance
 
 
 def retrieval_report(
-    relevant, scores, *, gallery_labels=None, query_mask=None, ties="average"
-):
+    relevant: Relevance,
+    scores: ArrayLike,
+    *,
+    gallery_labels: ArrayLike | None = None,
+    query_mask: ArrayLike | None = None,
+    ties: str = "average",
+) -> dict[str, float]:
     """Measure a ranking in every way at once.
 
     Parameters

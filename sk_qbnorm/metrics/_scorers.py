@@ -1,9 +1,14 @@
 """Retrieval measures as scorers for scikit-learn's model selection."""
 
+from collections.abc import Callable
+from typing import Any
+
 from ._recall import recall_at_k
 
 
-def make_retrieval_scorer(metric, *, greater_is_better=True, **options):
+def make_retrieval_scorer(
+    metric: Callable[..., float], *, greater_is_better: bool = True, **options: Any
+) -> Callable[..., float]:
     """Make a scorer for `GridSearchCV` and its like out of a retrieval measure.
 
     Parameters
@@ -39,7 +44,7 @@ def make_retrieval_scorer(metric, *, greater_is_better=True, **options):
     return _RetrievalScorer(metric, 1 if greater_is_better else -1, options)
 
 
-def recall_scorer(k=1, **options):
+def recall_scorer(k: int = 1, **options: Any) -> Callable[..., float]:
     """Make a scorer of recall at k.
 
     Parameters

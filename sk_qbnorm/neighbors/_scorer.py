@@ -1,15 +1,17 @@
 """The last step of a retrieval Pipeline: read the best items off the scores."""
 
 import warnings
+from typing import Self
 
 import numpy as np
 from joblib import effective_n_jobs
+from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from sk_qbnorm import _kernels
 from sk_qbnorm._validation import check_count, check_features
-from sk_qbnorm.metrics import recall_at_k
+from sk_qbnorm.metrics import Relevance, recall_at_k
 
 
 class NearestNeighborScorer(BaseEstimator):
@@ -66,12 +68,18 @@ class NearestNeighborScorer(BaseEstimator):
     0.615...
     """
 
-    def __init__(self, n_neighbors=1, *, gallery_labels=None, n_jobs=None):
+    def __init__(
+        self,
+        n_neighbors: int = 1,
+        *,
+        gallery_labels: ArrayLike | None = None,
+        n_jobs: int | None = None,
+    ) -> None:
         self.n_neighbors = n_neighbors
         self.gallery_labels = gallery_labels
         self.n_jobs = n_jobs
 
-    def fit(self, X, y=None):
+    def fit(self, X: ArrayLike, y: object = None) -> Self:
         """Learn the size of the gallery.
 
         Parameters
@@ -105,7 +113,9 @@ class NearestNeighborScorer(BaseEstimator):
             self._check_labels(n_gallery)
         return self
 
-    def kneighbors(self, X, n_neighbors=None):
+    def kneighbors(
+        self, X: ArrayLike, n_neighbors: int | None = None
+    ) -> tuple[NDArray, NDArray]:
         """Return the best gallery items of each query, best first.
 
         Parameters
@@ -130,7 +140,7 @@ class NearestNeighborScorer(BaseEstimator):
         indices = _kernels.row_top_k(np.ascontiguousarray(X), k, n_threads)
         return np.take_along_axis(X, indices, axis=1), indices
 
-    def predict(self, X):
+    def predict(self, X: ArrayLike) -> NDArray:
         """Return the best gallery item of each query.
 
         Parameters
@@ -148,7 +158,7 @@ class NearestNeighborScorer(BaseEstimator):
             return best
         return self._check_labels(self.n_features_in_)[best]
 
-    def decision_function(self, X):
+    def decision_function(self, X: ArrayLike) -> NDArray:
         """Return the scores of all gallery items, as they came.
 
         Parameters
@@ -164,7 +174,7 @@ class NearestNeighborScorer(BaseEstimator):
         check_is_fitted(self)
         return check_features(self, X, "scores", reset=False)
 
-    def score(self, X, y):
+    def score(self, X: ArrayLike, y: Relevance) -> float:
         """Return the recall at `n_neighbors`.
 
         Parameters

@@ -1,9 +1,11 @@
 """The recipe that every normalizer follows; a subclass fills four hooks."""
 
 from abc import ABC, abstractmethod
+from typing import Self
 
 import numpy as np
 from joblib import effective_n_jobs
+from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils import gen_batches
 from sklearn.utils.validation import check_is_fitted
@@ -22,7 +24,7 @@ class BaseNormalizer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator, ABC)
     ``_correct``. The features of a normalizer are the gallery items.
     """
 
-    def fit(self, querybank, gallery=None):
+    def fit(self, querybank: ArrayLike, gallery: ArrayLike | None = None) -> Self:
         """Probe the gallery with a querybank.
 
         Parameters
@@ -49,7 +51,9 @@ class BaseNormalizer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator, ABC)
         self._warn_of_clipping()
         return self
 
-    def partial_fit(self, querybank, gallery=None):
+    def partial_fit(
+        self, querybank: ArrayLike, gallery: ArrayLike | None = None
+    ) -> Self:
         """Add more queries to the bank.
 
         Any split of a bank over several calls gives what one `fit` of it all gives,
@@ -77,7 +81,7 @@ class BaseNormalizer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator, ABC)
         self._probe(querybank, gallery, reset=not hasattr(self, "n_bank_seen_"))
         return self
 
-    def transform(self, query_sims):
+    def transform(self, query_sims: ArrayLike) -> NDArray:
         """Correct the similarities of queries to the gallery.
 
         Parameters
@@ -110,7 +114,7 @@ class BaseNormalizer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator, ABC)
             scores[rows] = block
         return scores
 
-    def fit_transform(self, X, y=None):
+    def fit_transform(self, X: ArrayLike, y: object = None) -> NDArray:
         """Fit to the bank's similarities and return them corrected.
 
         Parameters

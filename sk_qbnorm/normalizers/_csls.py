@@ -3,6 +3,7 @@
 import numpy as np
 
 from sk_qbnorm import _kernels
+from sk_qbnorm.similarity import Metric
 
 from ._neighborhood import NeighborhoodNormalizer
 
@@ -71,7 +72,14 @@ class CSLS(NeighborhoodNormalizer):
     array([[-0.1,  0.1]])
     """
 
-    def __init__(self, n_neighbors=10, *, metric="cosine", copy=True, n_jobs=None):
+    def __init__(
+        self,
+        n_neighbors: int = 10,
+        *,
+        metric: Metric = "cosine",
+        copy: bool = True,
+        n_jobs: int | None = None,
+    ) -> None:
         self.n_neighbors = n_neighbors
         self.metric = metric
         self.copy = copy

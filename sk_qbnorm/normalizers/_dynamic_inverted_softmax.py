@@ -4,6 +4,7 @@ import warnings
 
 from sk_qbnorm._validation import check_count
 from sk_qbnorm.bank import ActivationCounts
+from sk_qbnorm.similarity import Metric
 
 from ._inverted_softmax import InvertedSoftmax
 
@@ -97,16 +98,16 @@ class DynamicInvertedSoftmax(InvertedSoftmax):
 
     def __init__(
         self,
-        beta=20.0,
+        beta: float = 20.0,
         *,
-        alpha=1.0,
-        n_activation=1,
-        min_count=1,
-        metric="cosine",
-        scale="similarity",
-        copy=True,
-        n_jobs=None,
-    ):
+        alpha: float = 1.0,
+        n_activation: int = 1,
+        min_count: int = 1,
+        metric: Metric = "cosine",
+        scale: str = "similarity",
+        copy: bool = True,
+        n_jobs: int | None = None,
+    ) -> None:
         super().__init__(
             beta, alpha=alpha, metric=metric, scale=scale, copy=copy, n_jobs=n_jobs
         )

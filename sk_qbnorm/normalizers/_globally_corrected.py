@@ -2,11 +2,13 @@
 
 import numpy as np
 from joblib import effective_n_jobs
+from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.validation import check_is_fitted
 
 from sk_qbnorm import _kernels
 from sk_qbnorm._validation import check_features
 from sk_qbnorm.bank import SortedColumns
+from sk_qbnorm.similarity import Metric
 
 from ._base import BaseNormalizer
 
@@ -70,12 +72,18 @@ class GloballyCorrected(BaseNormalizer):
     array([[-1.,  0.]])
     """
 
-    def __init__(self, *, metric="cosine", copy=True, n_jobs=None):
+    def __init__(
+        self,
+        *,
+        metric: Metric = "cosine",
+        copy: bool = True,
+        n_jobs: int | None = None,
+    ) -> None:
         self.metric = metric
         self.copy = copy
         self.n_jobs = n_jobs
 
-    def bank_ranks(self, query_sims):
+    def bank_ranks(self, query_sims: ArrayLike) -> NDArray:
         """Count the bank queries that are closer to each item than the query is.
 
         Parameters

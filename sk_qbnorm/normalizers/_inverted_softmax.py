@@ -5,6 +5,7 @@ import numpy as np
 from sk_qbnorm import _kernels
 from sk_qbnorm._validation import check_choice, check_number
 from sk_qbnorm.bank import LogMeanExp
+from sk_qbnorm.similarity import Metric
 
 from ._base import BaseNormalizer
 
@@ -87,14 +88,14 @@ class InvertedSoftmax(BaseNormalizer):
 
     def __init__(
         self,
-        beta=20.0,
+        beta: float = 20.0,
         *,
-        alpha=1.0,
-        metric="cosine",
-        scale="similarity",
-        copy=True,
-        n_jobs=None,
-    ):
+        alpha: float = 1.0,
+        metric: Metric = "cosine",
+        scale: str = "similarity",
+        copy: bool = True,
+        n_jobs: int | None = None,
+    ) -> None:
         self.beta = beta
         self.alpha = alpha
         self.metric = metric

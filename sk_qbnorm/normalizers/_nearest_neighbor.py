@@ -4,6 +4,7 @@ import numpy as np
 
 from sk_qbnorm import _kernels
 from sk_qbnorm._validation import check_number
+from sk_qbnorm.similarity import Metric
 
 from ._neighborhood import NeighborhoodNormalizer
 
@@ -73,8 +74,14 @@ class NearestNeighborNormalizer(NeighborhoodNormalizer):
     """
 
     def __init__(
-        self, alpha=0.75, *, n_neighbors=16, metric="cosine", copy=True, n_jobs=None
-    ):
+        self,
+        alpha: float = 0.75,
+        *,
+        n_neighbors: int = 16,
+        metric: Metric = "cosine",
+        copy: bool = True,
+        n_jobs: int | None = None,
+    ) -> None:
         self.alpha = alpha
         self.n_neighbors = n_neighbors
         self.metric = metric
