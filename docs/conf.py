@@ -21,3 +21,4 @@ html_static_path = ["_static"]
 html_title = f"sk_qbnorm {__version__}"
 # What other packages document is named, not linked: the build needs no network.
 nitpick_ignore_regex = [("py:.*", r"(numpy|scipy|sklearn|joblib|pandas)\..*")]
+autodoc_typehints = "none"  # numpydoc's sections say more
