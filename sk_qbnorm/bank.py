@@ -1,41 +1,91 @@
 """What a querybank tells about each gallery item: statistics that merge.
 
-A statistic is fed blocks of the bank's similarities (``update``), is joined with
-that of another part of the bank (``merge``), and never holds the bank itself,
-`SortedColumns` excepted. All have one number, or a few, for each gallery item.
+A statistic is shown a bank tile by tile (``update``, from several threads, each with
+columns of its own), is told when a round of tiles and the bank are at their end
+(``end_round``, ``end``), is joined with that of another bank (``merge``), and never
+holds a bank itself, `SortedColumns` excepted.
 """
+
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-from . import _kernels
+from sk_qbnorm import _kernels
+
+from ._threads import count_threads, own_threads
+from .tiles import column_blocks
+
+_FIRST_ROWS = 8
 
 
-class LogMeanExp:
+def probe(tiles, statistics, n_jobs):
+    """Show a whole bank to statistics.
+
+    Parameters
+    ----------
+    tiles : MatrixTiles, EmbeddingTiles or CallableTiles
+    statistics : list of statistics
+        Updated in place.
+    n_jobs : int or None
+    """
+    n_threads = count_threads(n_jobs)
+    blocks = column_blocks(tiles.shape[1])
+    with own_threads(n_jobs), ThreadPoolExecutor(n_threads) as pool:
+        for rows in tiles.rounds():
+            tile = tiles.prepare(rows)
+
+            def show(columns, rows=rows, tile=tile):
+                shown = tile(columns)
+                for statistic in statistics:
+                    statistic.update(shown, rows, columns)
+
+            run = map if n_threads == 1 else pool.map
+            list(run(show, blocks))
+            for statistic in statistics:
+                statistic.end_round()
+        for statistic in statistics:
+            statistic.end(n_threads)
+
+
+class Statistic:
+    """What all statistics share: they need not do anything at an end."""
+
+    def end_round(self):
+        """Take note that all columns of some rows have been shown."""
+
+    def end(self, n_threads):
+        """Take note that the whole bank has been shown."""
+
+
+class LogMeanExp(Statistic):
     """``log(mean_i exp(beta * p_ij)) / beta`` of every column, in similarity units.
 
     A smooth maximum of what the bank thinks of an item: the mean for small `beta`,
     the maximum for large.
     """
 
-    def __init__(self, n_gallery, beta):
+    def __init__(self, tiles, beta):
         self.settings = {"beta": beta}
-        self.n_bank = 0
-        self.peak = np.full(n_gallery, -np.inf)
+        self.n_bank, n_gallery = tiles.shape
+        self.peak = np.empty(n_gallery, dtype=tiles.dtype)
         self.total = np.zeros(n_gallery)
 
-    def update(self, sims, n_threads):
-        """Add a block of bank rows."""
-        beta = self.settings["beta"]
-        _kernels.add_log_sum_exp(sims, beta, self.peak, self.total, n_threads)
-        self.n_bank += sims.shape[0]
+    def update(self, tile, rows, columns):
+        """Add a tile."""
+        if rows.start == 0:
+            matrix, top, bottom, left, right = tile
+            first_rows = matrix[top : min(top + _FIRST_ROWS, bottom), left:right]
+            self.peak[columns] = first_rows.max(axis=0)
+        beta, peak, total = self.settings["beta"], self.peak, self.total
+        _kernels.add_log_sum_exp(tile, beta, peak[columns], total[columns])
 
     def merge(self, other):
-        """Add what another part of the bank found."""
+        """Add what another bank found."""
         beta = self.settings["beta"]
-        peak = np.maximum(self.peak, other.peak)
-        self.total = self.total * np.exp(beta * (self.peak - peak))
-        self.total += other.total * np.exp(beta * (other.peak - peak))
-        self.peak = peak
+        peaks = self.peak.astype(np.float64), other.peak.astype(np.float64)
+        self.peak = np.maximum(*peaks)
+        self.total = self.total * np.exp(beta * (peaks[0] - self.peak))
+        self.total += other.total * np.exp(beta * (peaks[1] - self.peak))
         self.n_bank += other.n_bank
 
     def value(self):
@@ -43,26 +93,25 @@ class LogMeanExp:
         return self.peak + np.log(self.total / self.n_bank) / self.settings["beta"]
 
 
-class TopMean:
+class TopMean(Statistic):
     """Mean of the k largest similarities of every column."""
 
-    def __init__(self, n_gallery, n_neighbors):
+    def __init__(self, tiles, n_neighbors):
         self.settings = {"n_neighbors": n_neighbors}
-        self.n_bank = 0
-        self.top = np.full((n_gallery, n_neighbors), -np.inf)
+        self.n_bank, n_gallery = tiles.shape
+        self.top = np.full((n_gallery, n_neighbors), -np.inf, dtype=tiles.dtype)
 
     @property
     def n_neighbors(self):
         """How many there are to average: k, or the bank where it is smaller."""
         return min(self.top.shape[1], self.n_bank)
 
-    def update(self, sims, n_threads):
-        """Add a block of bank rows."""
-        _kernels.add_top_k(sims, self.top, n_threads)
-        self.n_bank += sims.shape[0]
+    def update(self, tile, rows, columns):
+        """Add a tile."""
+        _kernels.add_top_k(tile, self.top[columns])
 
     def merge(self, other):
-        """Add what another part of the bank found."""
+        """Add what another bank found."""
         k = self.top.shape[1]
         both = np.sort(np.hstack([self.top, other.top]), axis=1)
         self.top = np.ascontiguousarray(both[:, : -k - 1 : -1])
@@ -70,24 +119,38 @@ class TopMean:
 
     def value(self):
         """Return the statistic, shape (n_gallery,)."""
-        return self.top[:, : self.n_neighbors].mean(axis=1)
+        return self.top[:, : self.n_neighbors].mean(axis=1, dtype=np.float64)
 
 
-class ActivationCounts:
+class ActivationCounts(Statistic):
     """How many bank queries have each item among their `n_activation` best."""
 
-    def __init__(self, n_gallery, n_activation):
+    def __init__(self, tiles, n_activation):
         self.settings = {"n_activation": n_activation}
-        self.counts = np.zeros(n_gallery, dtype=np.int64)
+        self.counts = np.zeros(tiles.shape[1], dtype=np.int64)
+        self._best = {}  # of the rows of this round, by the first column of the tile
 
-    def update(self, sims, n_threads):
-        """Add a block of bank rows."""
-        k = min(self.settings["n_activation"], self.counts.size)
-        best = _kernels.row_top_k(sims, k, n_threads)
-        self.counts += np.bincount(best.ravel(), minlength=self.counts.size)
+    def update(self, tile, rows, columns):
+        """Find the best of each row in this tile."""
+        k = min(self.settings["n_activation"], tile.right - tile.left)
+        values, places = _kernels.row_top_k(tile, k)
+        self._best[columns.start] = values, places + columns.start
+
+    def end_round(self):
+        """Find the best of each row among the best of its tiles, and count them."""
+        found = [self._best[start] for start in sorted(self._best)]
+        values, items = (
+            np.concatenate(parts, axis=1) for parts in zip(*found, strict=True)
+        )
+        k = self.settings["n_activation"]
+        # Stable, so that of equal values the one of the smaller index comes first.
+        best = np.argsort(-values, axis=1, kind="stable")[:, :k]
+        activated = np.take_along_axis(items, best, axis=1).ravel()
+        self.counts += np.bincount(activated, minlength=self.counts.size)
+        self._best = {}
 
     def merge(self, other):
-        """Add what another part of the bank found."""
+        """Add what another bank found."""
         self.counts = self.counts + other.counts
 
     def value(self):
@@ -95,24 +158,30 @@ class ActivationCounts:
         return self.counts
 
 
-class SortedColumns:
+class SortedColumns(Statistic):
     """The bank's similarities to every item, ascending; it holds the whole bank."""
 
-    def __init__(self, n_gallery):
+    def __init__(self, tiles):
         self.settings = {}
-        self.parts = [np.empty((n_gallery, 0), dtype=np.float32)]
+        self.columns = np.empty(tiles.shape[::-1], dtype=tiles.dtype)
 
-    def update(self, sims, n_threads):
-        """Add a block of bank rows."""
-        self.parts.append(sims.T)
+    def update(self, tile, rows, columns):
+        """Add a tile."""
+        matrix, top, bottom, left, right = tile
+        self.columns[columns, rows] = matrix[top:bottom, left:right].T
+
+    def end(self, n_threads):
+        """Sort."""
+        _kernels.share(self._sort, len(self.columns), n_threads)
+
+    def _sort(self, start, stop):
+        self.columns[start:stop].sort(axis=1)
 
     def merge(self, other):
-        """Add what another part of the bank found."""
-        self.parts = self.parts + other.parts
+        """Add what another bank found."""
+        self.columns = np.concatenate([self.columns, other.columns], axis=1)
+        self.columns.sort(axis=1)
 
     def value(self):
         """Return the statistic, shape (n_gallery, n_bank)."""
-        columns = np.concatenate(self.parts, axis=1)
-        columns.sort(axis=1)
-        self.parts = [columns]
-        return columns
+        return self.columns

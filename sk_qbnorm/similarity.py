@@ -12,7 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from ._validation import check_choice, check_features, check_matrix, row_names
 
-_BLOCK_BYTES = 2**25
+_LENGTH_ROWS = 1024
 
 Metric = str | Callable[[NDArray, NDArray], ArrayLike]
 
@@ -30,9 +30,9 @@ def pairwise_similarity(
         Gallery embeddings.
     metric : {"cosine", "dot"} or callable, default="cosine"
         ``"cosine"`` is in [-1, 1] and 0 for a vector of zeros; ``"dot"`` is the inner
-        product. A callable is given a block of queries and the whole gallery, as
-        scikit-learn's pairwise kernels are, and returns their similarities, larger
-        for more similar; queries and gallery may then differ in `n_features`.
+        product. A callable is given queries and the whole gallery, as scikit-learn's
+        pairwise kernels are, and returns their similarities, larger for more similar;
+        queries and gallery may then differ in `n_features`.
 
     Returns
     -------
@@ -55,18 +55,13 @@ def pairwise_similarity(
     array([[1.        , 0.        , 0.70710678]])
     """
     queries, gallery = check_embeddings(queries, gallery, "queries", metric)
-    return _whole(queries, gallery, metric)
-
-
-def _whole(queries, gallery, metric):
-    blocks = list(similarity_blocks(queries, gallery, metric))
-    return blocks[0] if len(blocks) == 1 else np.concatenate(blocks)
+    return similarity_of(queries, gallery, metric)
 
 
 def check_embeddings(queries, gallery, name, metric):
     """Return both sets of embeddings as finite matrices that match."""
     if not callable(metric):
-        check_choice(metric, "metric", _PREPARE)
+        check_choice(metric, "metric", ("cosine", "dot"))
     queries, gallery = check_matrix(queries, name), check_matrix(gallery, "gallery")
     if not callable(metric) and queries.shape[1] != gallery.shape[1]:
         raise ValueError(
@@ -77,34 +72,18 @@ def check_embeddings(queries, gallery, name, metric):
     return queries, gallery
 
 
-def similarity_blocks(queries, gallery, metric):
-    """Yield the similarities of one block of checked queries at a time.
-
-    Parameters
-    ----------
-    queries : ndarray of shape (n_queries, n_features)
-    gallery : ndarray of shape (n_gallery, n_features)
-    metric : {"cosine", "dot"} or callable
-
-    Yields
-    ------
-    sims : ndarray of shape (n_rows, n_gallery), C-contiguous
-        At most 32 MiB, or one row where that is more.
-    """
-    dtype = np.result_type(queries, gallery)
-    n_rows = max(1, _BLOCK_BYTES // (dtype.itemsize * gallery.shape[0]))
-    prepare = _PREPARE.get(metric) if isinstance(metric, str) else None
-    gallery = prepare(gallery) if prepare else gallery
-    for rows in gen_batches(queries.shape[0], n_rows):
-        if prepare:
-            sims = prepare(queries[rows]) @ gallery.T
-        else:
-            sims = _called(metric, queries[rows], gallery)
-        yield np.ascontiguousarray(sims, dtype=dtype)
+def similarity_of(queries, gallery, metric):
+    """Return the similarities of checked embeddings."""
+    if callable(metric):
+        return _called(metric, queries, gallery)
+    if metric == "cosine":
+        queries = unit_rows(queries, row_lengths(queries))
+        gallery = unit_rows(gallery, row_lengths(gallery))
+    return queries @ gallery.T
 
 
 def _called(metric, queries, gallery):
-    """Return what the user's metric says of a block, once it makes sense."""
+    """Return what the user's metric says, once it makes sense."""
     sims = check_matrix(metric(queries, gallery), "what the metric returned")
     expected = queries.shape[0], gallery.shape[0]
     if sims.shape != expected:
@@ -112,20 +91,29 @@ def _called(metric, queries, gallery):
             f"The metric must return one row a query and one column a gallery item, "
             f"expected shape {expected}, got {sims.shape}."
         )
-    return sims
+    return sims.astype(np.result_type(queries, gallery), copy=False)
 
 
-def _unit_rows(embeddings):
-    """Scale every row to length 1, rows of zeros excepted."""
-    peaks = np.abs(embeddings).max(axis=1, keepdims=True)
-    # By the peak first: the squares of very large or small numbers leave the range.
-    units = embeddings / np.where(peaks == 0, 1, peaks)
-    lengths = np.linalg.norm(units, axis=1, keepdims=True)
-    units /= np.where(lengths == 0, 1, lengths)
-    return units
+def row_lengths(embeddings):
+    """Return the length of every row in float64, 1 for a row of zeros."""
+    lengths = np.empty(embeddings.shape[0])
+    for rows in gen_batches(embeddings.shape[0], _LENGTH_ROWS):
+        block = embeddings[rows].astype(np.float64)
+        # By the peak first: squares of very large or small numbers leave the range.
+        peaks = np.abs(block).max(axis=1)
+        peaks[peaks == 0] = 1
+        block /= peaks[:, None]
+        lengths[rows] = peaks * np.sqrt(np.einsum("ij,ij->i", block, block))
+    lengths[lengths == 0] = 1
+    return lengths
 
 
-_PREPARE = {"cosine": _unit_rows, "dot": np.asarray}
+def unit_rows(embeddings, lengths):
+    """Return the rows scaled to length 1, in their dtype."""
+    limits = np.finfo(embeddings.dtype)
+    if limits.tiny <= lengths.min() and lengths.max() <= limits.max:
+        return embeddings / lengths.astype(embeddings.dtype)[:, None]
+    return (embeddings / lengths[:, None]).astype(embeddings.dtype)
 
 
 class GallerySimilarity(TransformerMixin, BaseEstimator):
@@ -217,7 +205,7 @@ class GallerySimilarity(TransformerMixin, BaseEstimator):
         """
         check_is_fitted(self)
         X = check_features(self, X, "queries", reset=False)
-        return _whole(X, self.gallery_, self.metric)
+        return similarity_of(X, self.gallery_, self.metric)
 
     def get_feature_names_out(self, input_features: object = None) -> NDArray:
         """Return the names of the gallery items.

@@ -106,16 +106,25 @@ def test_embeddings_give_what_their_similarities_give(normalizer, metric, embedd
 
 
 @each_normalizer
-def test_embeddings_are_compared_in_blocks(normalizer, embeddings, monkeypatch):
+@pytest.mark.parametrize("metric", ["cosine", lambda q, g: q @ g.T])
+def test_the_size_of_the_tiles_does_not_matter(
+    normalizer, metric, embeddings, monkeypatch
+):
     queries, bank, gallery = embeddings
-    sims = pairwise_similarity(queries, gallery)
-    at_once = clone(normalizer).set_params(metric="cosine").fit(bank, gallery)
-    monkeypatch.setattr("sk_qbnorm.similarity._BLOCK_BYTES", 2 * 8 * len(gallery))
-    in_blocks = clone(normalizer).set_params(metric="cosine").fit(bank, gallery)
+    sims = pairwise_similarity(queries, gallery, metric)
+    by_embeddings = clone(normalizer).set_params(metric=metric)
+    at_once = clone(by_embeddings).fit(bank, gallery)
+    for name, size in {
+        "_TILE_ROWS": 4,
+        "_TILE_COLUMNS": 3,
+        "_NARROWEST": 2,
+        "_BLOCK_BYTES": 3 * 8 * len(gallery),
+    }.items():
+        monkeypatch.setattr(f"sk_qbnorm.tiles.{name}", size)
+    in_tiles = clone(by_embeddings).fit(bank, gallery)
     np.testing.assert_allclose(
-        in_blocks.transform(sims), at_once.transform(sims), rtol=1e-12, atol=1e-15
+        in_tiles.transform(sims), at_once.transform(sims), rtol=1e-12, atol=1e-15
     )
-    np.testing.assert_array_equal(pairwise_similarity(queries, gallery), sims)
 
 
 @each_normalizer

@@ -1,33 +1,36 @@
 """The only door to numba: whole arrays in, whole arrays out.
 
-Every kernel takes C-contiguous float32 or float64 matrices, `float` and `int`
-scalars and a number of threads. Nothing is checked here: the public doors above
-have done so. numba takes half a second to import, so a kernel's module is loaded
-when the kernel is first asked for, not when the package is imported.
+Every kernel takes matrices of float32 or float64, C-contiguous, and scalars that are
+`float` or `int`; a *tile* is such a matrix with the bounds of the part that counts.
+Nothing is checked here: the public doors above have done so. numba takes half a second
+to import, so a kernel's module is loaded when the kernel is first asked for, not when
+the package is imported.
 
 ::
 
-    _columns       statistics of the bank, one gallery item (column) at a time
-    _rows          the best items of each query (row)
-    _corrections   similarities and a gallery bias to corrected similarities
-    _bank_ranks    the ranks of the globally corrected retrieval
-    _relevance     where the relevant items of each query stand
-        |
-    _threads       a fixed share of rows or columns for every thread
-    _jit           the compile options, and nothing else
+    bank      _log_sum_exp   _column_top_k     statistics of the columns of a tile
+    rows      _row_top_k                       the best items of each row of a tile
+    scores    _corrections   _bank_ranks       similarities to corrected scores
+    measures  _relevance                       where the relevant items stand
+                 |
+              _exp2          _threads          exponentials; rows shared among threads
+                 |
+              _jit                             the compile options, and nothing else
 """
 
 from importlib import import_module
 
 _HOMES = {
-    "add_log_sum_exp": "_columns",
-    "add_top_k": "_columns",
-    "row_top_k": "_rows",
+    "add_log_sum_exp": "_log_sum_exp",
+    "add_top_k": "_column_top_k",
+    "row_top_k": "_row_top_k",
+    "best_items": "_row_top_k",
     "subtract_bias": "_corrections",
     "subtract_neighborhoods": "_corrections",
     "exponential_ratio": "_corrections",
     "bank_ranks": "_bank_ranks",
     "row_places": "_bank_ranks",
+    "share": "_threads",
     "first_relevant": "_relevance",
     "average_precision": "_relevance",
 }

@@ -5,6 +5,9 @@ import numpy as np
 from ._jit import kernel
 from ._threads import share
 
+_COLUMNS = 16  # of float32, a line of the cache: read a row's line once for all of it
+_ROWS = 1024  # of such lines stay in the fast cache
+
 
 def bank_ranks(sims, bank_columns, n_threads):
     """Count the bank queries that each gallery item is more similar to.
@@ -32,17 +35,24 @@ def bank_ranks(sims, bank_columns, n_threads):
 
 @kernel
 def _bank_ranks(sims, bank_columns, ranks, start, stop):
-    n_bank = bank_columns.shape[1]
-    for j in range(start, stop):
-        for i in range(sims.shape[0]):
-            low, high = 0, n_bank
-            while low < high:
-                middle = (low + high) // 2
-                if bank_columns[j, middle] > sims[i, j]:
-                    high = middle
-                else:
-                    low = middle + 1
-            ranks[i, j] = n_bank - low
+    for first in range(0, sims.shape[0], _ROWS):
+        last = min(first + _ROWS, sims.shape[0])
+        for left in range(start, stop, _COLUMNS):
+            for j in range(left, min(left + _COLUMNS, stop)):
+                column = bank_columns[j]
+                for i in range(first, last):
+                    ranks[i, j] = column.size - _count_up_to(column, sims[i, j])
+
+
+@kernel
+def _count_up_to(column, value):
+    """Bisect without a branch that the processor could guess wrong."""
+    base, length = 0, column.size
+    while length > 1:
+        half = length // 2
+        base += half if column[base + half - 1] <= value else 0
+        length -= half
+    return base + (1 if column[base] <= value else 0)
 
 
 def row_places(ranks, sims, out, n_threads):
@@ -52,26 +62,36 @@ def row_places(ranks, sims, out, n_threads):
     ----------
     ranks : ndarray of shape (n_queries, n_gallery), dtype int64
     sims, out : ndarray of shape (n_queries, n_gallery)
-        ``out`` gets 0 for the best item, -1 for the next; items that are equal in
-        rank and in similarity share the better place. It may be ``sims`` itself.
+        `out` gets 0 for the best item, -1 for the next; items that are equal in rank
+        and in similarity share the better place. It may be `sims` itself.
     n_threads : int
     """
 
     def place(start, stop):
+        keys = np.empty(sims.shape[1], dtype=np.int64)
         for i in range(start, stop):
-            order = np.lexsort((-sims[i], ranks[i]))
-            _write_places(order, ranks[i], sims[i].copy(), out[i])
+            # Both in one number: how many items are more similar, below the rank.
+            _write_keys(np.argsort(-sims[i]), sims[i], ranks[i], keys)
+            _write_places(np.argsort(keys), keys, out[i])
 
     share(place, sims.shape[0], n_threads)
 
 
 @kernel
-def _write_places(order, ranks, sims, out):
+def _write_keys(order, sims, ranks, keys):
+    above = 0
+    for position in range(order.size):
+        j = order[position]
+        if position > 0 and sims[j] != sims[order[position - 1]]:
+            above = position
+        keys[j] = ranks[j] * order.size + above
+
+
+@kernel
+def _write_places(order, keys, out):
     place = 0
     for position in range(order.size):
         j = order[position]
-        if position > 0:
-            before = order[position - 1]
-            if ranks[j] != ranks[before] or sims[j] != sims[before]:
-                place = position
+        if position > 0 and keys[j] != keys[order[position - 1]]:
+            place = position
         out[j] = -place

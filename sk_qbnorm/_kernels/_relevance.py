@@ -5,6 +5,9 @@ import numpy as np
 from ._jit import kernel
 from ._threads import share
 
+# Up to so many relevant items a pass over the row for each is cheaper than a sort.
+_FEW = 16
+
 
 def first_relevant(scores, indptr, indices, n_threads):
     """Count what stands above, and level with, each query's best relevant item.
@@ -19,10 +22,10 @@ def first_relevant(scores, indptr, indices, n_threads):
     Returns
     -------
     counts : ndarray of shape (n_queries, 3), dtype int64
-        Items with a larger score; irrelevant items with the same score; relevant
-        items with the same score (the item itself among them).
+        Items with a larger score; irrelevant items with the same score; relevant items
+        with the same score (the item itself among them).
     """
-    counts = np.zeros((scores.shape[0], 3), dtype=np.int64)
+    counts = np.empty((scores.shape[0], 3), dtype=np.int64)
     share(
         lambda start, stop: _first_relevant(
             scores, indptr, indices, counts, start, stop
@@ -36,18 +39,25 @@ def first_relevant(scores, indptr, indices, n_threads):
 @kernel
 def _first_relevant(scores, indptr, indices, counts, start, stop):
     for i in range(start, stop):
-        best = scores[i, indices[indptr[i]]]
-        for at in range(indptr[i], indptr[i + 1]):
-            best = max(best, scores[i, indices[at]])
-        above, level, level_relevant = 0, 0, 0
-        for j in range(scores.shape[1]):
-            above += scores[i, j] > best
-            level += scores[i, j] == best
-        for at in range(indptr[i], indptr[i + 1]):
-            level_relevant += scores[i, indices[at]] == best
-        counts[i, 0] = above
-        counts[i, 1] = level - level_relevant
-        counts[i, 2] = level_relevant
+        row, relevant = scores[i], indices[indptr[i] : indptr[i + 1]]
+        best = row[relevant[0]]
+        for j in relevant:
+            best = max(best, row[j])
+        above, level = _count(row, best)
+        hits = 0
+        for j in relevant:
+            hits += row[j] == best
+        counts[i, 0], counts[i, 1], counts[i, 2] = above, level - hits, hits
+
+
+@kernel
+def _count(row, value):
+    """Return how many entries are larger, and how many equal."""
+    above, level = np.int32(0), np.int32(0)  # as wide as a float32, to be vectorised
+    for j in range(row.size):
+        above += np.int32(row[j] > value)
+        level += np.int32(row[j] == value)
+    return above, level
 
 
 def average_precision(scores, indptr, indices, luck, n_threads):
@@ -70,47 +80,46 @@ def average_precision(scores, indptr, indices, luck, n_threads):
 
     def measure(start, stop):
         for i in range(start, stop):
-            relevant = indices[indptr[i] : indptr[i + 1]]
-            precision[i] = _average_precision(
-                np.sort(scores[i]), np.sort(scores[i, relevant]), luck
-            )
+            row = scores[i]
+            relevant = np.sort(row[indices[indptr[i] : indptr[i + 1]]])[::-1]
+            if relevant.size > _FEW:
+                row = np.sort(row)
+            precision[i] = _average_precision(row, relevant.copy(), luck)
 
     share(measure, scores.shape[0], n_threads)
     return precision
 
 
 @kernel
-def _average_precision(scores, relevant, luck):
-    """Walk down the groups of equal scores; both arrays ascend."""
-    total = 0.0
-    at, relevant_at = scores.size - 1, relevant.size - 1
-    while relevant_at >= 0:
-        value = relevant[relevant_at]
-        while scores[at] > value:
-            at -= 1
-        above, relevant_above = scores.size - 1 - at, relevant.size - 1 - relevant_at
-        level, level_relevant = 0, 0
-        while at >= 0 and scores[at] == value:
-            level += 1
-            at -= 1
-        while relevant_at >= 0 and relevant[relevant_at] == value:
-            level_relevant += 1
-            relevant_at -= 1
-        total += _level_precision(above, relevant_above, level, level_relevant, luck)
+def _average_precision(row, relevant, luck):
+    """Walk down the groups of equal relevant scores; a row of many is sorted."""
+    total, first = 0.0, 0
+    while first < relevant.size:
+        last = first
+        while last < relevant.size and relevant[last] == relevant[first]:
+            last += 1
+        if relevant.size > _FEW:
+            start = np.searchsorted(row, relevant[first])
+            end = np.searchsorted(row, relevant[first], side="right")
+            above, level = row.size - end, end - start
+        else:
+            above, level = _count(row, relevant[first])
+        total += _level_precision(above, first, level, last - first, luck)
+        first = last
     return total / relevant.size
 
 
 @kernel
-def _level_precision(above, relevant_above, level, level_relevant, luck):
+def _level_precision(above, relevant_above, level, hits, luck):
     """Sum the precision at the relevant items of one group of equal scores."""
     total = 0.0
     if luck == 0:  # McSherry & Najork 2008: the mean over all orders of the group
-        others = (level_relevant - 1) / (level - 1) if level > 1 else 0.0
+        others = (hits - 1) / (level - 1) if level > 1 else 0.0
         for place in range(level):
             expected = relevant_above + 1 + place * others
-            total += level_relevant / level * expected / (above + place + 1)
+            total += hits / level * expected / (above + place + 1)
         return total
-    before = level - level_relevant if luck < 0 else 0
-    for place in range(level_relevant):
+    before = level - hits if luck < 0 else 0
+    for place in range(hits):
         total += (relevant_above + place + 1) / (above + before + place + 1)
     return total

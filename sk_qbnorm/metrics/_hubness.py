@@ -1,11 +1,11 @@
 """How unevenly the gallery is retrieved."""
 
 import numpy as np
-from joblib import effective_n_jobs
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import skew
 
 from sk_qbnorm import _kernels
+from sk_qbnorm._threads import count_threads
 from sk_qbnorm._validation import check_count, check_matrix
 
 
@@ -49,7 +49,7 @@ def k_occurrence(scores: ArrayLike, *, k: int = 10) -> NDArray:
     checked = check_matrix(scores, "scores")
     n_gallery = checked.shape[1]
     check_count(k, "k", largest=n_gallery)
-    best = _kernels.row_top_k(np.ascontiguousarray(checked), k, effective_n_jobs(None))
+    _, best = _kernels.best_items(checked, k, count_threads(None))
     return np.bincount(best.ravel(), minlength=n_gallery)
 
 

@@ -1,10 +1,10 @@
 """Average precision: every relevant item counts, not the best alone."""
 
 import numpy as np
-from joblib import effective_n_jobs
 from numpy.typing import ArrayLike
 
 from sk_qbnorm import _kernels
+from sk_qbnorm._threads import count_threads
 from sk_qbnorm._validation import check_choice
 
 from ._relevance import Relevance, check_relevance
@@ -73,7 +73,7 @@ def average_precision(
 
 def mean_precision(scores, indptr, indices, ties):
     """Return the mean average precision, given what `check_relevance` says."""
-    n_threads = effective_n_jobs(None)
+    n_threads = count_threads(None)
     precision = _kernels.average_precision(
         scores, indptr, indices, _LUCK[ties], n_threads
     )

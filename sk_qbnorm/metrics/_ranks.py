@@ -1,10 +1,10 @@
 """The rank of each query's best relevant item, and its averages."""
 
 import numpy as np
-from joblib import effective_n_jobs
 from numpy.typing import ArrayLike, NDArray
 
 from sk_qbnorm import _kernels
+from sk_qbnorm._threads import count_threads
 from sk_qbnorm._validation import check_choice
 
 from ._relevance import Relevance, check_relevance
@@ -72,7 +72,7 @@ def relevant_ranks(
 
 def first_ranks(scores, indptr, indices, ties):
     """Rank the best relevant item of each query, given what `check_relevance` says."""
-    n_threads = effective_n_jobs(None)
+    n_threads = count_threads(None)
     counts = _kernels.first_relevant(scores, indptr, indices, n_threads)
     above, others, relevant = counts.T
     return 1.0 + above + TIES[ties](others, relevant)

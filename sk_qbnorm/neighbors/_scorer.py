@@ -4,12 +4,12 @@ import warnings
 from typing import Self
 
 import numpy as np
-from joblib import effective_n_jobs
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from sk_qbnorm import _kernels
+from sk_qbnorm._threads import count_threads
 from sk_qbnorm._validation import check_count, check_features
 from sk_qbnorm.metrics import Relevance, recall_at_k
 
@@ -136,9 +136,8 @@ class NearestNeighborScorer(BaseEstimator):
         k = self.n_neighbors_
         if n_neighbors is not None:
             k = check_count(n_neighbors, "n_neighbors", largest=X.shape[1])
-        n_threads = effective_n_jobs(self.n_jobs)
-        indices = _kernels.row_top_k(np.ascontiguousarray(X), k, n_threads)
-        return np.take_along_axis(X, indices, axis=1), indices
+        n_threads = count_threads(self.n_jobs)
+        return _kernels.best_items(X, k, n_threads)
 
     def predict(self, X: ArrayLike) -> NDArray:
         """Return the best gallery item of each query.

@@ -4,14 +4,16 @@ from abc import ABC, abstractmethod
 from typing import Self
 
 import numpy as np
-from joblib import effective_n_jobs
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils import gen_batches
 from sklearn.utils.validation import check_is_fitted
 
+from sk_qbnorm._threads import count_threads
 from sk_qbnorm._validation import check_choice, check_features, row_names
-from sk_qbnorm.similarity import check_embeddings, similarity_blocks
+from sk_qbnorm.bank import probe
+from sk_qbnorm.similarity import check_embeddings
+from sk_qbnorm.tiles import CallableTiles, EmbeddingTiles, MatrixTiles
 
 _METRICS = ("cosine", "dot", "precomputed")
 _BLOCK_ROWS = 256
@@ -104,7 +106,7 @@ class BaseNormalizer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator, ABC)
         sims = check_features(self, query_sims, "query_sims", reset=False)
         in_place = not self.copy and sims.flags.writeable
         scores = sims if in_place else np.empty(sims.shape, dtype=sims.dtype)
-        n_threads = effective_n_jobs(self.n_jobs)
+        n_threads = count_threads(self.n_jobs)
         if sims.flags.c_contiguous:
             self._correct(sims, scores, n_threads)
             return scores
@@ -145,31 +147,26 @@ class BaseNormalizer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator, ABC)
 
     def _probe(self, querybank, gallery, *, reset):
         self._check_parameters()
-        blocks = self._open_bank(querybank, gallery, reset=reset)
-        found = self._statistics(self.n_features_in_)
-        n_bank = 0 if reset else self.n_bank_seen_
+        tiles = self._open_bank(querybank, gallery, reset=reset)
+        found = self._statistics(tiles)
         if not reset:
             self._check_settings(found)
-        n_threads = effective_n_jobs(self.n_jobs)
-        for sims in blocks:
-            n_bank += sims.shape[0]
-            for statistic in found.values():
-                statistic.update(sims, n_threads)
-        if not reset:  # only now, so that a block that fails leaves the fit as it was
+        probe(tiles, found.values(), self.n_jobs)
+        if reset:
+            self._bank, self.n_bank_seen_ = found, tiles.shape[0]
+        else:  # only now, so that a tile that fails leaves the fit as it was
             for name, statistic in found.items():
                 self._bank[name].merge(statistic)
-        else:
-            self._bank = found
-        self.n_bank_seen_ = n_bank
+            self.n_bank_seen_ += tiles.shape[0]
         self._conclude(self._bank)
 
     def _open_bank(self, querybank, gallery, *, reset):
-        """Return the bank's similarities as C-contiguous blocks of rows."""
+        """Return the bank's similarities, tile by tile."""
         if not callable(self.metric):
             check_choice(self.metric, "metric", _METRICS)
         if self.metric == "precomputed":
             sims = check_features(self, querybank, "querybank", reset=reset)
-            return _contiguous_blocks(sims)
+            return MatrixTiles(sims)
         if gallery is None:
             raise ValueError(
                 f"{type(self).__name__} with metric={self.metric!r} needs the gallery, "
@@ -181,7 +178,8 @@ class BaseNormalizer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator, ABC)
             querybank, gallery, "querybank", self.metric
         )
         self._learn_gallery(gallery.shape[0], names, reset=reset)
-        return similarity_blocks(querybank, gallery, self.metric)
+        tiles = CallableTiles if callable(self.metric) else EmbeddingTiles
+        return tiles(querybank, gallery, self.metric)
 
     def _learn_gallery(self, n_gallery, names, *, reset):
         if not reset:
@@ -213,8 +211,8 @@ class BaseNormalizer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator, ABC)
         """Raise if a parameter is out of range."""
 
     @abstractmethod
-    def _statistics(self, n_gallery):
-        """Return fresh statistics of the bank, a dict of those in `bank`."""
+    def _statistics(self, tiles):
+        """Return fresh statistics for these tiles, a dict of those in `bank`."""
 
     @abstractmethod
     def _conclude(self, bank):
@@ -231,10 +229,3 @@ class BaseNormalizer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator, ABC)
         tags = super().__sklearn_tags__()
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
-
-
-def _contiguous_blocks(sims):
-    if sims.flags.c_contiguous:
-        return [sims]
-    batches = gen_batches(sims.shape[0], _BLOCK_ROWS)
-    return (np.ascontiguousarray(sims[rows]) for rows in batches)

@@ -1,7 +1,5 @@
 """Cross-domain similarity local scaling: both neighbourhoods subtracted."""
 
-import numpy as np
-
 from sk_qbnorm import _kernels
 from sk_qbnorm.similarity import Metric
 
@@ -87,9 +85,5 @@ class CSLS(NeighborhoodNormalizer):
 
     def _correct(self, sims, scores, n_threads):
         k = min(self._bank["top_mean"].settings["n_neighbors"], sims.shape[1])
-        nearest = _kernels.row_top_k(sims, k, n_threads)
-        largest = np.take_along_axis(sims, nearest, axis=1)
-        row_means = largest.mean(axis=1, dtype=np.float64)
-        _kernels.subtract_neighborhoods(
-            sims, row_means, self.gallery_bias_, scores, n_threads
-        )
+        bias = self.gallery_bias_
+        _kernels.subtract_neighborhoods(sims, k, bias, scores, n_threads)

@@ -119,9 +119,9 @@ class DynamicInvertedSoftmax(InvertedSoftmax):
         check_count(self.n_activation, "n_activation")
         check_count(self.min_count, "min_count")
 
-    def _statistics(self, n_gallery):
-        found = super()._statistics(n_gallery)
-        found["activation"] = ActivationCounts(n_gallery, int(self.n_activation))
+    def _statistics(self, tiles):
+        found = super()._statistics(tiles)
+        found["activation"] = ActivationCounts(tiles, int(self.n_activation))
         return found
 
     def _conclude(self, bank):
@@ -139,5 +139,5 @@ class DynamicInvertedSoftmax(InvertedSoftmax):
                 stacklevel=3,
             )
 
-    def _open_rows(self, sims):
-        return self.activation_mask_[sims.argmax(axis=1)]
+    def _active_items(self):
+        return self.activation_mask_

@@ -1,11 +1,11 @@
 """Globally corrected retrieval: rank each item by how the bank ranks the query."""
 
 import numpy as np
-from joblib import effective_n_jobs
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.validation import check_is_fitted
 
 from sk_qbnorm import _kernels
+from sk_qbnorm._threads import count_threads
 from sk_qbnorm._validation import check_features
 from sk_qbnorm.bank import SortedColumns
 from sk_qbnorm.similarity import Metric
@@ -98,7 +98,7 @@ class GloballyCorrected(BaseNormalizer):
         """
         check_is_fitted(self)
         sims = check_features(self, query_sims, "query_sims", reset=False)
-        n_threads = effective_n_jobs(self.n_jobs)
+        n_threads = count_threads(self.n_jobs)
         return _kernels.bank_ranks(
             np.ascontiguousarray(sims), self.bank_columns_, n_threads
         )
@@ -106,8 +106,8 @@ class GloballyCorrected(BaseNormalizer):
     def _check_parameters(self):
         """Nothing to check: there are none."""
 
-    def _statistics(self, n_gallery):
-        return {"columns": SortedColumns(n_gallery)}
+    def _statistics(self, tiles):
+        return {"columns": SortedColumns(tiles)}
 
     def _conclude(self, bank):
         self.bank_columns_ = bank["columns"].value()

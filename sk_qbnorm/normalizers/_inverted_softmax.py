@@ -118,25 +118,22 @@ class InvertedSoftmax(BaseNormalizer):
         )
         check_choice(self.scale, "scale", _SCALES)
 
-    def _statistics(self, n_gallery):
-        return {"log_mean_exp": LogMeanExp(n_gallery, float(self.beta))}
+    def _statistics(self, tiles):
+        return {"log_mean_exp": LogMeanExp(tiles, float(self.beta))}
 
     def _conclude(self, bank):
         self.gallery_bias_ = bank["log_mean_exp"].value()
 
-    def _open_rows(self, sims):
-        """Return which rows to correct; the others keep their similarities."""
-        return np.ones(sims.shape[0], dtype=bool)
+    def _active_items(self):
+        """Return the items at which a query is corrected, None for all."""
+        return
 
     def _correct(self, sims, scores, n_threads):
-        gate = self._open_rows(sims)
+        active = self._active_items()
         bias = self.alpha * self.gallery_bias_
         if self.scale == "similarity":
-            _kernels.subtract_bias(sims, bias, gate, scores, n_threads)
+            _kernels.subtract_bias(sims, bias, active, scores, n_threads)
             return
         beta = self._bank["log_mean_exp"].settings["beta"]
         offset = self.alpha * np.log(self.n_bank_seen_)  # the paper sums, b_j averages
-        largest = float(np.finfo(scores.dtype).max)
-        _kernels.exponential_ratio(
-            sims, bias, beta, offset, gate, largest, scores, n_threads
-        )
+        _kernels.exponential_ratio(sims, bias, beta, offset, active, scores, n_threads)

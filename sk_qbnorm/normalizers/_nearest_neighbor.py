@@ -1,7 +1,5 @@
 """Nearest neighbour normalisation: a bias from each item's nearest bank queries."""
 
-import numpy as np
-
 from sk_qbnorm import _kernels
 from sk_qbnorm._validation import check_number
 from sk_qbnorm.similarity import Metric
@@ -98,6 +96,5 @@ class NearestNeighborNormalizer(NeighborhoodNormalizer):
         )
 
     def _correct(self, sims, scores, n_threads):
-        every_row = np.ones(sims.shape[0], dtype=bool)
         bias = self.alpha * self.gallery_bias_
-        _kernels.subtract_bias(sims, bias, every_row, scores, n_threads)
+        _kernels.subtract_bias(sims, bias, None, scores, n_threads)

@@ -14,8 +14,8 @@ class NeighborhoodNormalizer(BaseNormalizer):
     def _check_parameters(self):
         check_count(self.n_neighbors, "n_neighbors")
 
-    def _statistics(self, n_gallery):
-        return {"top_mean": TopMean(n_gallery, int(self.n_neighbors))}
+    def _statistics(self, tiles):
+        return {"top_mean": TopMean(tiles, int(self.n_neighbors))}
 
     def _conclude(self, bank):
         self.n_neighbors_ = bank["top_mean"].n_neighbors

@@ -1,0 +1,55 @@
+"""The k largest similarities of every column."""
+
+from ._jit import kernel
+
+_WINDOW = 64  # columns that are looked at together
+
+
+def add_top_k(tile, top):
+    """Keep the k largest values of every column of a tile, largest first.
+
+    Almost no value is among the k largest once some rows have been seen: a vectorised
+    comparison with the smallest of these passes over a window where none is.
+
+    Parameters
+    ----------
+    tile : tuple of ndarray and four int
+        A C-contiguous matrix; the first and last row, first and last column that count.
+    top : ndarray of shape (n_columns, k), in the dtype of the matrix
+        Updated in place. It starts as minus infinity.
+    """
+    smallest = top[:, -1].copy()
+    _add_tile(*tile, top, smallest)
+
+
+@kernel
+def _add_tile(sims, first, last, left, right, top, smallest):
+    for i in range(first, last):
+        for j in range(left, right, _WINDOW):
+            end = min(j + _WINDOW, right)
+            window = sims[i, j:end]
+            bar = smallest[j - left : end - left]
+            if _any_above(window, bar):
+                _insert(window, bar, top[j - left : end - left])
+
+
+@kernel
+def _any_above(window, bar):
+    found = 0
+    for j in range(window.size):
+        found |= window[j] > bar[j]
+    return found != 0
+
+
+@kernel
+def _insert(window, bar, top):
+    last = top.shape[1] - 1
+    for j in range(window.size):
+        value = window[j]
+        if value > bar[j]:
+            place = last
+            while place > 0 and value > top[j, place - 1]:
+                top[j, place] = top[j, place - 1]
+                place -= 1
+            top[j, place] = value
+            bar[j] = top[j, last]

@@ -1,0 +1,56 @@
+"""How many threads there are, and BLAS held to one of them."""
+
+import threading
+from contextlib import contextmanager, nullcontext
+
+from joblib import effective_n_jobs
+from threadpoolctl import ThreadpoolController
+
+
+def count_threads(n_jobs):
+    """Return the number of threads that `n_jobs` means here."""
+    return effective_n_jobs(n_jobs)
+
+
+def own_threads(n_jobs):
+    """Return a context in which our threads are the only ones.
+
+    Where nothing was asked for, by `n_jobs` or by `joblib.parallel_config`, BLAS keeps
+    the threads that it has.
+    """
+    if n_jobs is None and effective_n_jobs(None) == 1:
+        return nullcontext()
+    return _blas.on_one_thread()
+
+
+class _Blas:
+    """Holds BLAS to one thread as long as anybody asks for it.
+
+    The limit is one for the whole process: the first to come sets it, the last to
+    leave takes it back, and so fits in several Python threads do not undo each
+    other's.
+    """
+
+    def __init__(self):
+        self._lock = threading.Lock()
+        self._users = 0
+        self._controller = self._limit = None
+
+    @contextmanager
+    def on_one_thread(self):
+        with self._lock:
+            self._users += 1
+            if self._users == 1:
+                # Made once: to look for the libraries costs milliseconds.
+                self._controller = self._controller or ThreadpoolController()
+                self._limit = self._controller.limit(limits=1, user_api="blas")
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._users -= 1
+                if self._users == 0:
+                    self._limit.restore_original_limits()
+
+
+_blas = _Blas()
