@@ -6,6 +6,10 @@ import numpy as np
 from sklearn.utils import check_array
 from sklearn.utils.validation import validate_data
 
+from sk_qbnorm import _kernels
+
+from ._threads import count_threads
+
 FLOATS = (np.float64, np.float32)
 
 
@@ -42,11 +46,17 @@ def check_choice(value, name, choices):
     return value
 
 
-def check_finite(array, name):
+def check_finite(array, name, n_jobs=None):
     """Raise if `array` holds NaN or infinity, saying where the first one is."""
-    with np.errstate(over="ignore", invalid="ignore"):
-        if np.isfinite(np.sum(array)):  # no big temporary where all is well
-            return
+    sums = []  # of all rows: one pass and no big temporary, where all is well
+
+    def add(start, stop):
+        with np.errstate(over="ignore", invalid="ignore"):
+            sums.append(np.sum(array[start:stop]))
+
+    _kernels.share(add, array.shape[0], count_threads(n_jobs))
+    if np.isfinite(sums).all():
+        return
     bad = ~np.isfinite(array)
     if bad.any():
         row, column = np.argwhere(bad)[0]
@@ -57,18 +67,18 @@ def check_finite(array, name):
         )
 
 
-def check_features(estimator, matrix, name, *, reset):
+def check_features(estimator, matrix, name, *, reset, n_jobs=None):
     """Return what an estimator is given as a float32 or float64 finite matrix.
 
     Sets or checks its ``n_features_in_`` and ``feature_names_in_``. The features of
     similarities are the gallery items.
     """
-    checked = check_matrix(matrix, name, estimator=estimator)
+    checked = check_matrix(matrix, name, estimator=estimator, n_jobs=n_jobs)
     validate_data(estimator, matrix, reset=reset, skip_check_array=True)
     return checked
 
 
-def check_matrix(matrix, name, *, estimator=None):
+def check_matrix(matrix, name, *, estimator=None, n_jobs=None):
     """Return embeddings or scores as a float32 or float64 matrix known to be finite."""
     with _numbers_only(name):
         checked = check_array(
@@ -78,7 +88,7 @@ def check_matrix(matrix, name, *, estimator=None):
             input_name=name,
             estimator=estimator,
         )
-    check_finite(checked, name)
+    check_finite(checked, name, n_jobs)
     return checked
 
 

@@ -7,12 +7,9 @@ from typing import Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
-from sklearn.utils import gen_batches
 from sklearn.utils.validation import check_is_fitted
 
 from ._validation import check_choice, check_features, check_matrix, row_names
-
-_LENGTH_ROWS = 1024
 
 Metric = str | Callable[[NDArray, NDArray], ArrayLike]
 
@@ -58,11 +55,12 @@ def pairwise_similarity(
     return similarity_of(queries, gallery, metric)
 
 
-def check_embeddings(queries, gallery, name, metric):
+def check_embeddings(queries, gallery, name, metric, n_jobs=None):
     """Return both sets of embeddings as finite matrices that match."""
     if not callable(metric):
         check_choice(metric, "metric", ("cosine", "dot"))
-    queries, gallery = check_matrix(queries, name), check_matrix(gallery, "gallery")
+    queries = check_matrix(queries, name, n_jobs=n_jobs)
+    gallery = check_matrix(gallery, "gallery", n_jobs=n_jobs)
     if not callable(metric) and queries.shape[1] != gallery.shape[1]:
         raise ValueError(
             f"{name} and gallery must have the same number of features for "
@@ -77,8 +75,7 @@ def similarity_of(queries, gallery, metric):
     if callable(metric):
         return _called(metric, queries, gallery)
     if metric == "cosine":
-        queries = unit_rows(queries, row_lengths(queries))
-        gallery = unit_rows(gallery, row_lengths(gallery))
+        queries, gallery = unit_rows(queries), unit_rows(gallery)
     return queries @ gallery.T
 
 
@@ -95,25 +92,27 @@ def _called(metric, queries, gallery):
 
 
 def row_lengths(embeddings):
-    """Return the length of every row in float64, 1 for a row of zeros."""
-    lengths = np.empty(embeddings.shape[0])
-    for rows in gen_batches(embeddings.shape[0], _LENGTH_ROWS):
-        block = embeddings[rows].astype(np.float64)
-        # By the peak first: squares of very large or small numbers leave the range.
-        peaks = np.abs(block).max(axis=1)
-        peaks[peaks == 0] = 1
-        block /= peaks[:, None]
-        lengths[rows] = peaks * np.sqrt(np.einsum("ij,ij->i", block, block))
+    """Return the length of every row, 1 for a row of zeros."""
+    with np.errstate(over="ignore", under="ignore"):
+        squares = np.einsum("ij,ij->i", embeddings, embeddings)
+    limits = np.finfo(embeddings.dtype)
+    if limits.tiny / limits.eps < squares.min() and squares.max() < np.inf:
+        return np.sqrt(squares)
+    # Zeros, or numbers so large or small that their squares leave the range.
+    peaks = np.abs(embeddings).max(axis=1).astype(np.float64)
+    peaks[peaks == 0] = 1
+    scaled = embeddings / peaks[:, None]
+    lengths = peaks * np.sqrt(np.einsum("ij,ij->i", scaled, scaled))
     lengths[lengths == 0] = 1
     return lengths
 
 
-def unit_rows(embeddings, lengths):
-    """Return the rows scaled to length 1, in their dtype."""
-    limits = np.finfo(embeddings.dtype)
-    if limits.tiny <= lengths.min() and lengths.max() <= limits.max:
-        return embeddings / lengths.astype(embeddings.dtype)[:, None]
-    return (embeddings / lengths[:, None]).astype(embeddings.dtype)
+def unit_rows(embeddings, out=None):
+    """Return the rows scaled to length 1, in their dtype; rows of zeros stay."""
+    if out is None:
+        out = np.empty_like(embeddings)
+    lengths = row_lengths(embeddings)[:, None]
+    return np.divide(embeddings, lengths, out=out, casting="same_kind")
 
 
 class GallerySimilarity(TransformerMixin, BaseEstimator):

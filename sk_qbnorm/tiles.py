@@ -13,13 +13,13 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.utils import gen_batches
+from sklearn.utils import gen_batches, gen_even_slices
 
-from .similarity import row_lengths, similarity_of, unit_rows
+from .similarity import similarity_of, unit_rows
 
-_TILE_ROWS = 2048
-_TILE_COLUMNS = 1024
-_FEWEST_BLOCKS = 8  # of columns, so that some threads find work in a small gallery
+_TILE_ROWS = 2560  # at most, of each side in even parts
+_TILE_COLUMNS = 1280
+_FEWEST_BLOCKS = 8  # of columns, so that threads find work in a small gallery too
 _NARROWEST = 128
 _BLOCK_BYTES = 2**25  # of what a callable metric is asked for at once
 
@@ -43,7 +43,7 @@ class MatrixTiles:
 
     def rounds(self):
         """Yield the rows of each round."""
-        return gen_batches(self.shape[0], _TILE_ROWS)
+        return _even_rounds(self.shape[0])
 
     def prepare(self, rows):
         """Return a function from a block of columns to the tile of these rows."""
@@ -61,38 +61,41 @@ class EmbeddingTiles:
         self.shape = queries.shape[0], gallery.shape[0]
         self.dtype = np.result_type(queries, gallery)
         self._queries, self._gallery = queries, gallery
-        self._lengths = None
-        if metric == "cosine":
-            self._lengths = row_lengths(queries), row_lengths(gallery)
-        self._buffers = threading.local()
+        self._to_unit_length = metric == "cosine"
+        self._memory = threading.local()
 
     def rounds(self):
         """Yield the rows of each round."""
-        return gen_batches(self.shape[0], _TILE_ROWS)
+        return _even_rounds(self.shape[0])
 
     def prepare(self, rows):
         """Return a function from a block of columns to the tile of these rows."""
-        queries = self._part(0, self._queries, rows)
+        queries = self._queries[rows]
+        if self._to_unit_length:
+            queries = unit_rows(queries)
 
         def tile(columns):
-            gallery = self._part(1, self._gallery, columns)
-            product = self._buffer(len(queries), len(gallery))
+            gallery = self._gallery[columns]
+            if self._to_unit_length:
+                units = self._reused("units", gallery.shape, gallery.dtype)
+                gallery = unit_rows(gallery, out=units)
+            shape = len(queries), len(gallery)
+            product = self._reused("product", shape, self.dtype)
             return whole(np.matmul(queries, gallery.T, out=product))
 
         return tile
 
-    def _part(self, side, embeddings, rows):
-        part = embeddings[rows]
-        if self._lengths is not None:
-            part = unit_rows(part, self._lengths[side][rows])
-        return part.astype(self.dtype, copy=False)
+    def _reused(self, name, shape, dtype):
+        """Return a matrix over memory that this thread has used before.
 
-    def _buffer(self, n_rows, n_columns):
-        """Return a matrix of this thread, over memory that it has used before."""
-        if not hasattr(self._buffers, "memory"):
-            size = min(_TILE_ROWS, self.shape[0]) * min(_TILE_COLUMNS, self.shape[1])
-            self._buffers.memory = np.empty(size, dtype=self.dtype)
-        return self._buffers.memory[: n_rows * n_columns].reshape(n_rows, n_columns)
+        The pages of fresh memory cost more than what is written to them.
+        """
+        size = shape[0] * shape[1]
+        memory = getattr(self._memory, name, None)
+        if memory is None or memory.size < size:
+            memory = np.empty(size, dtype=dtype)
+            setattr(self._memory, name, memory)
+        return memory[:size].reshape(shape)
 
 
 class CallableTiles:
@@ -122,5 +125,10 @@ def whole(matrix):
 
 def column_blocks(n_gallery):
     """Cut the gallery into the blocks that tiles have."""
-    width = min(_TILE_COLUMNS, max(_NARROWEST, -(-n_gallery // _FEWEST_BLOCKS)))
-    return list(gen_batches(n_gallery, width))
+    narrow = min(_FEWEST_BLOCKS, -(-n_gallery // _NARROWEST))
+    n_blocks = max(narrow, -(-n_gallery // _TILE_COLUMNS))
+    return list(gen_even_slices(n_gallery, n_blocks))
+
+
+def _even_rounds(n_bank):
+    return gen_even_slices(n_bank, -(-n_bank // _TILE_ROWS))

@@ -1,5 +1,7 @@
 """The k largest similarities of every column."""
 
+import numpy as np
+
 from ._jit import kernel
 
 _WINDOW = 64  # columns that are looked at together
@@ -35,9 +37,9 @@ def _add_tile(sims, first, last, left, right, top, smallest):
 
 @kernel
 def _any_above(window, bar):
-    found = 0
+    found = np.int32(0)  # as wide as a float32, to be vectorised
     for j in range(window.size):
-        found |= window[j] > bar[j]
+        found |= np.int32(window[j] > bar[j])
     return found != 0
 
 

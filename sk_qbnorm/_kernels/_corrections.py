@@ -3,10 +3,10 @@
 import numpy as np
 
 from ._jit import kernel
-from ._row_top_k import find_top_k
+from ._row_top_k import row_top_k
 from ._threads import share
 
-_BLOCK = 2**16  # entries of a block of rows that stays in the fast cache
+_BLOCK = 2**18  # entries of a block of rows that stays in the fast cache
 
 
 def subtract_bias(sims, bias, active, out, n_threads):
@@ -22,16 +22,32 @@ def subtract_bias(sims, bias, active, out, n_threads):
     n_threads : int
     """
     bias = bias.astype(sims.dtype)
-    gated = active is not None
-    active = active if gated else np.empty(0, dtype=bool)
 
-    def correct(start, stop):
+    def correct(rows):
+        gate = _open_rows(sims[rows], active)
         if out is sims:
-            _subtract_bias_in_place(sims, bias, gated, active, start, stop)
+            _subtract_in_place(sims[rows], bias, gate)
         else:
-            _subtract_bias(sims, bias, gated, active, out, start, stop)
+            _subtract(sims[rows], bias, gate, out[rows])
 
-    share(correct, sims.shape[0], n_threads)
+    _share_blocks(correct, sims.shape, n_threads)
+
+
+def _share_blocks(task, shape, n_threads):
+    """Call ``task(rows)`` on blocks of rows that stay in the fast cache."""
+    n_rows = max(1, _BLOCK // shape[1])
+
+    def work(start, stop):
+        for first in range(start, stop, n_rows):
+            task(slice(first, min(first + n_rows, stop)))
+
+    share(work, shape[0], n_threads)
+
+
+def _open_rows(sims, active):
+    if active is None:
+        return np.ones(sims.shape[0], dtype=bool)
+    return active[sims.argmax(axis=1)]
 
 
 # Into the matrix itself and into another are kernels of their own: LLVM does not
@@ -39,38 +55,23 @@ def subtract_bias(sims, bias, active, out, n_threads):
 
 
 @kernel
-def _subtract_bias_in_place(sims, bias, gated, active, start, stop):
-    for i in range(start, stop):
-        row = sims[i]
-        if not gated or active[_argmax(row)]:
-            _subtract(row, bias, row)
+def _subtract_in_place(sims, bias, gate):
+    for i in range(sims.shape[0]):
+        if gate[i]:
+            row = sims[i]
+            for j in range(row.size):
+                row[j] -= bias[j]
 
 
 @kernel
-def _subtract_bias(sims, bias, gated, active, out, start, stop):
-    for i in range(start, stop):
-        row = sims[i]
-        if not gated or active[_argmax(row)]:
-            _subtract(row, bias, out[i])
+def _subtract(sims, bias, gate, out):
+    for i in range(sims.shape[0]):
+        row, new = sims[i], out[i]
+        if gate[i]:
+            for j in range(row.size):
+                new[j] = row[j] - bias[j]
         else:
-            out[i] = row
-
-
-@kernel
-def _subtract(row, bias, out):
-    for j in range(row.size):
-        out[j] = row[j] - bias[j]
-
-
-@kernel
-def _argmax(row):
-    largest = row[0]
-    for j in range(row.size):
-        largest = max(largest, row[j])
-    for j in range(row.size):
-        if row[j] == largest:
-            return j
-    return 0
+            new[:] = row
 
 
 def subtract_neighborhoods(sims, k, bias, out, n_threads):
@@ -86,42 +87,32 @@ def subtract_neighborhoods(sims, k, bias, out, n_threads):
     """
     bias = bias.astype(sims.dtype)
 
-    def correct(start, stop):
-        best = np.empty((1, k), dtype=sims.dtype), np.empty((1, k), dtype=np.int64)
+    def correct(rows):
+        values, _ = row_top_k((sims[rows], 0, rows.stop - rows.start, 0, width), k)
+        means = values.mean(axis=1, dtype=np.float64).astype(sims.dtype)
         if out is sims:
-            _subtract_neighborhoods_in_place(sims, *best, bias, start, stop)
+            _double_in_place(sims[rows], means, bias)
         else:
-            _subtract_neighborhoods(sims, *best, bias, out, start, stop)
+            _double(sims[rows], means, bias, out[rows])
 
-    share(correct, sims.shape[0], n_threads)
-
-
-@kernel
-def _subtract_neighborhoods_in_place(sims, values, columns, bias, start, stop):
-    for i in range(start, stop):
-        find_top_k(sims, i, i + 1, 0, sims.shape[1], values, columns)
-        _double_and_subtract(sims[i], _mean(values[0]), bias, sims[i])
+    width = sims.shape[1]
+    _share_blocks(correct, sims.shape, n_threads)
 
 
 @kernel
-def _subtract_neighborhoods(sims, values, columns, bias, out, start, stop):
-    for i in range(start, stop):
-        find_top_k(sims, i, i + 1, 0, sims.shape[1], values, columns)
-        _double_and_subtract(sims[i], _mean(values[0]), bias, out[i])
+def _double_in_place(sims, means, bias):
+    for i in range(sims.shape[0]):
+        row, mean = sims[i], means[i]
+        for j in range(row.size):
+            row[j] = (row[j] - mean) + (row[j] - bias[j])
 
 
 @kernel
-def _mean(values):
-    total = 0.0
-    for value in values:
-        total += value
-    return total / values.size
-
-
-@kernel
-def _double_and_subtract(row, mean, bias, out):
-    for j in range(row.size):
-        out[j] = 2 * row[j] - (mean + bias[j])
+def _double(sims, means, bias, out):
+    for i in range(sims.shape[0]):
+        row, new, mean = sims[i], out[i], means[i]
+        for j in range(row.size):
+            new[j] = (row[j] - mean) + (row[j] - bias[j])
 
 
 def exponential_ratio(sims, bias, beta, offset, active, out, n_threads):
@@ -137,18 +128,14 @@ def exponential_ratio(sims, bias, beta, offset, active, out, n_threads):
         As in `subtract_bias`.
     n_threads : int
     """
-    n_rows = max(1, _BLOCK // sims.shape[1])
     largest = np.finfo(out.dtype).max
 
-    def correct(start, stop):
-        for first in range(start, stop, n_rows):
-            rows = slice(first, min(first + n_rows, stop))
-            with np.errstate(over="ignore", under="ignore"):
-                ratio = np.exp(beta * (sims[rows] - bias) - offset)
-            np.minimum(ratio, largest, out=ratio)
-            if active is not None:
-                closed = ~active[sims[rows].argmax(axis=1)]
-                ratio[closed] = sims[rows][closed]
-            out[rows] = ratio
+    def correct(rows):
+        gate = _open_rows(sims[rows], active)
+        with np.errstate(over="ignore", under="ignore"):
+            ratio = np.exp(beta * (sims[rows] - bias) - offset)
+        np.minimum(ratio, largest, out=ratio)
+        ratio[~gate] = sims[rows][~gate]
+        out[rows] = ratio
 
-    share(correct, sims.shape[0], n_threads)
+    _share_blocks(correct, sims.shape, n_threads)

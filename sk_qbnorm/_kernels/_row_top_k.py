@@ -7,8 +7,7 @@ from ._threads import share
 
 # Insertion costs up to k moves for each entry found; beyond this a sort is cheaper.
 _LONGEST_INSERTION = 128
-_CHUNK = 256  # entries that are passed over together if none is good enough,
-_PART = 32  # and within a chunk where one is
+_CHUNK = 64  # entries that are passed over together if none is good enough
 _BLOCK = 2**20  # entries of rows that are copied together, where they are not in order
 
 
@@ -33,8 +32,12 @@ def row_top_k(tile, k):
     scores, top, bottom, left, right = tile
     values = np.empty((bottom - top, k), dtype=scores.dtype)
     columns = np.empty((bottom - top, k), dtype=np.int64)
-    if k <= _LONGEST_INSERTION:
-        find_top_k(scores, top, bottom, left, right, values, columns)
+    if k == 1:
+        part = scores[top:bottom, left:right]
+        columns[:, 0] = part.argmax(axis=1)
+        values[:] = np.take_along_axis(part, columns, axis=1)
+    elif k <= _LONGEST_INSERTION:
+        _find(scores, top, bottom, left, right, values, columns)
     else:
         for i in range(top, bottom):
             row = scores[i, left:right]
@@ -44,20 +47,16 @@ def row_top_k(tile, k):
 
 
 @kernel
-def find_top_k(scores, top, bottom, left, right, values, columns):
+def _find(scores, top, bottom, left, right, values, columns):
     for i in range(top, bottom):
         row, best, places = scores[i, left:right], values[i - top], columns[i - top]
         _fill(row, best, places)
         for chunk in range(best.size, row.size, _CHUNK):
-            chunk_end = min(chunk + _CHUNK, row.size)
-            if not _any_above(row[chunk:chunk_end], best[-1]):
-                continue
-            for part in range(chunk, chunk_end, _PART):
-                end = min(part + _PART, chunk_end)
-                if _any_above(row[part:end], best[-1]):
-                    for j in range(part, end):
-                        if row[j] > best[-1]:
-                            _insert(row[j], j, best.size - 1, best, places)
+            end = min(chunk + _CHUNK, row.size)
+            if _any_above(row[chunk:end], best[-1]):
+                for j in range(chunk, end):
+                    if row[j] > best[-1]:
+                        _insert(row[j], j, best.size - 1, best, places)
 
 
 @kernel
@@ -77,10 +76,10 @@ def _insert(value, j, place, best, places):
 
 
 @kernel
-def _any_above(part, bar):
-    found = 0
-    for j in range(part.size):
-        found |= part[j] > bar
+def _any_above(chunk, bar):
+    found = np.int32(0)  # as wide as a float32, to be vectorised
+    for j in range(chunk.size):
+        found |= np.int32(chunk[j] > bar)
     return found != 0
 
 

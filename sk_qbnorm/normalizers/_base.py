@@ -103,7 +103,9 @@ class BaseNormalizer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator, ABC)
             If `query_sims` is not a finite matrix with one column a gallery item.
         """
         check_is_fitted(self)
-        sims = check_features(self, query_sims, "query_sims", reset=False)
+        sims = check_features(
+            self, query_sims, "query_sims", reset=False, n_jobs=self.n_jobs
+        )
         in_place = not self.copy and sims.flags.writeable
         scores = sims if in_place else np.empty(sims.shape, dtype=sims.dtype)
         n_threads = count_threads(self.n_jobs)
@@ -165,7 +167,9 @@ class BaseNormalizer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator, ABC)
         if not callable(self.metric):
             check_choice(self.metric, "metric", _METRICS)
         if self.metric == "precomputed":
-            sims = check_features(self, querybank, "querybank", reset=reset)
+            sims = check_features(
+                self, querybank, "querybank", reset=reset, n_jobs=self.n_jobs
+            )
             return MatrixTiles(sims)
         if gallery is None:
             raise ValueError(
@@ -175,7 +179,7 @@ class BaseNormalizer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator, ABC)
             )
         names = row_names(gallery)
         querybank, gallery = check_embeddings(
-            querybank, gallery, "querybank", self.metric
+            querybank, gallery, "querybank", self.metric, self.n_jobs
         )
         self._learn_gallery(gallery.shape[0], names, reset=reset)
         tiles = CallableTiles if callable(self.metric) else EmbeddingTiles
