@@ -1,7 +1,9 @@
 """The command line: ``python -m sk_qbnorm demo`` and ``... evaluate``."""
 
 import argparse
+import os
 import sys
+import warnings
 
 from .commands import NORMALIZERS, demo, evaluate
 
@@ -12,10 +14,21 @@ def main(arguments=None):
     options = vars(parser.parse_args(arguments))
     run = options.pop("run")
     try:
-        run(**options)
+        with warnings.catch_warnings():
+            warnings.simplefilter("default")
+            warnings.showwarning = _show_warning
+            run(**options)
+            sys.stdout.flush()
+    except BrokenPipeError:  # who reads has seen enough, such as head
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     except (ValueError, OSError) as error:
         parser.exit(2, f"sk_qbnorm: error: {error}\n")
     return 0
+
+
+def _show_warning(message, *where):
+    sys.stderr.write(f"sk_qbnorm: note: {message}\n")
 
 
 def _parser():

@@ -1,5 +1,6 @@
 """Checks of parameters and arrays, in public scikit-learn."""
 
+from contextlib import contextmanager
 from numbers import Integral, Real
 
 import numpy as np
@@ -16,13 +17,16 @@ FLOATS = (np.float64, np.float32)
 def check_number(value, name, *, positive, advice):
     """Return `value` as a float if it is a finite number in range, else raise."""
     is_number = isinstance(value, Real) and not isinstance(value, (bool, np.bool_))
-    in_range = is_number and np.isfinite(value) and (value > 0 or not positive)
-    if not in_range or value < 0:
+    try:
+        number = float(value) if is_number else np.nan
+    except OverflowError:
+        number = np.inf
+    if not (np.isfinite(number) and (number > 0 or (number == 0 and not positive))):
         bound = "> 0" if positive else ">= 0"
         raise ValueError(
             f"{name} must be a finite number {bound}, got {value!r}; {advice}."
         )
-    return float(value)
+    return number
 
 
 def check_count(value, name, *, largest=None):
@@ -67,19 +71,42 @@ def check_finite(array, name, n_jobs=None):
         )
 
 
-def check_features(estimator, matrix, name, *, reset, n_jobs=None):
+def check_features(estimator, matrix, name, *, reset, n_jobs=None, names_required=True):
     """Return what an estimator is given as a float32 or float64 finite matrix.
 
     Sets or checks its ``n_features_in_`` and ``feature_names_in_``. The features of
-    similarities are the gallery items.
+    similarities are the gallery items. Where names are not required, they are checked
+    only if both sides have them.
     """
     checked = check_matrix(matrix, name, estimator=estimator, n_jobs=n_jobs)
-    validate_data(estimator, matrix, reset=reset, skip_check_array=True)
+    both_named = hasattr(estimator, "feature_names_in_") and hasattr(matrix, "columns")
+    if names_required or both_named:
+        validate_data(estimator, matrix, reset=reset, skip_check_array=True)
+    elif checked.shape[1] != estimator.n_features_in_:
+        raise ValueError(
+            f"X has {checked.shape[1]} features, but {type(estimator).__name__} is "
+            f"expecting {estimator.n_features_in_} features as input."
+        )
     return checked
 
 
-def check_matrix(matrix, name, *, estimator=None, n_jobs=None):
-    """Return embeddings or scores as a float32 or float64 matrix known to be finite."""
+@contextmanager
+def unchanged_on_error(estimator):
+    """Take back what was set on the estimator, should anything fail."""
+    before = dict(vars(estimator))
+    try:
+        yield
+    except BaseException:
+        vars(estimator).clear()
+        vars(estimator).update(before)
+        raise
+
+
+def check_matrix(matrix, name, *, estimator=None, n_jobs=None, finite=True):
+    """Return embeddings or scores as a float32 or float64 matrix, and finite."""
+    dtype = getattr(matrix, "dtype", None)
+    if getattr(dtype, "kind", "f") in "mMV":
+        raise ValueError(f"{name} must hold numbers, got dtype {dtype}.")
     with _numbers_only(name):
         checked = check_array(
             matrix,
@@ -88,7 +115,8 @@ def check_matrix(matrix, name, *, estimator=None, n_jobs=None):
             input_name=name,
             estimator=estimator,
         )
-    check_finite(checked, name, n_jobs)
+    if finite:
+        check_finite(checked, name, n_jobs)
     return checked
 
 

@@ -98,13 +98,14 @@ class TopMean(Statistic):
 
     def __init__(self, tiles, n_neighbors):
         self.settings = {"n_neighbors": n_neighbors}
-        self.n_bank, n_gallery = tiles.shape
-        self.top = np.full((n_gallery, n_neighbors), -np.inf, dtype=tiles.dtype)
+        n_bank, n_gallery = tiles.shape
+        k = min(n_neighbors, n_bank)
+        self.top = np.full((n_gallery, k), -np.inf, dtype=tiles.dtype)
 
     @property
     def n_neighbors(self):
         """How many there are to average: k, or the bank where it is smaller."""
-        return min(self.top.shape[1], self.n_bank)
+        return self.top.shape[1]
 
     def update(self, tile, rows, columns):
         """Add a tile."""
@@ -112,14 +113,13 @@ class TopMean(Statistic):
 
     def merge(self, other):
         """Add what another bank found."""
-        k = self.top.shape[1]
+        k = self.settings["n_neighbors"]
         both = np.sort(np.hstack([self.top, other.top]), axis=1)
         self.top = np.ascontiguousarray(both[:, : -k - 1 : -1])
-        self.n_bank += other.n_bank
 
     def value(self):
         """Return the statistic, shape (n_gallery,)."""
-        return self.top[:, : self.n_neighbors].mean(axis=1, dtype=np.float64)
+        return (self.top / self.n_neighbors).sum(axis=1, dtype=np.float64)
 
 
 class ActivationCounts(Statistic):
@@ -155,7 +155,7 @@ class ActivationCounts(Statistic):
 
     def value(self):
         """Return the statistic, shape (n_gallery,)."""
-        return self.counts
+        return self.counts.copy()
 
 
 class SortedColumns(Statistic):
@@ -163,25 +163,28 @@ class SortedColumns(Statistic):
 
     def __init__(self, tiles):
         self.settings = {}
-        self.columns = np.empty(tiles.shape[::-1], dtype=tiles.dtype)
+        self.banks = [np.empty(tiles.shape[::-1], dtype=tiles.dtype)]
 
     def update(self, tile, rows, columns):
         """Add a tile."""
         matrix, top, bottom, left, right = tile
-        self.columns[columns, rows] = matrix[top:bottom, left:right].T
+        self.banks[0][columns, rows] = matrix[top:bottom, left:right].T
 
     def end(self, n_threads):
         """Sort."""
-        _kernels.share(self._sort, len(self.columns), n_threads)
+        _kernels.share(self._sort, len(self.banks[0]), n_threads)
 
     def _sort(self, start, stop):
-        self.columns[start:stop].sort(axis=1)
+        self.banks[0][start:stop].sort(axis=1)
 
     def merge(self, other):
-        """Add what another bank found."""
-        self.columns = np.concatenate([self.columns, other.columns], axis=1)
-        self.columns.sort(axis=1)
+        """Add what another bank found; it is sorted in when it is wanted."""
+        self.banks = self.banks + other.banks
 
     def value(self):
         """Return the statistic, shape (n_gallery, n_bank)."""
-        return self.columns
+        if len(self.banks) > 1:
+            columns = np.concatenate(self.banks, axis=1)
+            columns.sort(axis=1)
+            self.banks = [columns]
+        return self.banks[0]

@@ -9,7 +9,14 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
-from ._validation import check_choice, check_features, check_matrix, row_names
+from ._validation import (
+    check_choice,
+    check_features,
+    check_finite,
+    check_matrix,
+    row_names,
+    unchanged_on_error,
+)
 
 Metric = str | Callable[[NDArray, NDArray], ArrayLike]
 
@@ -52,13 +59,18 @@ def pairwise_similarity(
     array([[1.        , 0.        , 0.70710678]])
     """
     queries, gallery = check_embeddings(queries, gallery, "queries", metric)
-    return similarity_of(queries, gallery, metric)
+    return _finite(similarity_of(queries, gallery, metric))
+
+
+def _finite(sims):
+    """Return similarities, unless the products have left the range of their dtype."""
+    check_finite(sims, "the similarities of these embeddings")
+    return sims
 
 
 def check_embeddings(queries, gallery, name, metric, n_jobs=None):
     """Return both sets of embeddings as finite matrices that match."""
-    if not callable(metric):
-        check_choice(metric, "metric", ("cosine", "dot"))
+    check_metric(metric)
     queries = check_matrix(queries, name, n_jobs=n_jobs)
     gallery = check_matrix(gallery, "gallery", n_jobs=n_jobs)
     if not callable(metric) and queries.shape[1] != gallery.shape[1]:
@@ -70,13 +82,20 @@ def check_embeddings(queries, gallery, name, metric, n_jobs=None):
     return queries, gallery
 
 
+def check_metric(metric):
+    """Raise if there is no such metric."""
+    if not callable(metric):
+        check_choice(metric, "metric", ("cosine", "dot"))
+
+
 def similarity_of(queries, gallery, metric):
     """Return the similarities of checked embeddings."""
     if callable(metric):
         return _called(metric, queries, gallery)
     if metric == "cosine":
         queries, gallery = unit_rows(queries), unit_rows(gallery)
-    return queries @ gallery.T
+    with np.errstate(over="ignore", invalid="ignore"):  # told by the door above
+        return queries @ gallery.T
 
 
 def _called(metric, queries, gallery):
@@ -184,9 +203,10 @@ class GallerySimilarity(TransformerMixin, BaseEstimator):
                 "GallerySimilarity needs the gallery, got None; "
                 "pass its embeddings, GallerySimilarity(gallery)."
             )
-        X = check_features(self, X, "queries", reset=True)
-        _, self.gallery_ = check_embeddings(X, self.gallery, "queries", self.metric)
-        self.gallery_names_ = row_names(self.gallery)
+        with unchanged_on_error(self):
+            X = check_features(self, X, "queries", reset=True)
+            _, self.gallery_ = check_embeddings(X, self.gallery, "queries", self.metric)
+            self.gallery_names_ = row_names(self.gallery)
         return self
 
     def transform(self, X: ArrayLike) -> NDArray:
@@ -204,7 +224,8 @@ class GallerySimilarity(TransformerMixin, BaseEstimator):
         """
         check_is_fitted(self)
         X = check_features(self, X, "queries", reset=False)
-        return similarity_of(X, self.gallery_, self.metric)
+        check_metric(self.metric)
+        return _finite(similarity_of(X, self.gallery_, self.metric))
 
     def get_feature_names_out(self, input_features: object = None) -> NDArray:
         """Return the names of the gallery items.

@@ -8,6 +8,7 @@ What is handed out is what kernels want: a C-contiguous matrix and the bounds of
 part that counts.
 """
 
+import math
 import threading
 from typing import NamedTuple
 
@@ -15,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import gen_batches, gen_even_slices
 
+from ._validation import check_finite
 from .similarity import similarity_of, unit_rows
 
 _TILE_ROWS = 2560  # at most, of each side in even parts
@@ -62,6 +64,9 @@ class EmbeddingTiles:
         self.dtype = np.result_type(queries, gallery)
         self._queries, self._gallery = queries, gallery
         self._to_unit_length = metric == "cosine"
+        self._may_overflow = not self._to_unit_length and not _in_range(
+            queries, gallery, self.dtype
+        )
         self._memory = threading.local()
 
     def rounds(self):
@@ -81,7 +86,11 @@ class EmbeddingTiles:
                 gallery = unit_rows(gallery, out=units)
             shape = len(queries), len(gallery)
             product = self._reused("product", shape, self.dtype)
-            return whole(np.matmul(queries, gallery.T, out=product))
+            with np.errstate(over="ignore", invalid="ignore"):
+                np.matmul(queries, gallery.T, out=product)
+            if self._may_overflow:
+                check_finite(product, "the similarities of these embeddings")
+            return whole(product)
 
         return tile
 
@@ -116,6 +125,12 @@ class CallableTiles:
         sims = similarity_of(self._queries[rows], self._gallery, self._metric)
         sims = np.ascontiguousarray(sims, dtype=self.dtype)
         return lambda columns: Tile(sims, 0, len(sims), columns.start, columns.stop)
+
+
+def _in_range(queries, gallery, dtype):
+    """Tell whether no product of the embeddings can leave the range of the dtype."""
+    peaks = (max(float(each.max()), -float(each.min())) for each in (queries, gallery))
+    return math.prod([queries.shape[1], *peaks]) < float(np.finfo(dtype).max)
 
 
 def whole(matrix):

@@ -14,13 +14,14 @@ from sk_qbnorm import (
 
 from . import reference
 
-# A small k, so that small banks are not clipped and nothing is warned about.
 NORMALIZERS = {
     "IS": InvertedSoftmax(metric="precomputed"),
     "DIS": DynamicInvertedSoftmax(metric="precomputed"),
     "CSLS": CSLS(n_neighbors=1, metric="precomputed"),
     "GC": GloballyCorrected(metric="precomputed"),
     "NNN": NearestNeighborNormalizer(n_neighbors=1, metric="precomputed"),
+    "CSLS k=3": CSLS(n_neighbors=3, metric="precomputed"),
+    "NNN k=3": NearestNeighborNormalizer(n_neighbors=3, metric="precomputed"),
 }
 
 

@@ -72,8 +72,8 @@ def test_similarities_that_are_none_are_refused(normalizer, matrix, error, messa
 
 @each_normalizer
 def test_finite_sums_that_overflow_are_no_reason_to_refuse(normalizer):
-    huge = np.full((3, 2), 1e308)
-    assert np.isfinite(clone(normalizer).fit(huge).n_bank_seen_)
+    huge = np.full((3, 2), 8e307)
+    assert np.isfinite(clone(normalizer).fit(huge).transform(huge)).all()
 
 
 @each_normalizer
@@ -96,7 +96,9 @@ def test_unfitted_bank_ranks_say_so():
         GloballyCorrected().bank_ranks(SIMS)
 
 
-@pytest.mark.parametrize("beta", [0, -1, np.nan, np.inf, "20", None, True, [20]])
+@pytest.mark.parametrize(
+    "beta", [0, -1, np.nan, np.inf, "20", None, True, [20], 10**400]
+)
 @pytest.mark.parametrize("normalizer_class", [InvertedSoftmax, DynamicInvertedSoftmax])
 def test_beta_must_be_positive(normalizer_class, beta):
     message = r"beta must be a finite number > 0, got .*; 20 is usual for cosine"
@@ -153,6 +155,8 @@ def test_embeddings_need_a_gallery_that_matches(normalizer, metric):
     name = type(normalizer).__name__
     with pytest.raises(ValueError, match=f"{name} with metric='{metric}' needs"):
         by_embeddings.fit(SIMS)
+    with pytest.raises(ValueError, match='number an item.* set metric="precomputed"'):
+        by_embeddings.fit(SIMS, [0, 1, 2, 3, 4])
     with pytest.raises(ValueError, match="same number of features .* got 4 and 3"):
         by_embeddings.fit(SIMS, SIMS[:, :3])
     with pytest.raises(ValueError, match="gallery must be finite, got NaN in row 2"):
@@ -185,10 +189,72 @@ def test_a_metric_that_makes_no_sense_is_told(metric, message):
         InvertedSoftmax(metric=metric).fit(SIMS, SIMS)
 
 
-def test_a_setting_of_the_bank_cannot_change_on_the_way():
-    normalizer = InvertedSoftmax(metric="precomputed").partial_fit(SIMS)
-    with pytest.raises(ValueError, match=r"beta was 20.0 .* and is 5.0 now; call fit"):
-        normalizer.set_params(beta=5.0).partial_fit(SIMS)
+@pytest.mark.parametrize(
+    ("normalizer_class", "setting", "before", "after"),
+    [
+        (InvertedSoftmax, "beta", 20.0, 5.0),
+        (DynamicInvertedSoftmax, "n_activation", 1, 2),
+        (CSLS, "n_neighbors", 2, 3),
+        (NearestNeighborNormalizer, "n_neighbors", 2, 3),
+        (GloballyCorrected, "metric", "cosine", "dot"),
+    ],
+)
+def test_a_setting_of_the_bank_cannot_change_on_the_way(
+    normalizer_class, setting, before, after
+):
+    normalizer = normalizer_class(**{setting: before}).partial_fit(SIMS, SIMS)
+    message = f"{setting} was {before!r} when .* and is {after!r} now; call fit"
+    with pytest.raises(ValueError, match=message):
+        normalizer.set_params(**{setting: after}).partial_fit(SIMS, SIMS)
+
+
+def test_a_gallery_of_other_names_is_another_gallery():
+    pandas = pytest.importorskip("pandas")
+    first, other = (
+        pandas.DataFrame(SIMS, index=list(names)) for names in ("abcde", "vwxyz")
+    )
+    normalizer = InvertedSoftmax().fit(SIMS, first).partial_fit(SIMS, first)
+    with pytest.raises(ValueError, match="the one of the first call.* or other names"):
+        normalizer.partial_fit(SIMS, other)
+
+
+def test_settings_are_checked_before_they_are_used():
+    fitted = InvertedSoftmax(metric="precomputed").fit(SIMS)
+    with pytest.raises(ValueError, match="scale must be one of"):
+        fitted.set_params(scale="log").transform(SIMS)
+    with pytest.raises(ValueError, match="alpha must be a finite number"):
+        fitted.set_params(scale="similarity", alpha=np.nan).transform(SIMS)
+    similarity = GallerySimilarity(SIMS).fit(SIMS)
+    with pytest.raises(ValueError, match="metric must be one of 'cosine', 'dot', got"):
+        similarity.set_params(metric="bogus").transform(SIMS)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_products_out_of_range_are_told(dtype):
+    huge = np.full((3, 4), np.sqrt(float(np.finfo(dtype).max)), dtype=dtype)
+    message = "similarities of these embeddings must be finite, got infinity"
+    with pytest.raises(ValueError, match=message):
+        InvertedSoftmax(metric="dot").fit(huge, huge)
+    with pytest.raises(ValueError, match=message):
+        pairwise_similarity(huge, huge, "dot")
+    with pytest.raises(ValueError, match=message):
+        GallerySimilarity(huge, metric="dot").fit_transform(huge)
+    np.testing.assert_allclose(pairwise_similarity(huge, huge), 1, rtol=1e-6)
+
+
+def test_failed_fits_leave_what_was():
+    similarity = GallerySimilarity(SIMS).fit(SIMS)
+    with pytest.raises(ValueError, match="same number of features"):
+        similarity.fit(SIMS[:, :3])
+    np.testing.assert_array_equal(
+        similarity.transform(SIMS), pairwise_similarity(SIMS, SIMS)
+    )
+
+
+@pytest.mark.parametrize("kind", ["M8[D]", "m8[D]", "V8"])
+def test_dates_and_structures_are_no_similarities(kind):
+    with pytest.raises(ValueError, match="querybank must hold numbers, got dtype"):
+        InvertedSoftmax(metric="precomputed").fit(np.zeros((2, 2), dtype=kind))
 
 
 def test_a_gallery_is_needed_and_its_labels_must_match():
@@ -213,6 +279,9 @@ def test_a_gallery_is_needed_and_its_labels_must_match():
         ([0.5] * 5, {}, "gallery indices, got values of dtype float64; for class lab"),
         (["cat"] * 5, {}, "gallery indices, got values of dtype <U3"),
         ([[0], [], [1], [2], []], {}, "got none for 2 queries, the first is 1"),
+        (None, {}, "must say what is relevant to each query, got None"),
+        (3, {}, "must say what is relevant to each query, got 3"),
+        (np.eye(5, 4, dtype=int).tolist(), {}, "lists of 0 and 1, .* as an array"),
         (np.ones((5, 3)), {}, r"expected \(5, 4\), got \(5, 3\)"),
         (np.full((5, 4), 2), {}, "must hold 0 and 1 alone"),
         (np.zeros((5, 4)), {}, "got none for 5 queries"),
@@ -236,6 +305,11 @@ def test_a_gallery_is_needed_and_its_labels_must_match():
 def test_relevance_that_does_not_match_is_refused(relevant, options, message):
     with pytest.raises(ValueError, match=message):
         relevant_ranks(relevant, SIMS, **options)
+
+
+def test_masked_queries_may_have_no_scores():
+    mask = [True, True, False, True, True]
+    relevant_ranks([0] * 5, spoilt(np.nan), query_mask=mask)
 
 
 def test_scores_and_k_of_measures_are_checked():

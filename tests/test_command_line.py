@@ -93,7 +93,7 @@ def test_all_normalizers_stand_side_by_side(capsys, folder):
 
 def test_settings_reach_the_normalizer_and_scores_are_saved(capsys, folder, matrices):
     bank, sims = matrices
-    saved = folder / "out.npy"
+    saved = folder / "out"
     options = "--normalizer", "is", "--beta", 5, "--alpha", 0.5, "--save", saved
     printed = evaluate(capsys, folder, *options)
     assert f"shape (36, 12), written to {saved}" in printed
@@ -167,15 +167,44 @@ def test_indices_of_captions_follow_when_captions_leave(
 ):
     _, sims = matrices
     first = np.arange(N_VIDEOS) * PER_VIDEO + 1  # the second caption of each video
+    first[5] = 5 * PER_VIDEO  # which is missing
     np.save(folder / "relevant.npy", first)
     options = (
         *("--direction", "video-to-text", "--masks", folder / "masks.pkl"),
         *("--relevant", folder / "relevant.npy"),
     )
     printed = evaluate(capsys, folder, *options, bank="videos.npy")
-    kept = sims.T[:, masks]
-    places = [np.flatnonzero(np.flatnonzero(masks) == item)[0] for item in first]
-    assert recalls(printed)["raw"] == percent(recall_at_k(places, kept))
+    assert "1 videos have no caption left: not measured" in printed
+    asked, kept = np.arange(N_VIDEOS) != 5, sims.T[:, masks]
+    places = [list(np.flatnonzero(masks)).index(item) for item in first[asked]]
+    assert recalls(printed)["raw"] == percent(recall_at_k(places, kept[asked]))
+
+
+def test_videos_that_lose_all_captions_are_left_out(
+    capsys, folder, matrices, bank_of_videos
+):
+    mask = np.ones((N_VIDEOS, PER_VIDEO))
+    mask[3] = 0
+    np.save(folder / "masks.npy", mask)
+    options = "--direction", "video-to-text", "--masks", folder / "masks.npy"
+    printed = evaluate(capsys, folder, *options, bank="videos.npy")
+    assert "1 videos have no caption left: not measured" in printed
+
+
+@pytest.mark.parametrize(
+    "relevant",
+    [
+        np.full(36, -1),
+        np.full(36, 12),
+        np.zeros(36),
+        np.zeros(35, int),
+        np.zeros((36, 9)),
+    ],
+)
+def test_relevance_that_does_not_match_is_refused(relevant, capsys, folder):
+    np.save(folder / "relevant.npy", relevant)
+    said = refusal(capsys, folder, "--relevant", folder / "relevant.npy")
+    assert "must hold 36 gallery indices in [0, 12), or 0 and 1 in the shape" in said
 
 
 @pytest.mark.parametrize(
@@ -190,6 +219,10 @@ def test_indices_of_captions_follow_when_captions_leave(
         (["--beta", "cat"], "argument --beta: invalid float value: 'cat'"),
         (["--normalizer", "best"], "invalid choice: 'best'"),
         (["--direction", "sideways"], "invalid choice: 'sideways'"),
+        (
+            ["--save", "nowhere/out.npy"],
+            "there is no such folder",
+        ),
         (["--relevant", "nowhere.npy"], "No such file or directory: 'nowhere.npy'"),
     ],
 )
@@ -228,7 +261,7 @@ class Evil:
 def test_a_pickle_that_would_run_code_is_refused(capsys, folder):
     (folder / "evil.pkl").write_bytes(pickle.dumps(Evil()))
     said = refusal(capsys, folder, sims="evil.pkl")
-    assert "refused: the pickle asks for builtins.print" in said
+    assert "refused: the pickle asks for 'builtins.print'" in said
     assert "code has run" not in capsys.readouterr().out + said
 
 
@@ -238,6 +271,22 @@ def test_demo_names_the_hubs_of_every_set_with_texts(capsys):
     assert printed.count("raw ") == 7
     assert printed.count("Worst hubs, among the first 10 of how many") == 4
     assert "'eight-spoked asterisk': 348 before, 82 after" in printed
+
+
+def test_warnings_are_notes_beside_the_table(capsys, folder):
+    np.save(folder / "small.npy", np.eye(3))
+    small = str(folder / "small.npy")
+    files = "--bank", small, "--sims", small
+    assert main(["evaluate", *files, "--normalizer", "csls"]) == 0
+    captured = capsys.readouterr()
+    assert "sk_qbnorm: note: n_neighbors=10 is more than the 3 queries" in captured.err
+    assert "note" not in captured.out
+
+
+def test_who_reads_may_stop_reading():
+    program = f"{sys.executable} -m sk_qbnorm demo | head -1"
+    result = subprocess.run(program, shell=True, capture_output=True, check=True)
+    assert result.stderr == b""
 
 
 def test_the_module_runs_as_a_program():

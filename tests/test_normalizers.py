@@ -250,18 +250,53 @@ def test_the_activation_set_is_exposed():
     assert fitted.activation_rate_ == pytest.approx(1 / 3)
 
 
-def test_a_failed_partial_fit_leaves_the_fit_as_it_was(embeddings):
+@each_normalizer
+def test_a_fit_that_fails_leaves_the_last_one_as_it_was(normalizer, embeddings):
     queries, bank, gallery = embeddings
+    broken = []
 
-    def broken(queries, gallery):
-        raise RuntimeError("no model")
+    def metric(queries, gallery):
+        if broken:
+            raise RuntimeError("no model")
+        return queries @ gallery.T
 
-    normalizer = InvertedSoftmax().fit(bank, gallery)
-    bias = normalizer.gallery_bias_.copy()
+    by_metric = clone(normalizer).set_params(metric=metric)
+    broken.append(True)
     with pytest.raises(RuntimeError, match="no model"):
-        normalizer.set_params(metric=broken).partial_fit(queries, gallery)
-    np.testing.assert_array_equal(normalizer.gallery_bias_, bias)
-    assert normalizer.n_bank_seen_ == len(bank)
+        by_metric.fit(bank, gallery)
+    with pytest.raises(NotFittedError):
+        by_metric.transform(bank @ gallery.T)
+
+    broken.clear()
+    scores = by_metric.fit(bank, gallery).transform(queries @ gallery.T)
+    broken.append(True)
+    for again in (by_metric.partial_fit, by_metric.fit):
+        with pytest.raises(RuntimeError, match="no model"):
+            again(queries, gallery[:5] if again == by_metric.fit else gallery)
+        assert by_metric.n_bank_seen_ == len(bank)
+        np.testing.assert_array_equal(by_metric.transform(queries @ gallery.T), scores)
+
+
+def test_a_named_gallery_takes_similarities_without_names(embeddings):
+    pandas = pytest.importorskip("pandas")
+    queries, bank, gallery = embeddings
+    names = [f"item {j}" for j in range(len(gallery))]
+    normalizer = InvertedSoftmax().fit(bank, pandas.DataFrame(gallery, index=names))
+    sims = pairwise_similarity(queries, gallery)
+    scores = normalizer.transform(sims)  # a warning would be an error here
+    named = pandas.DataFrame(sims, columns=names)
+    np.testing.assert_array_equal(normalizer.transform(named), scores)
+    with pytest.raises(ValueError, match="feature names"):
+        normalizer.transform(named[names[::-1]])
+    unnamed = InvertedSoftmax().fit(bank, gallery)
+    np.testing.assert_allclose(unnamed.transform(named), scores, rtol=1e-12)
+
+
+def test_what_is_exposed_is_not_what_is_added_to():
+    normalizer = DynamicInvertedSoftmax(**precomputed).fit(np.eye(3))
+    normalizer.activation_counts_ += 5
+    normalizer.partial_fit(np.eye(3))
+    np.testing.assert_array_equal(normalizer.activation_counts_, [2, 2, 2])
 
 
 def test_bank_ranks_count_the_closer_bank_queries():

@@ -26,7 +26,7 @@ from sk_qbnorm.metrics import (
 
 @pytest.fixture(scope="module")
 def data():
-    return make_hub_retrieval(120, 80, 40, noise=1.5, random_state=0)
+    return make_hub_retrieval(120, 80, 40, n_features=8, noise=2.0, random_state=0)
 
 
 @pytest.fixture
@@ -84,6 +84,7 @@ def test_the_score_of_a_pipeline_is_its_recall(data, pipeline):
     scores = pipeline.decision_function(data.queries)
     np.testing.assert_array_equal(scores, pipeline[:-1].transform(data.queries))
     expected = recall_at_k(data.relevant, scores, k=5)
+    assert recall_at_k(data.relevant, scores, k=1) < expected < 1
     assert pipeline.score(data.queries, data.relevant) == expected
     assert recall_scorer(k=5)(pipeline, data.queries, data.relevant) == expected
     assert recall_scorer(k=5)(pipeline[:-1], data.queries, data.relevant) == expected

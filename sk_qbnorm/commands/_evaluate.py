@@ -1,5 +1,7 @@
 """``python -m sk_qbnorm evaluate``: matrices from files, corrected and measured."""
 
+from pathlib import Path
+
 import numpy as np
 
 from sk_qbnorm.datasets import load_matrix
@@ -49,13 +51,14 @@ def evaluate(
         bank, sims = bank.T, sims.T
     _check_gallery(bank, sims)
     relevant = _load_relevant(relevant, sims.shape, direction, write)
+    query_mask = None
     if mask is not None:
         write(f"masks: {(~mask).sum()} of {mask.size} captions are missing")
-    query_mask = mask
-    if mask is not None and direction == "video-to-text":
-        # Missing captions are no queries here but gallery items: they leave it.
-        bank, sims, query_mask = bank[:, mask], sims[:, mask], None
-        relevant = _keep_items(relevant, mask)
+        if direction == "text-to-video":
+            query_mask = mask
+        else:  # missing captions are no queries here but gallery items: they leave it
+            bank, sims = bank[:, mask], sims[:, mask]
+            relevant, query_mask = _without(relevant, mask, write)
     write(
         f"{len(sims)} queries, {sims.shape[1]} gallery items, {len(bank)} bank queries"
     )
@@ -66,7 +69,8 @@ def evaluate(
         name = type(each).__name__
         write_row(write, name, scores, relevant, query_mask=query_mask)
     if save is not None:
-        np.save(save, scores)
+        with open(save, "wb") as file:  # np.save would add an ending to the name
+            np.save(file, scores)
         write(f"corrected similarities, shape {scores.shape}, written to {save}")
 
 
@@ -75,6 +79,8 @@ def _make_normalizers(normalizer, settings, save):
     settings = {name: value for name, value in settings.items() if value is not None}
     if len(chosen) > 1 and save is not None:
         raise ValueError("--save takes one normalizer, got --normalizer all.")
+    if save is not None and not Path(save).absolute().parent.is_dir():
+        raise ValueError(f"--save {save}: there is no such folder.")
     made = []
     for name in chosen:
         each = NORMALIZERS[name](metric="precomputed")
@@ -115,16 +121,26 @@ def _load_mask(path, n_captions):
     if mask.size != n_captions or not np.isin(mask, (0, 1)).all():
         raise ValueError(
             f"{path} must hold 0 or 1 for each of the {n_captions} captions, got "
-            f"{mask.size} values in [{mask.min()}, {mask.max()}]."
+            f"{mask.size} values, such as {', '.join(map(str, mask[:3]))}."
         )
     return mask.astype(bool)
 
 
 def _load_relevant(path, shape, direction, write):
     """Return what is relevant; where it is not given, say what is taken."""
-    if path is not None:
-        return load_matrix(path)
     n_queries, n_gallery = shape
+    if path is not None:
+        relevant = load_matrix(path)
+        whole = relevant.dtype.kind in "iu" and relevant.shape == (n_queries,)
+        indices = whole and ((relevant >= 0) & (relevant < n_gallery)).all()
+        indicator = relevant.shape == shape and np.isin(relevant, (0, 1)).all()
+        if not indices and not indicator:
+            raise ValueError(
+                f"{path} must hold {n_queries} gallery indices in [0, {n_gallery}), or "
+                f"0 and 1 in the shape {shape}, got {relevant.dtype} of shape "
+                f"{relevant.shape}."
+            )
+        return relevant
     if n_queries == n_gallery:
         write("relevant: not given; the diagonal is taken (query i asks for item i)")
         return np.arange(n_queries)
@@ -147,8 +163,14 @@ def _load_relevant(path, shape, direction, write):
     return (groups == np.arange(n_videos)[:, None]).astype(np.int8)
 
 
-def _keep_items(relevant, mask):
+def _without(relevant, mask, write):
+    """Return what is relevant of the items that stay, and the queries that have any."""
     if relevant.ndim == 2:
-        return relevant[:, mask]
-    places = np.cumsum(mask) - 1
-    return np.where(mask[relevant], places[relevant], -1)
+        relevant = relevant[:, mask]
+        query_mask = relevant.any(axis=1)
+    else:
+        query_mask = mask[relevant]
+        relevant = (np.cumsum(mask) - 1)[relevant]
+    if not query_mask.all():
+        write(f"masks: {(~query_mask).sum()} videos have no caption left: not measured")
+    return relevant, query_mask

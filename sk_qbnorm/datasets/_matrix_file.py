@@ -1,14 +1,25 @@
 """Matrices in files, read without trusting the file."""
 
 import pickle
+import pickletools
 import re
 from os import PathLike
-from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
 
 _NUMBERS = "biuf"
+_LONGEST = 200  # opcodes and remembered things; a pickled array has some 50 of them
+_MEMO = {"PUT", "BINPUT", "LONG_BINPUT", "GET", "BINGET", "LONG_BINGET"}
+_OPCODES = {
+    *_MEMO,
+    *("PROTO", "FRAME", "STOP", "MEMOIZE", "GLOBAL", "STACK_GLOBAL", "REDUCE", "BUILD"),
+    *("MARK", "TUPLE", "EMPTY_TUPLE", "TUPLE1", "TUPLE2", "TUPLE3"),
+    *("NONE", "NEWTRUE", "NEWFALSE", "INT", "BININT", "BININT1", "BININT2", "LONG"),
+    *("LONG1", "STRING", "BINSTRING", "SHORT_BINSTRING", "UNICODE", "BINUNICODE"),
+    *("SHORT_BINUNICODE", "BINUNICODE8", "BINBYTES", "SHORT_BINBYTES", "BINBYTES8"),
+    "BYTEARRAY8",
+}
 
 
 def load_matrix(path: str | PathLike) -> NDArray:
@@ -57,16 +68,24 @@ def load_matrix(path: str | PathLike) -> NDArray:
     with open(path, "rb") as file:
         start = file.read(6)
         file.seek(0)
-        read = {b"\x93NUMPY": _read_npy, b"PK\x03\x04": _read_npz}
-        form = start if start in read else start[:4]
+        read = _read_pickle
+        if start == b"\x93NUMPY":
+            read = _read_npy
+        elif start[:2] == b"PK":
+            read = _read_npz
         try:
-            matrix = read.get(form, _read_pickle)(file, name)
-        except (ValueError, BadZipFile, EOFError) as error:
+            matrix = read(file, name)
+        except ValueError as error:
             raise ValueError(f"{path}: {error}") from error
-    if matrix.dtype.kind not in _NUMBERS:
-        raise ValueError(
-            f"{path} must hold an array of numbers, got one of dtype {matrix.dtype}."
-        )
+        except Exception as error:  # a broken file may fail in any way it likes
+            raise ValueError(
+                f"{path}: neither .npy, .npz nor a pickle of one NumPy array of "
+                f"numbers ({type(error).__name__}: {error})"
+            ) from error
+    kind = getattr(getattr(matrix, "dtype", None), "kind", None)
+    if kind is None or kind not in _NUMBERS:
+        what = getattr(matrix, "dtype", type(matrix).__name__)
+        raise ValueError(f"{path} must hold an array of numbers, got {what}.")
     return matrix
 
 
@@ -86,7 +105,7 @@ def _read_npz(file, name):
     if name is None and len(arrays.files) == 1:
         name = arrays.files[0]
     if name not in arrays.files:
-        known = ", ".join(arrays.files)
+        known = ", ".join(map(repr, arrays.files))
         raise ValueError(
             f"the file holds the arrays {known}; say which one with FILE.npz:NAME"
         )
@@ -94,21 +113,30 @@ def _read_npz(file, name):
 
 
 def _read_pickle(file, name):
-    try:
-        found = _NumbersOnly(file, encoding="latin1").load()
-        if isinstance(found, _Array):
-            return found.to_numpy()
-    except ValueError:
-        raise
-    except Exception as error:  # a broken pickle may fail in any way it likes
-        raise ValueError(
-            "neither .npy, .npz nor a pickle of one NumPy array of numbers "
-            f"({type(error).__name__}: {error})"
-        ) from error
+    _check_opcodes(file)
+    file.seek(0)
+    found = _NumbersOnly(file, encoding="latin1").load()
+    if isinstance(found, _Array):
+        return found.to_numpy()
     raise ValueError(
         "expected a pickle of one NumPy array of numbers, got one of "
         f"{type(found).__name__}"
     )
+
+
+def _check_opcodes(file):
+    """Raise unless the pickle is made of what a pickled array is made of.
+
+    That is a few dozen strings, numbers, tuples and calls. Nothing that nests deeply,
+    hashes, makes objects by itself or goes around the names that are looked up.
+    """
+    for count, (opcode, argument, _) in enumerate(pickletools.genops(file)):
+        is_far = opcode.name in _MEMO and int(argument) > _LONGEST
+        if opcode.name not in _OPCODES or count > _LONGEST or is_far:
+            raise ValueError(
+                "refused: the pickle holds more than one NumPy array of numbers "
+                f"({opcode.name})"
+            )
 
 
 class _DType:
@@ -191,7 +219,7 @@ class _NumbersOnly(pickle.Unpickler):
     def find_class(self, module, name):
         if (module, name) not in _MAKERS:
             raise ValueError(
-                f"refused: the pickle asks for {module}.{name}, and only NumPy arrays "
-                "of numbers are read from a pickle"
+                f"refused: the pickle asks for {f'{module}.{name}'!r}, and only NumPy "
+                "arrays of numbers are read from a pickle"
             )
         return _MAKERS[module, name]

@@ -1,14 +1,17 @@
 """Which gallery items are relevant to which queries, in whatever form it is told."""
 
 from collections.abc import Sequence
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 
-from sk_qbnorm._validation import check_matrix
+from sk_qbnorm._validation import check_finite, check_matrix
 
-Relevance = ArrayLike | Sequence[ArrayLike] | sparse.sparray | sparse.spmatrix
+Relevance: TypeAlias = (
+    ArrayLike | Sequence[ArrayLike] | sparse.sparray | sparse.spmatrix
+)
 
 
 def check_relevance(
@@ -30,16 +33,18 @@ def check_relevance(
     indptr, indices : ndarray, dtype int64
         Sorted, without repetition, at least one a query.
     """
-    scores = check_matrix(scores, "scores")
+    scores = check_matrix(scores, "scores", finite=False)
+    kept = slice(None)
+    if query_mask is not None:
+        kept = _check_mask(query_mask, scores.shape[0])
+    check_finite(scores[kept], "scores")
     if gallery_labels is not None:
         indicator = _from_labels(relevant, gallery_labels, scores.shape)
     elif sparse.issparse(relevant) or np.ndim(_peek(relevant)) == 2:
         indicator = _from_indicator(relevant, scores.shape)
     else:
-        indicator = _from_indices(relevant, scores.shape, query_mask)
-    if query_mask is not None:
-        kept = _check_mask(query_mask, scores.shape[0])
-        scores, indicator = scores[kept], indicator[kept]
+        indicator = _from_indices(relevant, scores.shape, kept)
+    scores, indicator = scores[kept], indicator[kept]
     indicator.sum_duplicates()
     without = np.flatnonzero(np.diff(indicator.indptr) == 0)
     if without.size:
@@ -54,7 +59,8 @@ def check_relevance(
 
 def _peek(relevant):
     """Return what numpy sees in an array or dataframe; lists are lists of indices."""
-    return np.empty(0) if isinstance(relevant, (list, tuple)) else np.asarray(relevant)
+    listed = isinstance(relevant, (list, tuple))
+    return np.empty(len(relevant)) if listed else np.asarray(relevant)
 
 
 def _from_labels(query_labels, gallery_labels, shape):
@@ -103,35 +109,44 @@ def _from_indicator(relevant, shape):
     return indicator
 
 
-def _from_indices(relevant, shape, query_mask):
-    rows = [np.atleast_1d(np.asarray(items)) for items in relevant]
+def _from_indices(relevant, shape, kept):
+    if np.ndim(_peek(relevant)) == 0:
+        raise ValueError(
+            "relevant must say what is relevant to each query, got "
+            f"{relevant!r}; pass one gallery index a query, lists of them, or a matrix."
+        )
+    rows = [np.atleast_1d(np.asarray(items)).ravel() for items in relevant]
     if len(rows) != shape[0]:
         raise ValueError(
             f"relevant must have one entry a query, expected {shape[0]}, "
             f"got {len(rows)}."
         )
     counts = np.array([row.size for row in rows])
-    indices = np.concatenate([row.ravel() for row in rows if row.size] or [[]])
-    if indices.size and indices.dtype.kind not in "iu":
+    indices = np.concatenate([row for row in rows if row.size] or [np.empty(0, int)])
+    if indices.dtype.kind not in "iu":
         raise ValueError(
             f"relevant must hold gallery indices, got values of dtype {indices.dtype}; "
             "for class labels pass gallery_labels too."
         )
-    outside = (indices < 0) | (indices >= shape[1])
-    if query_mask is not None:  # what stands for a missing query is nobody's concern
-        missing = ~_check_mask(query_mask, shape[0])
-        ignored = np.repeat(missing, counts)
-        indices = np.where(ignored, 0, indices)
-        outside &= ~ignored
+    if shape[1] > 2 and (counts == shape[1]).all() and indices.max() <= 1:
+        raise ValueError(
+            "relevant is a list of lists of 0 and 1, and lists hold gallery indices; "
+            "pass a matrix of 0 and 1 as an array."
+        )
+    used = np.zeros(shape[0], dtype=bool)
+    used[kept] = True  # what stands for a missing query is nobody's concern
+    used = np.repeat(used, counts)
+    outside = used & ((indices < 0) | (indices >= shape[1]))
     if outside.any():
         raise ValueError(
             f"relevant must hold gallery indices in [0, {shape[1]}), got "
             f"{indices[outside][0]}; leave queries without a relevant item out by "
             "query_mask."
         )
-    data = np.ones(indices.size, dtype=bool)
+    indices = np.where(used, indices, 0).astype(np.int64)
     indptr = np.concatenate([[0], np.cumsum(counts)])
-    return sparse.csr_array((data, indices.astype(np.int64), indptr), shape=shape)
+    data = np.ones(indices.size, dtype=bool)
+    return sparse.csr_array((data, indices, indptr), shape=shape)
 
 
 def _check_mask(query_mask, n_queries):

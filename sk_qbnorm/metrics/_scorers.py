@@ -81,7 +81,7 @@ class _RetrievalScorer:
         self.sign = sign
         self.options = options
 
-    def __call__(self, estimator, X, relevant):
+    def __call__(self, estimator, X, relevant=None):
         score = getattr(estimator, "decision_function", None) or estimator.transform
         return self.sign * self.metric(relevant, score(X), **self.options)
 

@@ -10,7 +10,12 @@ from sklearn.utils import gen_batches
 from sklearn.utils.validation import check_is_fitted
 
 from sk_qbnorm._threads import count_threads
-from sk_qbnorm._validation import check_choice, check_features, row_names
+from sk_qbnorm._validation import (
+    check_choice,
+    check_features,
+    row_names,
+    unchanged_on_error,
+)
 from sk_qbnorm.bank import probe
 from sk_qbnorm.similarity import check_embeddings
 from sk_qbnorm.tiles import CallableTiles, EmbeddingTiles, MatrixTiles
@@ -102,10 +107,7 @@ class BaseNormalizer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator, ABC)
         ValueError
             If `query_sims` is not a finite matrix with one column a gallery item.
         """
-        check_is_fitted(self)
-        sims = check_features(
-            self, query_sims, "query_sims", reset=False, n_jobs=self.n_jobs
-        )
+        sims = self._check_sims(query_sims)
         in_place = not self.copy and sims.flags.writeable
         scores = sims if in_place else np.empty(sims.shape, dtype=sims.dtype)
         n_threads = count_threads(self.n_jobs)
@@ -147,20 +149,36 @@ class BaseNormalizer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator, ABC)
             )
         return self.fit(X).transform(X)
 
+    def _check_sims(self, query_sims):
+        """Return similarities to correct, once they and the parameters make sense."""
+        check_is_fitted(self)
+        self._check_parameters()
+        return check_features(
+            self,
+            query_sims,
+            "query_sims",
+            reset=False,
+            n_jobs=self.n_jobs,
+            # Whoever has embeddings has no dataframe of similarities.
+            names_required=self.metric == "precomputed",
+        )
+
     def _probe(self, querybank, gallery, *, reset):
         self._check_parameters()
-        tiles = self._open_bank(querybank, gallery, reset=reset)
-        found = self._statistics(tiles)
-        if not reset:
-            self._check_settings(found)
-        probe(tiles, found.values(), self.n_jobs)
-        if reset:
-            self._bank, self.n_bank_seen_ = found, tiles.shape[0]
-        else:  # only now, so that a tile that fails leaves the fit as it was
-            for name, statistic in found.items():
-                self._bank[name].merge(statistic)
-            self.n_bank_seen_ += tiles.shape[0]
-        self._conclude(self._bank)
+        with unchanged_on_error(self):
+            tiles = self._open_bank(querybank, gallery, reset=reset)
+            found = self._statistics(tiles)
+            if not reset:
+                self._check_settings(found)
+            probe(tiles, found.values(), self.n_jobs)
+            if reset:
+                self._bank, self._bank_metric = found, self.metric
+                self.n_bank_seen_ = tiles.shape[0]
+            else:  # only now, when nothing can fail any more
+                for name, statistic in found.items():
+                    self._bank[name].merge(statistic)
+                self.n_bank_seen_ += tiles.shape[0]
+            self._conclude(self._bank)
 
     def _open_bank(self, querybank, gallery, *, reset):
         """Return the bank's similarities, tile by tile."""
@@ -171,11 +189,12 @@ class BaseNormalizer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator, ABC)
                 self, querybank, "querybank", reset=reset, n_jobs=self.n_jobs
             )
             return MatrixTiles(sims)
-        if gallery is None:
+        if gallery is None or np.ndim(gallery) == 1:
+            got = "None" if gallery is None else "one number an item"
             raise ValueError(
-                f"{type(self).__name__} with metric={self.metric!r} needs the gallery, "
-                'got None; call fit(querybank, gallery), or set metric="precomputed" '
-                "and pass the bank's similarities to the gallery."
+                f"{type(self).__name__} with metric={self.metric!r} needs the "
+                f"embeddings of the gallery, got {got}; call fit(querybank, gallery), "
+                'or set metric="precomputed" and pass its similarities to the bank.'
             )
         names = row_names(gallery)
         querybank, gallery = check_embeddings(
@@ -187,11 +206,12 @@ class BaseNormalizer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator, ABC)
 
     def _learn_gallery(self, n_gallery, names, *, reset):
         if not reset:
-            if n_gallery != self.n_features_in_:
+            before = getattr(self, "feature_names_in_", names)
+            if n_gallery != self.n_features_in_ or not np.array_equal(names, before):
                 raise ValueError(
                     f"The gallery must be the one of the first call, with "
-                    f"{self.n_features_in_} items, got {n_gallery}; fit anew for "
-                    "another gallery."
+                    f"{self.n_features_in_} items, got {n_gallery} or other names; fit "
+                    "anew for another gallery."
                 )
             return
         self.n_features_in_ = n_gallery
@@ -201,14 +221,16 @@ class BaseNormalizer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator, ABC)
             del self.feature_names_in_
 
     def _check_settings(self, found):
+        before, now = {"metric": self._bank_metric}, {"metric": self.metric}
         for name, statistic in found.items():
-            before = self._bank[name].settings
-            for setting, value in statistic.settings.items():
-                if value != before[setting]:
-                    raise ValueError(
-                        f"{setting} was {before[setting]} when the bank was first "
-                        f"probed and is {value} now; call fit to start anew."
-                    )
+            before |= self._bank[name].settings
+            now |= statistic.settings
+        for setting, value in now.items():
+            if value != before[setting]:
+                raise ValueError(
+                    f"{setting} was {before[setting]!r} when the bank was first probed "
+                    f"and is {value!r} now; call fit to start anew."
+                )
 
     @abstractmethod
     def _check_parameters(self):

@@ -2,11 +2,9 @@
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.utils.validation import check_is_fitted
 
 from sk_qbnorm import _kernels
 from sk_qbnorm._threads import count_threads
-from sk_qbnorm._validation import check_features
 from sk_qbnorm.bank import SortedColumns
 from sk_qbnorm.similarity import Metric
 
@@ -96,8 +94,7 @@ class GloballyCorrected(BaseNormalizer):
         ranks : ndarray of shape (n_queries, n_gallery), dtype int64
             Ranks in [0, n_bank]; 0 where no bank query is closer.
         """
-        check_is_fitted(self)
-        sims = check_features(self, query_sims, "query_sims", reset=False)
+        sims = self._check_sims(query_sims)
         n_threads = count_threads(self.n_jobs)
         return _kernels.bank_ranks(
             np.ascontiguousarray(sims), self.bank_columns_, n_threads
@@ -110,7 +107,12 @@ class GloballyCorrected(BaseNormalizer):
         return {"columns": SortedColumns(tiles)}
 
     def _conclude(self, bank):
-        self.bank_columns_ = bank["columns"].value()
+        """Nothing to conclude: see `bank_columns_`, which waits until it is wanted."""
+
+    @property
+    def bank_columns_(self) -> NDArray:
+        """The bank's similarities to each gallery item, ascending."""
+        return self._bank["columns"].value()
 
     def _correct(self, sims, scores, n_threads):
         ranks = _kernels.bank_ranks(sims, self.bank_columns_, n_threads)
