@@ -1,7 +1,9 @@
 """How many threads there are, and BLAS held to one of them."""
 
+import os
 import threading
 from contextlib import contextmanager, nullcontext
+from multiprocessing import parent_process
 
 from joblib import effective_n_jobs
 from threadpoolctl import ThreadpoolController
@@ -9,7 +11,11 @@ from threadpoolctl import ThreadpoolController
 
 def count_threads(n_jobs):
     """Return the number of threads that `n_jobs` means here."""
-    return effective_n_jobs(n_jobs)
+    n_threads = effective_n_jobs(n_jobs)
+    if parent_process() is not None:
+        # In a worker: joblib says so how many threads each of the workers may have.
+        n_threads = min(n_threads, int(os.environ.get("OMP_NUM_THREADS", n_threads)))
+    return n_threads
 
 
 def own_threads(n_jobs):
@@ -18,7 +24,7 @@ def own_threads(n_jobs):
     Where nothing was asked for, by `n_jobs` or by `joblib.parallel_config`, BLAS keeps
     the threads that it has.
     """
-    if n_jobs is None and effective_n_jobs(None) == 1:
+    if n_jobs is None and count_threads(None) == 1:
         return nullcontext()
     return _blas.on_one_thread()
 

@@ -6,6 +6,7 @@ columns of its own), is told when a round of tiles and the bank are at their end
 holds a bank itself, `SortedColumns` excepted.
 """
 
+import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -16,6 +17,7 @@ from ._threads import count_threads, own_threads
 from .tiles import column_blocks
 
 _FIRST_ROWS = 8
+_one_at_a_time = threading.Lock()
 
 
 def probe(tiles, statistics, n_jobs):
@@ -90,7 +92,11 @@ class LogMeanExp(Statistic):
 
     def value(self):
         """Return the statistic, shape (n_gallery,)."""
-        return self.peak + np.log(self.total / self.n_bank) / self.settings["beta"]
+        bias = self.total / self.n_bank
+        np.log(bias, out=bias)  # in place, as a gallery may be large
+        bias /= self.settings["beta"]
+        bias += self.peak
+        return bias
 
 
 class TopMean(Statistic):
@@ -128,26 +134,28 @@ class ActivationCounts(Statistic):
     def __init__(self, tiles, n_activation):
         self.settings = {"n_activation": n_activation}
         self.counts = np.zeros(tiles.shape[1], dtype=np.int64)
-        self._best = {}  # of the rows of this round, by the first column of the tile
+        self._best = None  # values and items of the rows of this round, so far
 
     def update(self, tile, rows, columns):
-        """Find the best of each row in this tile."""
+        """Find the best of each row among this tile and those before."""
         k = min(self.settings["n_activation"], tile.right - tile.left)
         values, places = _kernels.row_top_k(tile, k)
-        self._best[columns.start] = values, places + columns.start
+        items = places + columns.start
+        with _one_at_a_time:  # rows belong to all tiles of a round
+            if self._best is not None:
+                values = np.hstack([self._best[0], values])
+                items = np.hstack([self._best[1], items])
+                # By value, then by index: tiles may come in any order.
+                best = np.lexsort((items, -values))[:, : self.settings["n_activation"]]
+                values = np.take_along_axis(values, best, axis=1)
+                items = np.take_along_axis(items, best, axis=1)
+            self._best = values, items
 
     def end_round(self):
-        """Find the best of each row among the best of its tiles, and count them."""
-        found = [self._best[start] for start in sorted(self._best)]
-        values, items = (
-            np.concatenate(parts, axis=1) for parts in zip(*found, strict=True)
-        )
-        k = self.settings["n_activation"]
-        # Stable, so that of equal values the one of the smaller index comes first.
-        best = np.argsort(-values, axis=1, kind="stable")[:, :k]
-        activated = np.take_along_axis(items, best, axis=1).ravel()
-        self.counts += np.bincount(activated, minlength=self.counts.size)
-        self._best = {}
+        """Count the best of each row."""
+        items, self._best = self._best[1], None
+        found, times = np.unique(items, return_counts=True)
+        self.counts[found] += times
 
     def merge(self, other):
         """Add what another bank found."""

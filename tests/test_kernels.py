@@ -1,10 +1,145 @@
+"""Kernels against the reference, at sizes that fit no block and at extreme scales."""
+
+import math
 import subprocess
 import sys
+from itertools import pairwise
 
+import numpy as np
 import pytest
 
 from sk_qbnorm import _kernels
 from sk_qbnorm._kernels import _jit
+from sk_qbnorm._kernels._exp2 import exp2, exp2_double, exp2_single
+
+from . import reference
+
+RANDOM = np.random.default_rng(0)
+SIZES = [(1, 1), (3, 5), (4, 64), (63, 65), (65, 130), (131, 7)]
+TOLERANCE = {np.float32: 2e-6, np.float64: 1e-13}
+
+each_size = pytest.mark.parametrize(("n_rows", "n_columns"), SIZES)
+each_dtype = pytest.mark.parametrize("dtype", [np.float32, np.float64])
+
+
+def tile(matrix, margin=0):
+    """All of a matrix as a tile, or all but a margin."""
+    n_rows, n_columns = matrix.shape
+    return matrix, margin, n_rows - margin, margin, n_columns - margin
+
+
+def log_mean_exp(sims, beta, cuts=()):
+    """What the kernel makes of a matrix that comes in tiles of some rows."""
+    peak, total = sims[0].copy(), np.zeros(sims.shape[1])
+    for first, last in pairwise([0, *cuts, len(sims)]):
+        part = sims, first, last, 0, sims.shape[1]
+        _kernels.add_log_sum_exp(part, beta, peak, total)
+    return peak + np.log(total / len(sims)) / beta
+
+
+def assert_is_log_mean_exp(found, sims, beta):
+    columns = zip(*sims.astype(np.float64).tolist(), strict=True)
+    expected = [reference.log_mean_exp(column, beta) for column in columns]
+    largest = np.abs(sims).max() + 1 / beta
+    rtol = TOLERANCE[sims.dtype.type]
+    np.testing.assert_allclose(found, expected, rtol=rtol, atol=rtol * largest)
+
+
+@each_dtype
+def test_powers_of_two_are_near_enough_and_held_to_the_range(dtype):
+    one = exp2_single if dtype == np.float32 else exp2_double
+    low, high = (-126, 120) if dtype == np.float32 else (-1022, 1000)
+    exponents = np.r_[np.linspace(low, high, 997), -0.5, 0.5, 0, 1e-9].astype(dtype)
+    found = np.array([one(y) for y in exponents])
+    rtol = 3e-7 if dtype == np.float32 else 1e-15
+    np.testing.assert_allclose(found, np.exp2(exponents), rtol=rtol)
+    assert [exp2(y) for y in exponents[::100]] == list(found[::100])
+    for y, bound in ((dtype(-1e30), low), (dtype(1e30), high), (dtype(-np.inf), low)):
+        assert one(y) == np.exp2(dtype(bound))
+
+
+@each_dtype
+@each_size
+@pytest.mark.parametrize("beta", [0.5, 20.0])
+def test_log_sum_exp_is_that_of_the_definition(dtype, n_rows, n_columns, beta):
+    sims = RANDOM.normal(size=(n_rows, n_columns)).astype(dtype)
+    assert_is_log_mean_exp(log_mean_exp(sims, beta), sims, beta)
+    cuts = sorted({n_rows // 3, n_rows // 2} - {0})
+    assert_is_log_mean_exp(log_mean_exp(sims, beta, cuts), sims, beta)
+
+
+@each_dtype
+@pytest.mark.parametrize("scale", [1e-5, 1, 1e5])
+def test_log_sum_exp_is_right_at_any_scale(dtype, scale):
+    sims = (RANDOM.uniform(-1, 1, size=(150, 6)) * scale).astype(dtype)
+    sims[:, 0] = scale  # all equal
+    sims[:, 1] = -scale
+    sims[:, 2] = -scale
+    sims[-1, 2] = scale  # one huge outlier, that arrives last
+    sims[:, 3] = np.linspace(-scale, scale, 150)  # ever larger: every peak is too low
+    sims[:, 4] = sims[::-1, 3]
+    for cuts in ((), (64, 149)):
+        assert_is_log_mean_exp(log_mean_exp(sims, 1.0, cuts), sims, 1.0)
+
+
+def test_what_is_long_past_weighs_nothing_after_a_jump():
+    # Sums near their limit, flushed many times, then a peak beyond the range.
+    sims = np.zeros((3000, 1), dtype=np.float32)
+    sims[1:-1] = 68.0
+    sims[-1] = 1000.0
+    assert log_mean_exp(sims, 1.0)[0] == pytest.approx(1000 - math.log(3000))
+
+
+@each_dtype
+@each_size
+@pytest.mark.parametrize("k", [1, 2, 10, 200])
+def test_column_top_k_is_that_of_a_sort(dtype, n_rows, n_columns, k):
+    sims = RANDOM.integers(-9, 9, size=(n_rows, n_columns)).astype(dtype)
+    top = np.full((n_columns, k), -np.inf, dtype=dtype)
+    half = n_rows // 2
+    for first, last in ((0, half), (half, n_rows)):
+        _kernels.add_top_k((sims, first, last, 0, n_columns), top)
+    expected = -np.sort(-sims, axis=0)[:k].T
+    np.testing.assert_array_equal(top[:, :n_rows], expected)
+    assert (top[:, n_rows:] == -np.inf).all()
+
+
+@each_dtype
+@each_size
+@pytest.mark.parametrize("k", [1, 2, 7, 64, 128, 129])
+def test_row_top_k_is_that_of_a_stable_sort(dtype, n_rows, n_columns, k):
+    k = min(k, n_columns)
+    scores = RANDOM.integers(-9, 9, size=(n_rows, n_columns)).astype(dtype)
+    expected = np.argsort(-scores, axis=1, kind="stable")[:, :k]
+    values, columns = _kernels.row_top_k(tile(scores), k)
+    np.testing.assert_array_equal(columns, expected)
+    np.testing.assert_array_equal(values, np.take_along_axis(scores, expected, axis=1))
+    for order in "CF":
+        _, found = _kernels.best_items(np.array(scores, order=order), k, 3)
+        np.testing.assert_array_equal(found, expected)
+
+
+def test_a_tile_is_the_part_within_its_bounds():
+    scores = RANDOM.normal(size=(9, 80))
+    inside = scores[2:-2, 2:-2].copy()
+    for k in (1, 5):
+        values, columns = _kernels.row_top_k(tile(scores, margin=2), k)
+        expected_values, expected_columns = _kernels.row_top_k(tile(inside), k)
+        np.testing.assert_array_equal(values, expected_values)
+        np.testing.assert_array_equal(columns, expected_columns)
+
+
+@each_dtype
+def test_bank_ranks_are_those_of_a_search(dtype):
+    for n_queries, n_gallery, n_bank in ((1, 1, 1), (5, 17, 2), (1030, 3, 9)):
+        bank = RANDOM.integers(0, 6, size=(n_gallery, n_bank)).astype(dtype)
+        bank.sort(axis=1)
+        sims = RANDOM.integers(-1, 7, size=(n_queries, n_gallery)).astype(dtype)
+        ranks = _kernels.bank_ranks(sims, bank, 2)
+        up_to = [
+            np.searchsorted(bank[j], sims[:, j], "right") for j in range(n_gallery)
+        ]
+        np.testing.assert_array_equal(ranks, n_bank - np.transpose(up_to))
 
 
 def test_every_kernel_is_behind_the_door():
@@ -14,17 +149,51 @@ def test_every_kernel_is_behind_the_door():
         _ = _kernels.magic
 
 
+def run(program, **environment):
+    """Run a program in a fresh process, which must say nothing."""
+    import os
+
+    result = subprocess.run(
+        [sys.executable, "-W", "error", "-c", program],
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 0, result.stderr
+    assert result.stdout == result.stderr == ""
+
+
 def test_numba_is_loaded_by_the_first_fit_and_not_before():
-    program = (
+    run(
         "import sys, sk_qbnorm, sk_qbnorm.metrics, sk_qbnorm.datasets\n"
         "assert 'numba' not in sys.modules\n"
         "sk_qbnorm.InvertedSoftmax(metric='precomputed').fit([[1.0]])\n"
         "assert 'numba' in sys.modules\n"
     )
-    subprocess.run([sys.executable, "-c", program], check=True)
 
 
-def test_kernels_compile_where_no_cache_can_be_written(monkeypatch):
+FIRST_FIT = (
+    "import numpy as np, sk_qbnorm\n"
+    "bank = np.eye(3)\n"
+    "fitted = sk_qbnorm.InvertedSoftmax(metric='precomputed').fit(bank)\n"
+    "assert np.isfinite(fitted.transform(bank)).all()\n"
+)
+
+
+def test_the_first_fit_fills_a_cache_and_says_nothing(tmp_path):
+    run(FIRST_FIT, NUMBA_CACHE_DIR=str(tmp_path))
+    if not _jit.numba.config.DISABLE_JIT:
+        assert list(tmp_path.rglob("*.nbi"))
+
+
+def test_kernels_compile_where_no_cache_can_be_written(tmp_path):
+    nowhere = tmp_path / "a file"
+    nowhere.write_text("where a folder is expected")
+    run(FIRST_FIT, NUMBA_CACHE_DIR=str(nowhere / "cache"))
+
+
+def test_kernels_compile_where_numba_finds_no_place_for_a_cache(monkeypatch):
     def without_locator(**options):
         if options.get("cache"):
             raise RuntimeError("cannot cache function: no locator available")

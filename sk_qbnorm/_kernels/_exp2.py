@@ -12,7 +12,7 @@ import numpy as np
 
 from ._jit import by_float_width
 
-# Minimax coefficients on [-1/2, 1/2]; relative error below 3e-7 and 3e-16.
+# Minimax coefficients on [-1/2, 1/2]; relative error below 3e-7 and 1e-15.
 _A0, _A1, _A2, _A3, _A4, _A5 = (
     np.float32(a)
     for a in (

@@ -1,0 +1,81 @@
+"""How the cost of a fit on embeddings grows with every size."""
+
+import numpy as np
+
+from sk_qbnorm import InvertedSoftmax
+
+from .memory import peak_above_inputs
+from .timing import take_turns
+
+_BASE = {"n_bank": 5000, "n_gallery": 5000, "d": 256}
+_FACTORS = (0.5, 1, 2, 4)
+
+
+def _embeddings(n_rows, n_features):
+    return np.random.default_rng(0).standard_normal(
+        (n_rows, n_features), dtype=np.float32
+    )
+
+
+def _fit(sizes, n_threads):
+    bank = _embeddings(sizes["n_bank"], sizes["d"])
+    gallery = _embeddings(sizes["n_gallery"], sizes["d"])
+    normalizer = InvertedSoftmax(n_jobs=n_threads)
+    return lambda: normalizer.fit(bank, gallery)
+
+
+def growth(n_threads, rounds):
+    """Return, for each size, ``(value, seconds over those of the base size)``."""
+    found = {}
+    for name, base in _BASE.items():
+        values = [round(base * factor) for factor in _FACTORS]
+        fits = {value: _fit({**_BASE, name: value}, n_threads) for value in values}
+        found[name] = _relative(take_turns(fits, rounds), base)
+    threads = [count for count in (1, 2, 4, 8, 16, 32, 64) if count <= n_threads]
+    fits = {count: _fit(_BASE, count) for count in threads}
+    found["threads"] = _relative(take_turns(fits, rounds), 1)
+    return found
+
+
+def _relative(seconds, base):
+    medians = {value: float(np.median(runs)) for value, runs in seconds.items()}
+    return [(value, median / medians[base]) for value, median in medians.items()]
+
+
+def memory_growth(n_threads):
+    """Return ``(n_bank, MiB beyond the inputs)`` for a growing bank."""
+    return [
+        (n_bank, peak_above_inputs(n_bank, 50_000, 256, n_threads))
+        for n_bank in (2500, 5000, 10_000, 20_000)
+    ]
+
+
+def draw(found, memory, path):
+    """Draw the curves."""
+    import matplotlib
+
+    matplotlib.use("agg")
+    import matplotlib.pyplot as plt
+
+    figure, panels = plt.subplots(
+        1, len(found) + 1, figsize=(14, 3), layout="constrained"
+    )
+    for axes, (name, points) in zip(panels, found.items(), strict=False):
+        values, costs = zip(*points, strict=True)
+        linear = [value / values[costs.index(1.0)] for value in values]
+        if name == "threads":
+            linear = [1 / count for count in values]
+        axes.plot(values, linear, color="0.6", linewidth=1, label="in proportion")
+        axes.plot(values, costs, "o-", color="#0072b2", label="measured")
+        axes.set_xlabel(name)
+        axes.set_ylim(0)
+    panels[0].set_ylabel("time, that of the base size = 1")
+    panels[0].legend(frameon=False)
+    values, peaks = zip(*memory, strict=True)
+    panels[-1].plot(values, peaks, "o-", color="#0072b2")
+    panels[-1].set_xlabel("n_bank")
+    panels[-1].set_ylabel("MiB beyond the inputs")
+    panels[-1].set_ylim(0, 1.4 * max(peaks))
+    for axes in panels:
+        axes.spines[["top", "right"]].set_visible(False)
+    figure.savefig(path, dpi=120)

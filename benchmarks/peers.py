@@ -1,0 +1,112 @@
+"""Other packages on the same work, where they are installed."""
+
+import contextlib
+import importlib.util
+import io
+
+import numpy as np
+from scipy.special import logsumexp
+
+NAMES = ("torch", "faiss", "nnn")  # faiss-cpu and nnn-retrieval, as they are imported
+
+
+def absent():
+    """Return the names of the peers that are not installed."""
+    return [name for name in NAMES if importlib.util.find_spec(name) is None]
+
+
+def _torch(n_threads):
+    if importlib.util.find_spec("torch") is None:
+        return None
+    import torch
+
+    torch.set_num_threads(n_threads)
+    return torch
+
+
+def log_sum_exp(sims, beta, n_threads):
+    """Column log-sum-exp of a matrix."""
+    found = {
+        "NumPy exp(beta * P).sum(0)": lambda: np.exp(sims * np.float32(beta)).sum(0),
+        "scipy logsumexp": lambda: logsumexp(sims * np.float32(beta), axis=0),
+    }
+    if torch := _torch(n_threads):
+        tensor = torch.from_numpy(sims)
+        found["torch logsumexp"] = lambda: torch.logsumexp(tensor * beta, dim=0)
+    return found
+
+
+def embeddings_log_sum_exp(queries, gallery, beta, n_threads):
+    """The same from embeddings."""
+    found = {
+        "NumPy product, exp, sum": lambda: np.exp(
+            queries @ gallery.T * np.float32(beta)
+        ).sum(0)
+    }
+    if torch := _torch(n_threads):
+        q, g = torch.from_numpy(queries), torch.from_numpy(gallery)
+        found["torch product, logsumexp"] = lambda: torch.logsumexp(
+            q @ g.T * beta, dim=0
+        )
+    return found
+
+
+def embeddings_top_mean(queries, gallery, k, n_threads):
+    """Mean of the k nearest bank queries of each item."""
+    found = {}
+    if torch := _torch(n_threads):
+        q, g = torch.from_numpy(queries), torch.from_numpy(gallery)
+        found["torch product, topk, mean"] = lambda: torch.topk(
+            g @ q.T, k, dim=1
+        ).values.mean(dim=1)
+        if importlib.util.find_spec("nnn") is not None:
+            from nnn import NNNRanker, NNNRetriever
+
+            def ranker():
+                with contextlib.redirect_stderr(io.StringIO()):  # a progress bar
+                    retriever = NNNRetriever(gallery.shape[1])
+                    NNNRanker(retriever, gallery, queries, alternate_ks=k)
+
+            found["nnn-retrieval"] = ranker
+    return found
+
+
+def k_occurrence(scores, k, n_threads):
+    """How often each item is among the k best of a query."""
+    n_gallery = scores.shape[1]
+
+    def by_partition():
+        best = np.argpartition(scores, n_gallery - k, axis=1)[:, n_gallery - k :]
+        return np.bincount(best.ravel(), minlength=n_gallery)
+
+    found = {"NumPy argpartition, bincount": by_partition}
+    if torch := _torch(n_threads):
+        tensor = torch.from_numpy(scores)
+        found["torch topk, bincount"] = lambda: torch.bincount(
+            torch.topk(tensor, k, dim=1).indices.ravel(), minlength=n_gallery
+        )
+    return found
+
+
+def raw_search(queries, gallery, k, n_threads):
+    """The raw search of a flat index; nothing is corrected."""
+    if importlib.util.find_spec("faiss") is None:
+        return {}
+    import faiss
+
+    faiss.omp_set_num_threads(n_threads)
+    index = faiss.IndexFlatIP(gallery.shape[1])
+    index.add(gallery)
+    return {"faiss IndexFlatIP, raw": lambda: index.search(queries, k)}
+
+
+def authors(bank, sims, beta=20.0):
+    """The authors' algorithm: exponentials, whole sorts, a search through a list."""
+    retrieved = np.unique(np.argsort(-bank, axis=1)[:, :1])
+    sums = np.exp(bank * beta).sum(axis=0)
+    exponentials = np.exp(sims * beta)
+    first = np.argsort(-exponentials, axis=1)[:, 0]
+    result = sims.copy()
+    rows = np.nonzero(np.array([item in retrieved for item in first]))
+    result[rows] = exponentials[rows] / sums
+    return result
