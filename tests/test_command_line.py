@@ -4,9 +4,11 @@ import sys
 
 import numpy as np
 import pytest
+from sklearn.utils import Bunch
 
 from sk_qbnorm import CSLS, DynamicInvertedSoftmax, InvertedSoftmax
 from sk_qbnorm.__main__ import main
+from sk_qbnorm.datasets import make_hub_retrieval
 from sk_qbnorm.metrics import recall_at_k
 
 N_VIDEOS, PER_VIDEO = 12, 3
@@ -265,6 +267,19 @@ def test_a_pickle_that_would_run_code_is_refused(capsys, folder):
     assert "code has run" not in capsys.readouterr().out + said
 
 
+def test_demo_shows_what_there_is(capsys, monkeypatch):
+    data = make_hub_retrieval(30, 25, 20, random_state=0)
+    named = Bunch(**data, gallery_text=np.array([f"clip {j}" for j in range(20)]))
+    sets = {"Without names": lambda: data, "With names": lambda: named}
+    monkeypatch.setattr("sk_qbnorm.commands._demo._DATA", sets)
+    assert main(["demo"]) == 0
+    printed = capsys.readouterr().out
+    assert "With names: 25 queries, 20 gallery items, 30 bank queries" in printed
+    assert printed.count("raw ") == 2
+    assert printed.count("  'clip ") == 3
+
+
+@pytest.mark.compiled
 def test_demo_names_the_hubs_of_every_set_with_texts(capsys):
     assert main(["demo"]) == 0
     printed = capsys.readouterr().out
@@ -283,6 +298,19 @@ def test_warnings_are_notes_beside_the_table(capsys, folder):
     assert "note" not in captured.out
 
 
+def test_a_closed_pipe_is_no_error(monkeypatch):
+    def write_to_a_closed_pipe():
+        raise BrokenPipeError
+
+    closed = []
+    monkeypatch.setattr("sk_qbnorm.__main__.demo", write_to_a_closed_pipe)
+    monkeypatch.setattr("os.dup2", lambda *files: closed.append(files))
+    monkeypatch.setattr(sys.stdout, "fileno", lambda: 1, raising=False)
+    assert main(["demo"]) == 1
+    assert closed
+
+
+@pytest.mark.compiled
 def test_who_reads_may_stop_reading():
     program = f"{sys.executable} -m sk_qbnorm demo | head -1"
     result = subprocess.run(program, shell=True, capture_output=True, check=True)

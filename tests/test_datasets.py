@@ -32,6 +32,7 @@ def load(name):
     return getattr(datasets, f"load_{name}")()
 
 
+@pytest.mark.compiled
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 @pytest.mark.parametrize("name", REFERENCE)
 def test_shipped_data_give_the_reference_table(name, dtype):
@@ -87,6 +88,7 @@ def recall_and_skewness(data, normalizer=None, bank="bank_queries"):
     return recall_at_k(data.relevant, sims), hubness_skewness(sims)
 
 
+@pytest.mark.compiled
 def test_the_dial_of_synthetic_data_turns_hubness():
     found = np.array(
         [
@@ -100,6 +102,7 @@ def test_the_dial_of_synthetic_data_turns_hubness():
     assert found[-1, 0] < 0.5
 
 
+@pytest.mark.compiled
 def test_a_bank_of_the_domain_helps_and_one_of_another_does_not():
     data = make_hub_retrieval(random_state=0)
     raw, _ = recall_and_skewness(data)

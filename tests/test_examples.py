@@ -18,12 +18,14 @@ def test_there_are_examples():
     assert EXAMPLES
 
 
+@pytest.mark.compiled
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
 def test_examples_run(path, capsys):
     runpy.run_path(str(path))
     assert "R@1" in capsys.readouterr().out
 
 
+@pytest.mark.compiled
 def test_the_figure_is_written_where_asked(tmp_path, monkeypatch):
     figure = tmp_path / "figure.png"
     monkeypatch.setattr(sys, "argv", ["plot_hub_by_name.py", str(figure)])

@@ -1,3 +1,5 @@
+from functools import partial
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -86,6 +88,34 @@ def test_precision_without_ties_is_that_of_scikit_learn(drawn):
         assert average_precision(relevance, scores, ties=ties) == pytest.approx(
             expected
         )
+
+
+@pytest.mark.parametrize("ties", TIES)
+def test_precision_of_many_relevant_items_is_that_of_few(ties):
+    random = np.random.default_rng(1)
+    scores = random.integers(0, 9, size=(20, 60)).astype(float)
+    relevance = random.random(scores.shape) < np.linspace(0.1, 0.9, 20)[:, None]
+    relevance[:, 0] = True
+    found = average_precision(relevance, scores, ties=ties)
+    if ties != "average":
+        nudged = scores + (1e-6 if ties == "optimistic" else -1e-6) * relevance
+        assert found == pytest.approx(label_ranking_precision(relevance, nudged))
+    else:
+        stable = partial(np.argsort, kind="stable")
+        orders = [random.permutation(60) for _ in range(300)]
+        precisions = [
+            reference.average_precision(hits[order][stable(-row[order])])
+            for row, hits in zip(scores, relevance, strict=True)
+            for order in orders
+        ]
+        assert found == pytest.approx(np.mean(precisions), abs=2e-3)
+
+
+def label_ranking_precision(relevance, scores):
+    """Mean over rows of the precision at each relevant item, down the ranking."""
+    order = np.argsort(-scores, axis=1, kind="stable")
+    ranked = np.take_along_axis(relevance, order, axis=1)
+    return np.mean([reference.average_precision(row) for row in ranked])
 
 
 SCORES = np.random.default_rng(0).integers(0, 9, size=(6, 12)).astype(float)

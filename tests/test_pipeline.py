@@ -100,6 +100,7 @@ def test_other_measures_score_too(data, pipeline):
     assert repr(recall_scorer()) == "make_retrieval_scorer(recall_at_k, k=1)"
 
 
+@pytest.mark.compiled
 def test_class_labels_go_through_a_pipeline():
     data = load_digits_labels()
     pipeline = Pipeline(
@@ -113,6 +114,13 @@ def test_class_labels_go_through_a_pipeline():
     accuracy = np.mean(found == data.query_labels)
     assert pipeline.score(data.queries, data.query_labels) == pytest.approx(accuracy)
     assert accuracy > 0.95
+
+
+def test_labels_of_the_gallery_are_predicted():
+    scores = [[0.1, 0.9, 0.2], [0.8, 0.1, 0.7]]
+    scorer = NearestNeighborScorer(gallery_labels=["cat", "dog", "cat"]).fit(scores)
+    np.testing.assert_array_equal(scorer.predict(scores), ["dog", "cat"])
+    assert scorer.score(scores, ["dog", "dog"]) == 0.5
 
 
 def test_pandas_output_names_the_gallery(data, pipeline):

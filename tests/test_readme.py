@@ -23,6 +23,7 @@ def blocks(language):
     return [text for name, text in BLOCKS if name == language]
 
 
+@pytest.mark.compiled
 def test_blocks_run_in_the_order_of_the_page(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     names = {}
@@ -50,6 +51,7 @@ def test_the_commands_that_set_up_are_those_that_ci_runs():
     assert set(script.read_text().splitlines()) >= SET_UP
 
 
+@pytest.mark.compiled
 def test_tables_are_those_of_the_demo(capsys):
     assert main(["demo"]) == 0
     printed = capsys.readouterr().out

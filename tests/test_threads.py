@@ -63,6 +63,13 @@ def test_a_worker_does_not_start_threads_of_its_own(n_jobs):
     assert max(in_workers) <= max(1, cpu_count() // 2)
 
 
+def test_a_worker_has_as_many_threads_as_joblib_leaves_it(monkeypatch):
+    monkeypatch.setattr(_threads, "parent_process", lambda: "somebody")
+    monkeypatch.setenv("OMP_NUM_THREADS", "3")
+    assert count_threads(2) == 2
+    assert count_threads(8) == 3
+
+
 def blas_threads():
     return {pool["num_threads"] for pool in threadpool_info() if "blas" in str(pool)}
 

@@ -32,8 +32,6 @@ def by_float_width(single, double):
     def either(y):  # what runs where numba is told to leave Python as it is
         return single(y) if isinstance(y, np.float32) else double(y)
 
-    def choose(y):
-        return single if y == numba.float32 else double
-
-    overload(either, jit_options={"fastmath": FLAGS}, inline="always")(choose)
+    choose = overload(either, jit_options={"fastmath": FLAGS}, inline="always")
+    choose(lambda y: single if y == numba.float32 else double)
     return either
