@@ -143,13 +143,23 @@ class ActivationCounts(Statistic):
         items = places + columns.start
         with _one_at_a_time:  # rows belong to all tiles of a round
             if self._best is not None:
-                values = np.hstack([self._best[0], values])
-                items = np.hstack([self._best[1], items])
-                # By value, then by index: tiles may come in any order.
-                best = np.lexsort((items, -values))[:, : self.settings["n_activation"]]
-                values = np.take_along_axis(values, best, axis=1)
-                items = np.take_along_axis(items, best, axis=1)
+                values, items = self._better(values, items)
             self._best = values, items
+
+    def _better(self, values, items):
+        """Return the best of what is known and what is new, tiles in any order."""
+        values = np.hstack([self._best[0], values])
+        items = np.hstack([self._best[1], items])
+        if self.settings["n_activation"] == 1:  # of two, which needs no sort
+            first, second = values.T
+            level = (second == first) & (items[:, 1] < items[:, 0])
+            best = ((second > first) | level).astype(np.intp)[:, None]
+        else:
+            best = np.lexsort((items, -values))[:, : self.settings["n_activation"]]
+        return (
+            np.take_along_axis(values, best, axis=1),
+            np.take_along_axis(items, best, axis=1),
+        )
 
     def end_round(self):
         """Count the best of each row."""

@@ -20,7 +20,7 @@ from ._validation import check_finite
 from .similarity import similarity_of, unit_rows
 
 _TILE_ROWS = 2560  # at most, of each side in even parts
-_TILE_COLUMNS = 1280
+_TILE_COLUMNS = 1700
 _FEWEST_BLOCKS = 8  # of columns, so that threads find work in a small gallery too
 _NARROWEST = 128
 _BLOCK_BYTES = 2**25  # of what a callable metric is asked for at once
@@ -77,12 +77,13 @@ class EmbeddingTiles:
         """Return a function from a block of columns to the tile of these rows."""
         queries = self._queries[rows]
         if self._to_unit_length:
-            queries = unit_rows(queries)
+            units = self._reused("queries", queries.shape, queries.dtype)
+            queries = unit_rows(queries, out=units)
 
         def tile(columns):
             gallery = self._gallery[columns]
             if self._to_unit_length:
-                units = self._reused("units", gallery.shape, gallery.dtype)
+                units = self._reused("gallery", gallery.shape, gallery.dtype)
                 gallery = unit_rows(gallery, out=units)
             shape = len(queries), len(gallery)
             product = self._reused("product", shape, self.dtype)

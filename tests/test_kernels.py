@@ -15,7 +15,7 @@ from sk_qbnorm._kernels._exp2 import exp2, exp2_double, exp2_single
 from . import reference
 
 RANDOM = np.random.default_rng(0)
-SIZES = [(1, 1), (3, 5), (4, 64), (63, 65), (65, 130), (131, 7)]
+SIZES = [(1, 1), (3, 5), (4, 64), (63, 65), (65, 130), (131, 7), (3, 1024), (2, 1500)]
 TOLERANCE = {np.float32: 2e-6, np.float64: 1e-13}
 
 each_size = pytest.mark.parametrize(("n_rows", "n_columns"), SIZES)
