@@ -9,8 +9,9 @@ extensions = [
     "sphinx.ext.mathjax",
     "numpydoc",
     "sphinx_copybutton",
+    "myst_parser",
 ]
-exclude_patterns = ["_build"]
+exclude_patterns = ["_build", "benchmark_results.md"]  # which benchmarks.md includes
 templates_path = ["_templates"]
 autosummary_generate = True
 default_role = "autolink"  # a link where there is something to link to, else emphasis
