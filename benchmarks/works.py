@@ -22,8 +22,8 @@ READ, PRODUCT = "read the matrix (np.max)", "sgemm into a given array"
 COPY, FRESH = "np.copyto", "S.copy()"
 SHORT = {"metric": "precomputed"}
 _TILES = (
-    "some 5 % is that products by tile, one thread each, are slower than one product by "
-    "all threads; another 5 % is bringing rows to unit length, tile after tile"
+    "some 5 % is that products by tile, one thread each, are slower than one by all "
+    "threads; another 5 % is bringing rows to unit length, tile after tile"
 )
 
 

@@ -19,8 +19,8 @@ from sklearn.utils import gen_batches, gen_even_slices
 from ._validation import check_finite
 from .similarity import similarity_of, unit_rows
 
-_TILE_ROWS = 2560  # at most, of each side in even parts
-_TILE_COLUMNS = 1700
+_TILE_ROWS = 3400  # at most, of each side in even parts
+_TILE_COLUMNS = 1280
 _FEWEST_BLOCKS = 8  # of columns, so that threads find work in a small gallery too
 _NARROWEST = 128
 _BLOCK_BYTES = 2**25  # of what a callable metric is asked for at once
