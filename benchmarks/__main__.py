@@ -65,6 +65,7 @@ def _options():
     add(
         "--gallery", type=int, default=1_000_000, help="of the memory row (%(default)s)"
     )
+    add("--curve-size", type=int, default=5000, help="base size (%(default)s)")
     add("--no-curves", action="store_true", help="leave the curves out")
     add("--plot", type=Path, help="draw the curves into this file")
     add("--markdown", type=Path, help="write the tables into this file")
@@ -109,8 +110,9 @@ def _absent():
 
 
 def _curve_lines(n_threads, options):
-    found = curves.growth(n_threads, options.rounds)
-    memory = curves.memory_growth(n_threads)
+    size = options.curve_size
+    found = curves.growth(size, n_threads, options.rounds)
+    memory = curves.memory_growth(size, n_threads)
     lines = ["Time of a fit of IS on embeddings, that of the base size = 1:", ""]
     lines += ["| size | " + " | ".join(f"x {f}" for f in (0.5, 1, 2, 4)) + " |"]
     lines += ["|---|---|---|---|---|"]
@@ -121,7 +123,10 @@ def _curve_lines(n_threads, options):
         else:
             lines.append(f"| {name} | {cells} |")
     peaks = ", ".join(f"{n_bank}: {peak:.0f} MiB" for n_bank, peak in memory)
-    lines += ["", f"Peak memory beyond the inputs by n_bank, gallery 50000: {peaks}."]
+    lines += [
+        "",
+        f"Peak memory beyond the inputs by n_bank, gallery {10 * size}: {peaks}.",
+    ]
     if options.plot:
         curves.draw(found, memory, options.plot)
     return lines

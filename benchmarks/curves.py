@@ -7,7 +7,6 @@ from sk_qbnorm import InvertedSoftmax
 from .memory import peak_above_inputs
 from .timing import take_turns
 
-_BASE = {"n_bank": 5000, "n_gallery": 5000, "d": 256}
 _FACTORS = (0.5, 1, 2, 4)
 
 
@@ -24,15 +23,16 @@ def _fit(sizes, n_threads):
     return lambda: normalizer.fit(bank, gallery)
 
 
-def growth(n_threads, rounds):
+def growth(size, n_threads, rounds):
     """Return, for each size, ``(value, seconds over those of the base size)``."""
+    base_sizes = {"n_bank": size, "n_gallery": size, "d": 256}
     found = {}
-    for name, base in _BASE.items():
+    for name, base in base_sizes.items():
         values = [round(base * factor) for factor in _FACTORS]
-        fits = {value: _fit({**_BASE, name: value}, n_threads) for value in values}
+        fits = {value: _fit({**base_sizes, name: value}, n_threads) for value in values}
         found[name] = _relative(take_turns(fits, rounds), base)
     threads = [count for count in (1, 2, 4, 8, 16, 32, 64) if count <= n_threads]
-    fits = {count: _fit(_BASE, count) for count in threads}
+    fits = {count: _fit(base_sizes, count) for count in threads}
     found["threads"] = _relative(take_turns(fits, rounds), 1)
     return found
 
@@ -42,11 +42,11 @@ def _relative(seconds, base):
     return [(value, median / medians[base]) for value, median in medians.items()]
 
 
-def memory_growth(n_threads):
+def memory_growth(size, n_threads):
     """Return ``(n_bank, MiB beyond the inputs)`` for a growing bank."""
     return [
-        (n_bank, peak_above_inputs(n_bank, 50_000, 256, n_threads))
-        for n_bank in (2500, 5000, 10_000, 20_000)
+        (n_bank, peak_above_inputs(n_bank, 10 * size, 256, n_threads))
+        for n_bank in (size // 2, size, 2 * size, 4 * size)
     ]
 
 
@@ -68,14 +68,16 @@ def draw(found, memory, path):
         axes.plot(values, linear, color="0.6", linewidth=1, label="in proportion")
         axes.plot(values, costs, "o-", color="#0072b2", label="measured")
         axes.set_xlabel(name)
+        axes.set_xticks(values)
         axes.set_ylim(0)
     panels[0].set_ylabel("time, that of the base size = 1")
     panels[0].legend(frameon=False)
     values, peaks = zip(*memory, strict=True)
     panels[-1].plot(values, peaks, "o-", color="#0072b2")
     panels[-1].set_xlabel("n_bank")
+    panels[-1].set_xticks(values)
     panels[-1].set_ylabel("MiB beyond the inputs")
-    panels[-1].set_ylim(0, 1.4 * max(peaks))
+    panels[-1].set_ylim(0, 1.4 * max(peaks) + 1)
     for axes in panels:
         axes.spines[["top", "right"]].set_visible(False)
     figure.savefig(path, dpi=120)
