@@ -173,7 +173,7 @@ class GallerySimilarity(TransformerMixin, BaseEstimator):
     """
 
     def __init__(
-        self, gallery: ArrayLike | None = None, *, metric: Metric = "cosine"
+        self, gallery: ArrayLike | None = None, metric: Metric = "cosine"
     ) -> None:
         self.gallery = gallery
         self.metric = metric

@@ -166,6 +166,14 @@ def test_class_labels_make_all_items_of_the_class_relevant(dtype):
     assert found == retrieval_report(indicator, SCORES)
 
 
+def test_the_order_in_memory_does_not_matter(monkeypatch):
+    expected = retrieval_report(LISTS, SCORES)
+    monkeypatch.setattr("sk_qbnorm._kernels._relevance._BLOCK", 2 * SCORES.shape[1])
+    for scores in (SCORES, np.asfortranarray(SCORES), np.repeat(SCORES, 2, 0)[::2]):
+        assert retrieval_report(LISTS, scores) == expected
+        np.testing.assert_array_equal(k_occurrence(scores), k_occurrence(SCORES))
+
+
 def test_masked_queries_are_left_out_whatever_stands_for_them():
     mask = np.array([1, 0, 1, 1, 0, 1])
     kept = mask.astype(bool)

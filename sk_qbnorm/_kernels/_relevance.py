@@ -7,6 +7,7 @@ from ._threads import share
 
 # Up to so many relevant items a pass over the row for each is cheaper than a sort.
 _FEW = 16
+_BLOCK = 2**20  # entries of rows that are copied together, where they are not in order
 
 
 def first_relevant(scores, indptr, indices, n_threads):
@@ -14,7 +15,7 @@ def first_relevant(scores, indptr, indices, n_threads):
 
     Parameters
     ----------
-    scores : ndarray of shape (n_queries, n_gallery)
+    scores : ndarray of shape (n_queries, n_gallery), in any order
     indptr, indices : ndarray, dtype int64
         The relevant items of each query in CSR form, at least one a query.
     n_threads : int
@@ -26,19 +27,22 @@ def first_relevant(scores, indptr, indices, n_threads):
         with the same score (the item itself among them).
     """
     counts = np.empty((scores.shape[0], 3), dtype=np.int64)
-    share(
-        lambda start, stop: _first_relevant(
-            scores, indptr, indices, counts, start, stop
-        ),
-        scores.shape[0],
-        n_threads,
-    )
+    n_rows = max(1, _BLOCK // scores.shape[1])
+
+    def count(start, stop):
+        for first in range(start, stop, n_rows):
+            last = min(first + n_rows, stop)
+            block = np.ascontiguousarray(scores[first:last])
+            ends = indptr[first : last + 1]
+            _first_relevant(block, ends, indices, counts[first:last])
+
+    share(count, scores.shape[0], n_threads)
     return counts
 
 
 @kernel
-def _first_relevant(scores, indptr, indices, counts, start, stop):
-    for i in range(start, stop):
+def _first_relevant(scores, indptr, indices, counts):
+    for i in range(scores.shape[0]):
         row, relevant = scores[i], indices[indptr[i] : indptr[i + 1]]
         best = row[relevant[0]]
         for j in relevant:
@@ -65,7 +69,7 @@ def average_precision(scores, indptr, indices, luck, n_threads):
 
     Parameters
     ----------
-    scores : ndarray of shape (n_queries, n_gallery)
+    scores : ndarray of shape (n_queries, n_gallery), in any order
     indptr, indices : ndarray, dtype int64
         The relevant items of each query in CSR form, at least one a query.
     luck : {-1, 0, 1}
@@ -80,7 +84,7 @@ def average_precision(scores, indptr, indices, luck, n_threads):
 
     def measure(start, stop):
         for i in range(start, stop):
-            row = scores[i]
+            row = np.ascontiguousarray(scores[i])
             relevant = np.sort(row[indices[indptr[i] : indptr[i + 1]]])[::-1]
             if relevant.size > _FEW:
                 row = np.sort(row)

@@ -29,7 +29,7 @@ def check_relevance(
 
     Returns
     -------
-    scores : ndarray of shape (n_kept, n_gallery), C-contiguous
+    scores : ndarray of shape (n_kept, n_gallery)
     indptr, indices : ndarray, dtype int64
         Sorted, without repetition, at least one a query.
     """
@@ -54,7 +54,7 @@ def check_relevance(
             "out by query_mask."
         )
     indptr, indices = indicator.indptr, indicator.indices
-    return np.ascontiguousarray(scores), indptr.astype(np.int64), indices.astype("i8")
+    return scores, indptr.astype(np.int64), indices.astype(np.int64)
 
 
 def _peek(relevant):

@@ -71,8 +71,8 @@ class NearestNeighborScorer(BaseEstimator):
     def __init__(
         self,
         n_neighbors: int = 1,
-        *,
         gallery_labels: ArrayLike | None = None,
+        *,
         n_jobs: int | None = None,
     ) -> None:
         self.n_neighbors = n_neighbors
