@@ -242,6 +242,17 @@ def test_activating_more_items_than_there_are_is_inverted_softmax_and_said():
     np.testing.assert_array_equal(dynamic.transform(sims), inverted.transform(sims))
 
 
+@pytest.mark.parametrize("n_jobs", [1, 3])
+@pytest.mark.parametrize("n_activation", [1, 2, 5])
+def test_the_best_of_a_row_are_found_across_tiles(n_activation, n_jobs):
+    bank = np.random.default_rng(8).integers(0, 9, size=(40, 300)).astype(np.float32)
+    fitted = DynamicInvertedSoftmax(
+        n_activation=n_activation, n_jobs=n_jobs, **precomputed
+    ).fit(bank)
+    counts = reference.activation_counts(bank.tolist(), n_activation)
+    np.testing.assert_array_equal(fitted.activation_counts_, counts)
+
+
 def test_the_activation_set_is_exposed():
     bank = [[0.9, 0.1, 0.0], [0.8, 0.1, 0.0], [0.1, 0.2, 0.0]]
     fitted = DynamicInvertedSoftmax(min_count=2, **precomputed).fit(bank)
