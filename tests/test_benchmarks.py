@@ -20,6 +20,6 @@ def test_the_benchmark_measures_every_work(tmp_path):
     subprocess.run([*command, *files], cwd=ROOT, check=True, capture_output=True)
     text = table.read_text(encoding="utf-8")
     for work in ("fit IS", "fit CSLS", "transform", "GC fit", "measures", "import"):
-        assert f"\n| {work}" in text
+        assert f" | {work}" in text
     assert "Peak memory beyond the inputs by n_bank" in text
     assert curves.read_bytes().startswith(b"\x89PNG")
