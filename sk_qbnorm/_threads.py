@@ -14,7 +14,9 @@ def count_threads(n_jobs):
     n_threads = effective_n_jobs(n_jobs)
     if parent_process() is not None:
         # In a worker: joblib says so how many threads each of the workers may have.
-        n_threads = min(n_threads, int(os.environ.get("OMP_NUM_THREADS", n_threads)))
+        left = os.environ.get("OMP_NUM_THREADS", "")
+        if left.isdecimal() and int(left) > 0:
+            n_threads = min(n_threads, int(left))
     return n_threads
 
 
@@ -38,6 +40,10 @@ class _Blas:
     """
 
     def __init__(self):
+        self.start_anew()
+
+    def start_anew(self):
+        """Know of nobody who asks, as in a forked child: its threads are gone."""
         self._lock = threading.Lock()
         self._users = 0
         self._controller = self._limit = None
@@ -45,11 +51,11 @@ class _Blas:
     @contextmanager
     def on_one_thread(self):
         with self._lock:
-            self._users += 1
-            if self._users == 1:
+            if self._users == 0:
                 # Made once: to look for the libraries costs milliseconds.
                 self._controller = self._controller or ThreadpoolController()
                 self._limit = self._controller.limit(limits=1, user_api="blas")
+            self._users += 1
         try:
             yield
         finally:
@@ -60,3 +66,5 @@ class _Blas:
 
 
 _blas = _Blas()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_blas.start_anew)

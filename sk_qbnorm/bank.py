@@ -2,8 +2,9 @@
 
 A statistic is shown a bank tile by tile (``update``, from several threads, each with
 columns of its own), is told when a round of tiles and the bank are at their end
-(``end_round``, ``end``), is joined with that of another bank (``merge``), and never
-holds a bank itself, `SortedColumns` excepted.
+(``end_round``, ``end``), is joined with that of another bank (``merge``, which sets its
+attributes anew and changes none in place), and never holds a bank itself,
+`SortedColumns` excepted.
 """
 
 import threading
@@ -17,7 +18,6 @@ from ._threads import count_threads, own_threads
 from .tiles import column_blocks
 
 _FIRST_ROWS = 8
-_one_at_a_time = threading.Lock()
 
 
 def probe(tiles, statistics, n_jobs):
@@ -62,8 +62,9 @@ class Statistic:
 class LogMeanExp(Statistic):
     """``log(mean_i exp(beta * p_ij)) / beta`` of every column, in similarity units.
 
-    A smooth maximum of what the bank thinks of an item: the mean for small `beta`,
-    the maximum for large.
+    A smooth maximum of what the bank thinks of an item: near the mean for small `beta`,
+    near the maximum for large. Rounding is of the order of that of the dtype, divided
+    by `beta`.
     """
 
     def __init__(self, tiles, beta):
@@ -135,13 +136,14 @@ class ActivationCounts(Statistic):
         self.settings = {"n_activation": n_activation}
         self.counts = np.zeros(tiles.shape[1], dtype=np.int64)
         self._best = None  # values and items of the rows of this round, so far
+        self._one_at_a_time = threading.Lock()
 
     def update(self, tile, rows, columns):
         """Find the best of each row among this tile and those before."""
         k = min(self.settings["n_activation"], tile.right - tile.left)
         values, places = _kernels.row_top_k(tile, k)
         items = places + columns.start
-        with _one_at_a_time:  # rows belong to all tiles of a round
+        with self._one_at_a_time:  # rows belong to all tiles of a round
             if self._best is not None:
                 values, items = self._better(values, items)
             self._best = values, items
@@ -166,6 +168,10 @@ class ActivationCounts(Statistic):
         items, self._best = self._best[1], None
         found, times = np.unique(items, return_counts=True)
         self.counts[found] += times
+
+    def end(self, n_threads):
+        """Forget the lock, which cannot be pickled and is of no more use."""
+        self._one_at_a_time = None
 
     def merge(self, other):
         """Add what another bank found."""

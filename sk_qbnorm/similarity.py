@@ -110,28 +110,21 @@ def _called(metric, queries, gallery):
     return sims.astype(np.result_type(queries, gallery), copy=False)
 
 
-def row_lengths(embeddings):
-    """Return the length of every row, 1 for a row of zeros."""
-    with np.errstate(over="ignore", under="ignore"):
-        squares = np.einsum("ij,ij->i", embeddings, embeddings)
-    limits = np.finfo(embeddings.dtype)
-    if limits.tiny / limits.eps < squares.min() and squares.max() < np.inf:
-        return np.sqrt(squares)
-    # Zeros, or numbers so large or small that their squares leave the range.
-    peaks = np.abs(embeddings).max(axis=1).astype(np.float64)
-    peaks[peaks == 0] = 1
-    scaled = embeddings / peaks[:, None]
-    lengths = peaks * np.sqrt(np.einsum("ij,ij->i", scaled, scaled))
-    lengths[lengths == 0] = 1
-    return lengths
-
-
 def unit_rows(embeddings, out=None):
     """Return the rows scaled to length 1, in their dtype; rows of zeros stay."""
     if out is None:
         out = np.empty_like(embeddings)
-    lengths = row_lengths(embeddings)[:, None]
-    return np.divide(embeddings, lengths, out=out, casting="same_kind")
+    with np.errstate(over="ignore", under="ignore"):
+        squares = np.einsum("ij,ij->i", embeddings, embeddings)
+    limits = np.finfo(embeddings.dtype)
+    if not (limits.tiny / limits.eps < squares.min() and squares.max() < np.inf):
+        # Zeros, or numbers so large or small that their squares leave the range.
+        peaks = np.abs(embeddings).max(axis=1, keepdims=True)
+        peaks[peaks == 0] = 1
+        embeddings = np.divide(embeddings, peaks, out=out)
+        squares = np.einsum("ij,ij->i", embeddings, embeddings)
+        squares[squares == 0] = 1
+    return np.divide(embeddings, np.sqrt(squares)[:, None], out=out)
 
 
 class GallerySimilarity(TransformerMixin, BaseEstimator):

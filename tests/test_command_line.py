@@ -242,6 +242,10 @@ def test_matrices_that_do_not_match_are_refused(capsys, folder):
     np.save(folder / "flat.npy", np.zeros(50))
     said = refusal(capsys, folder, bank="flat.npy")
     assert "flat.npy must hold a matrix of similarities, got shape (50,)" in said
+    np.save(folder / "empty.npy", np.zeros((0, 12)))
+    said = refusal(capsys, folder, sims="empty.npy")
+    assert "empty.npy must hold a matrix of similarities, got shape (0, 12)" in said
+    assert "is a folder; give the name" in refusal(capsys, folder, "--save", folder)
     np.save(folder / "odd.npy", np.zeros((35, 12)))
     said = refusal(capsys, folder, sims="odd.npy")
     assert "35 captions are not a whole number for each of 12 videos" in said
@@ -253,6 +257,9 @@ def test_masks_that_do_not_match_are_refused(capsys, folder):
     np.save(folder / "masks.npy", np.ones(35))
     said = refusal(capsys, folder, "--masks", folder / "masks.npy")
     assert "must hold 0 or 1 for each of the 36 captions, got 35 values" in said
+    np.save(folder / "masks.npy", np.zeros(36))
+    said = refusal(capsys, folder, "--masks", folder / "masks.npy")
+    assert "masks.npy leaves no caption; expected at least one 1" in said
 
 
 class Evil:

@@ -16,6 +16,7 @@ ARRAYS = {
     "booleans": np.array([[True, False]]),
     "strided": np.arange(10)[::2],
     "scalar": np.float64(3),
+    "empty": np.empty((0, 3), dtype=np.float32),
 }
 
 
@@ -28,6 +29,14 @@ def test_pickled_arrays_of_numbers_are_read(array, protocol, tmp_path):
     np.testing.assert_array_equal(found, array)
     assert found.dtype == array.dtype
     assert type(found) is np.ndarray
+
+
+def test_a_pickled_memmap_is_read_as_an_array(tmp_path):
+    np.save(tmp_path / "sims.npy", np.eye(2))
+    mapped = np.load(tmp_path / "sims.npy", mmap_mode="r")
+    for protocol in range(pickle.HIGHEST_PROTOCOL + 1):
+        (tmp_path / "sims.pkl").write_bytes(pickle.dumps(mapped, protocol))
+        np.testing.assert_array_equal(load_matrix(tmp_path / "sims.pkl"), np.eye(2))
 
 
 def test_a_pickle_of_python_2_is_read(tmp_path):

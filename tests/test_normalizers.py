@@ -288,6 +288,40 @@ def test_a_fit_that_fails_leaves_the_last_one_as_it_was(normalizer, embeddings):
         np.testing.assert_array_equal(by_metric.transform(queries @ gallery.T), scores)
 
 
+def test_a_partial_fit_that_is_interrupted_adds_nothing(monkeypatch):
+    bank, more = np.random.default_rng(9).normal(size=(2, 8, 5))
+    normalizer = DynamicInvertedSoftmax(**precomputed).fit(bank)
+
+    def interrupted(statistic, other):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("sk_qbnorm.bank.ActivationCounts.merge", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            normalizer.partial_fit(more)
+    assert normalizer.n_bank_seen_ == 8
+    both = DynamicInvertedSoftmax(**precomputed).fit(np.vstack([bank, more]))
+    np.testing.assert_allclose(
+        normalizer.partial_fit(more).gallery_bias_, both.gallery_bias_, rtol=1e-12
+    )
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_warning_that_is_an_error_leaves_nothing_fitted():
+    normalizer = CSLS(10, **precomputed)
+    with pytest.raises(UserWarning, match="more than the 3 queries"):
+        normalizer.fit(np.eye(3))
+    assert not hasattr(normalizer, "n_bank_seen_")
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("beta", [1e30, 3e38, 1e300])
+def test_a_huge_beta_gives_the_maximum(dtype, beta):
+    bank = np.eye(3, dtype=dtype)
+    fitted = InvertedSoftmax(beta, **precomputed).fit(bank)
+    np.testing.assert_allclose(fitted.gallery_bias_, 1, rtol=1e-6)
+
+
 def test_a_named_gallery_takes_similarities_without_names(embeddings):
     pandas = pytest.importorskip("pandas")
     queries, bank, gallery = embeddings

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sk_qbnorm import GallerySimilarity, pairwise_similarity
-from sk_qbnorm.similarity import row_lengths, unit_rows
+from sk_qbnorm.similarity import unit_rows
 
 RANDOM = np.random.default_rng(0)
 QUERIES, GALLERY = RANDOM.normal(size=(7, 3)), RANDOM.normal(size=(5, 3))
@@ -50,7 +50,14 @@ def test_the_length_of_vectors_does_not_matter(dtype, power):
         np.testing.assert_allclose(
             pairwise_similarity(scaled, gallery), expected, rtol=rtol, atol=rtol
         )
-        np.testing.assert_allclose(row_lengths(unit_rows(scaled)), 1, rtol=rtol)
+        lengths = np.linalg.norm(unit_rows(scaled), axis=1)
+        np.testing.assert_allclose(lengths, 1, rtol=rtol)
+
+
+@pytest.mark.parametrize("value", [1.5e308, 5e-324, 1e-323, 1.0])
+def test_a_vector_is_like_itself_at_the_ends_of_the_range(value):
+    vector = np.full((1, 2), value)
+    assert pairwise_similarity(vector, vector)[0, 0] == pytest.approx(1, rel=1e-12)
 
 
 def test_mixed_widths_of_floats_give_the_wider():

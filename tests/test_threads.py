@@ -68,6 +68,9 @@ def test_a_worker_has_as_many_threads_as_joblib_leaves_it(monkeypatch):
     monkeypatch.setenv("OMP_NUM_THREADS", "3")
     assert count_threads(2) == 2
     assert count_threads(8) == 3
+    for odd in ("4,2", "", "0", "many"):
+        monkeypatch.setenv("OMP_NUM_THREADS", odd)
+        assert count_threads(8) == 8
 
 
 def blas_threads():
@@ -93,6 +96,17 @@ def test_a_failure_gives_blas_back():
         raise RuntimeError("no")
     assert blas_threads() == before
     assert _threads._blas._users == 0
+
+
+def test_a_limit_that_cannot_be_set_leaves_nobody_behind(monkeypatch):
+    def interrupted():
+        raise KeyboardInterrupt
+
+    blas = _threads._Blas()
+    monkeypatch.setattr(_threads, "ThreadpoolController", interrupted)
+    with pytest.raises(KeyboardInterrupt), blas.on_one_thread():
+        pass
+    assert blas._users == 0
 
 
 CONCURRENT = """

@@ -31,7 +31,8 @@ def add_log_sum_exp(tile, beta, peak, total):
         Both are updated in place. They start as any row of the tile, and as zero.
     """
     dtype = tile[0].dtype
-    scale = dtype.type(beta * math.log2(math.e))
+    # Held to the range, as beta may be a float64 that is beyond it.
+    scale = dtype.type(min(beta * math.log2(math.e), float(np.finfo(dtype).max)))
     sums = np.zeros(peak.size, dtype=dtype)
     _add_tile(*tile, scale, beta, _LIMIT[dtype], peak, total, sums)
 

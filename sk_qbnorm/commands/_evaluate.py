@@ -81,6 +81,8 @@ def _make_normalizers(normalizer, settings, save):
         raise ValueError("--save takes one normalizer, got --normalizer all.")
     if save is not None and not Path(save).absolute().parent.is_dir():
         raise ValueError(f"--save {save}: there is no such folder.")
+    if save is not None and Path(save).is_dir():
+        raise ValueError(f"--save {save} is a folder; give the name of a file.")
     made = []
     for name in chosen:
         each = NORMALIZERS[name](metric="precomputed")
@@ -96,7 +98,7 @@ def _make_normalizers(normalizer, settings, save):
 def _load_pair(bank, sims):
     matrices = load_matrix(bank), load_matrix(sims)
     for path, matrix in zip((bank, sims), matrices, strict=True):
-        if matrix.ndim != 2:
+        if matrix.ndim != 2 or matrix.size == 0:
             raise ValueError(
                 f"{path} must hold a matrix of similarities, got shape {matrix.shape}."
             )
@@ -123,6 +125,8 @@ def _load_mask(path, n_captions):
             f"{path} must hold 0 or 1 for each of the {n_captions} captions, got "
             f"{mask.size} values, such as {', '.join(map(str, mask[:3]))}."
         )
+    if not mask.any():
+        raise ValueError(f"{path} leaves no caption; expected at least one 1.")
     return mask.astype(bool)
 
 

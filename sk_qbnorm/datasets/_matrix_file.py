@@ -205,11 +205,14 @@ class _Maker:
 _MAKERS = {
     ("numpy", "dtype"): _Maker(_DType),
     ("numpy", "ndarray"): _Maker(_Array),
+    ("numpy", "memmap"): _Maker(_Array),
     ("_codecs", "encode"): _Maker(lambda text, encoding: text.encode("latin1")),
+    ("__builtin__", "bytes"): _Maker(lambda: b""),  # of an array without an entry
 }
 for _core in ("numpy.core", "numpy._core"):
     _MAKERS[f"{_core}.multiarray", "_reconstruct"] = _Maker(_Array)
     _MAKERS[f"{_core}.multiarray", "scalar"] = _Maker(_Array.from_scalar)
+    _MAKERS[f"{_core}.memmap", "memmap"] = _Maker(_Array)
     _MAKERS[f"{_core}.numeric", "_frombuffer"] = _Maker(_Array.from_buffer)
 
 

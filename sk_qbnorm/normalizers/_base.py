@@ -1,6 +1,7 @@
 """The recipe that every normalizer follows; a subclass fills four hooks."""
 
 from abc import ABC, abstractmethod
+from copy import copy
 from typing import Self
 
 import numpy as np
@@ -54,8 +55,9 @@ class BaseNormalizer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator, ABC)
             If a parameter is out of range, an input is not a finite matrix, the
             gallery is missing or does not match the bank.
         """
-        self._probe(querybank, gallery, reset=True)
-        self._warn_of_clipping()
+        with unchanged_on_error(self):  # also where warnings are errors
+            self._probe(querybank, gallery, reset=True)
+            self._warn_of_clipping()
         return self
 
     def partial_fit(
@@ -174,9 +176,11 @@ class BaseNormalizer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator, ABC)
             if reset:
                 self._bank, self._bank_metric = found, self.metric
                 self.n_bank_seen_ = tiles.shape[0]
-            else:  # only now, when nothing can fail any more
+            else:  # into copies, so that what fails on the way takes nothing along
+                bank = {name: copy(before) for name, before in self._bank.items()}
                 for name, statistic in found.items():
-                    self._bank[name].merge(statistic)
+                    bank[name].merge(statistic)
+                self._bank = bank
                 self.n_bank_seen_ += tiles.shape[0]
             self._conclude(self._bank)
 

@@ -20,7 +20,8 @@ class DynamicInvertedSoftmax(InvertedSoftmax):
     ----------
     beta : float, default=20.0
         Inverse temperature, > 0. The paper's 20 is for cosine similarities; what
-        matters is `beta` times the spread of the similarities.
+        matters is `beta` times the spread of the similarities. Where that is below
+        some 1e-3, rounding begins to show in float32.
     alpha : float, default=1.0
         Strength of the correction, >= 0: 0 leaves the ranking as it is, 1 is the
         paper's.
