@@ -66,5 +66,5 @@ class _Blas:
 
 
 _blas = _Blas()
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_blas.start_anew)
+at_fork = getattr(os, "register_at_fork", lambda **hooks: None)  # Windows has none
+at_fork(after_in_child=_blas.start_anew)
