@@ -87,7 +87,8 @@ class BaseNormalizer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator, ABC)
             As in `fit`; also if a parameter that the bank was probed with has changed
             since the first call.
         """
-        self._probe(querybank, gallery, reset=not hasattr(self, "n_bank_seen_"))
+        with unchanged_on_error(self):
+            self._probe(querybank, gallery, reset=not hasattr(self, "n_bank_seen_"))
         return self
 
     def transform(self, query_sims: ArrayLike) -> NDArray:
@@ -167,22 +168,21 @@ class BaseNormalizer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator, ABC)
 
     def _probe(self, querybank, gallery, *, reset):
         self._check_parameters()
-        with unchanged_on_error(self):
-            tiles = self._open_bank(querybank, gallery, reset=reset)
-            found = self._statistics(tiles)
-            if not reset:
-                self._check_settings(found)
-            probe(tiles, found.values(), self.n_jobs)
-            if reset:
-                self._bank, self._bank_metric = found, self.metric
-                self.n_bank_seen_ = tiles.shape[0]
-            else:  # into copies, so that what fails on the way takes nothing along
-                bank = {name: copy(before) for name, before in self._bank.items()}
-                for name, statistic in found.items():
-                    bank[name].merge(statistic)
-                self._bank = bank
-                self.n_bank_seen_ += tiles.shape[0]
-            self._conclude(self._bank)
+        tiles = self._open_bank(querybank, gallery, reset=reset)
+        found = self._statistics(tiles)
+        if not reset:
+            self._check_settings(found)
+        probe(tiles, found.values(), self.n_jobs)
+        if reset:
+            self._bank, self._bank_metric = found, self.metric
+            self.n_bank_seen_ = tiles.shape[0]
+        else:  # into copies, so that what fails on the way takes nothing along
+            bank = {name: copy(before) for name, before in self._bank.items()}
+            for name, statistic in found.items():
+                bank[name].merge(statistic)
+            self._bank = bank
+            self.n_bank_seen_ += tiles.shape[0]
+        self._conclude(self._bank)
 
     def _open_bank(self, querybank, gallery, *, reset):
         """Return the bank's similarities, tile by tile."""
