@@ -5,14 +5,17 @@
     normalizers   InvertedSoftmax, DynamicInvertedSoftmax, CSLS, GloballyCorrected,
                   NearestNeighborNormalizer: fit to a bank, transform similarities
     similarity    pairwise_similarity, GallerySimilarity: embeddings to similarities
-    neighbors     NearestNeighborScorer: scores to gallery items
+    neighbors     NearestNeighborScorer: scores to gallery items; QuerybankRetriever:
+                  embeddings to the best items by corrected score
+    augmentation  the correction as one more dimension of a vector index
     metrics       recall, ranks and hubness of scores; scorers for GridSearchCV
     datasets      real retrieval data, synthetic data, matrices that authors publish
 
 ``python -m sk_qbnorm demo`` shows what it does.
 """
 
-from .neighbors import NearestNeighborScorer
+from .augmentation import augment_gallery, augment_queries
+from .neighbors import NearestNeighborScorer, QuerybankRetriever
 from .normalizers import (
     CSLS,
     DynamicInvertedSoftmax,
@@ -32,5 +35,8 @@ __all__ = [
     "InvertedSoftmax",
     "NearestNeighborNormalizer",
     "NearestNeighborScorer",
+    "QuerybankRetriever",
+    "augment_gallery",
+    "augment_queries",
     "pairwise_similarity",
 ]

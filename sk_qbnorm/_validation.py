@@ -4,6 +4,7 @@ from contextlib import contextmanager
 from numbers import Integral, Real
 
 import numpy as np
+from scipy import sparse
 from sklearn.utils import check_array
 from sklearn.utils.validation import validate_data
 
@@ -50,35 +51,58 @@ def check_choice(value, name, choices):
     return value
 
 
+def float_dtype(*matrices):
+    """Return float32 if all matrices are, else float64."""
+    all_single = all(matrix.dtype == np.float32 for matrix in matrices)
+    return np.dtype(np.float32 if all_single else np.float64)
+
+
 def check_finite(array, name, n_jobs=None):
     """Raise if `array` holds NaN or infinity, saying where the first one is."""
+    is_sparse = sparse.issparse(array)
+    values = array.data if is_sparse else array
     sums = []  # of all rows: one pass and no big temporary, where all is well
+    wide = np.float64 if values.dtype.itemsize <= 2 else None  # sums of half floats
 
     def add(start, stop):
         with np.errstate(over="ignore", invalid="ignore"):
-            sums.append(np.sum(array[start:stop]))
+            sums.append(np.sum(values[start:stop], dtype=wide))
 
-    _kernels.share(add, array.shape[0], count_threads(n_jobs))
+    _kernels.share(add, values.shape[0], count_threads(n_jobs))
     if np.isfinite(sums).all():
         return
-    bad = ~np.isfinite(array)
+    bad = ~np.isfinite(values)
     if bad.any():
-        row, column = np.argwhere(bad)[0]
-        what = "NaN" if np.isnan(array[row, column]) else "infinity"
+        first = np.argwhere(bad)[0]
+        what = "NaN" if np.isnan(values[tuple(first)]) else "infinity"
+        if is_sparse:
+            entries = array.tocoo()
+            first = entries.row[first[0]], entries.col[first[0]]
         raise ValueError(
-            f"{name} must be finite, got {what} in row {row}, column {column} "
+            f"{name} must be finite, got {what} in row {first[0]}, column {first[1]} "
             f"({bad.sum()} such entries in all); drop these rows or repair them."
         )
 
 
-def check_features(estimator, matrix, name, *, reset, n_jobs=None, names_required=True):
+def check_features(
+    estimator,
+    matrix,
+    name,
+    *,
+    reset,
+    n_jobs=None,
+    names_required=True,
+    accept_sparse=False,
+):
     """Return what an estimator is given as a float32 or float64 finite matrix.
 
     Sets or checks its ``n_features_in_`` and ``feature_names_in_``. The features of
     similarities are the gallery items. Where names are not required, they are checked
     only if both sides have them.
     """
-    checked = check_matrix(matrix, name, estimator=estimator, n_jobs=n_jobs)
+    checked = check_matrix(
+        matrix, name, estimator=estimator, n_jobs=n_jobs, accept_sparse=accept_sparse
+    )
     both_named = hasattr(estimator, "feature_names_in_") and hasattr(matrix, "columns")
     if names_required or both_named:
         validate_data(estimator, matrix, reset=reset, skip_check_array=True)
@@ -88,6 +112,37 @@ def check_features(estimator, matrix, name, *, reset, n_jobs=None, names_require
             f"expecting {estimator.n_features_in_} features as input."
         )
     return checked
+
+
+def check_items(items, n_gallery):
+    """Return gallery indices, given as such or as a mask, as an array of int."""
+    items = np.asarray(items)
+    if items.dtype == bool and items.shape == (n_gallery,):
+        return np.flatnonzero(items)
+    if items.size == 0 and items.ndim == 1:
+        return np.empty(0, dtype=np.int64)
+    if items.dtype.kind not in "iu" or items.ndim != 1:
+        raise ValueError(
+            f"items must be gallery indices or a mask of shape ({n_gallery},), got "
+            f"{items.dtype} of shape {items.shape}."
+        )
+    if items.min() < 0 or items.max() >= n_gallery:
+        raise ValueError(
+            f"items must be gallery indices in [0, {n_gallery - 1}], got {items.min()} "
+            f"to {items.max()}."
+        )
+    return items
+
+
+def remaining_items(items, n_gallery):
+    """Return which gallery items are left, ascending, when some are taken away."""
+    kept = np.setdiff1d(np.arange(n_gallery), check_items(items, n_gallery))
+    if kept.size == 0:
+        raise ValueError(
+            f"A gallery cannot be empty, got all of its {n_gallery} items to remove; "
+            "fit anew for another gallery."
+        )
+    return kept
 
 
 @contextmanager
@@ -102,15 +157,23 @@ def unchanged_on_error(estimator):
         raise
 
 
-def check_matrix(matrix, name, *, estimator=None, n_jobs=None, finite=True):
-    """Return embeddings or scores as a float32 or float64 matrix, and finite."""
+def check_matrix(
+    matrix, name, *, estimator=None, n_jobs=None, finite=True, accept_sparse=False
+):
+    """Return embeddings or scores as a float32 or float64 matrix, and finite.
+
+    Sparse ones come as CSR. A `numpy.memmap` of other numbers stays as it is: it may be
+    larger than memory, so only the part in use can be made floats.
+    """
     dtype = getattr(matrix, "dtype", None)
     if getattr(dtype, "kind", "f") in "mMV":
         raise ValueError(f"{name} must hold numbers, got dtype {dtype}.")
+    on_disk = isinstance(matrix, np.memmap) and matrix.dtype.kind in "fiu"
     with _numbers_only(name):
         checked = check_array(
             matrix,
-            dtype=FLOATS,
+            accept_sparse="csr" if accept_sparse else False,
+            dtype=None if on_disk else FLOATS,
             ensure_all_finite=False,
             input_name=name,
             estimator=estimator,
@@ -122,10 +185,18 @@ def check_matrix(matrix, name, *, estimator=None, n_jobs=None, finite=True):
 
 def row_names(matrix):
     """Return the index of a dataframe as an array if it holds strings, else None."""
-    index = getattr(matrix, "index", None)
-    if index is None or callable(index):
+    return _strings(getattr(matrix, "index", None))
+
+
+def column_names(matrix):
+    """Return the columns of a dataframe as an array if these are strings, else None."""
+    return _strings(getattr(matrix, "columns", None))
+
+
+def _strings(labels):
+    if labels is None or callable(labels):  # as the index of a list is
         return None
-    names = np.asarray(index, dtype=object)
+    names = np.asarray(labels, dtype=object)
     return names if all(isinstance(name, str) for name in names) else None
 
 

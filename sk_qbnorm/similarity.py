@@ -6,7 +6,10 @@ from typing import Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy import sparse
 from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.preprocessing import normalize
+from sklearn.utils.extmath import safe_sparse_dot
 from sklearn.utils.validation import check_is_fitted
 
 from ._validation import (
@@ -71,15 +74,21 @@ def _finite(sims):
 def check_embeddings(queries, gallery, name, metric, n_jobs=None):
     """Return both sets of embeddings as finite matrices that match."""
     check_metric(metric)
-    queries = check_matrix(queries, name, n_jobs=n_jobs)
-    gallery = check_matrix(gallery, "gallery", n_jobs=n_jobs)
+    options = {"n_jobs": n_jobs, "accept_sparse": True}
+    queries = check_matrix(queries, name, **options)
+    gallery = check_matrix(gallery, "gallery", **options)
+    check_widths(queries, gallery, name, metric)
+    return queries, gallery
+
+
+def check_widths(queries, gallery, name, metric):
+    """Raise if the metric cannot compare embeddings of these widths."""
     if not callable(metric) and queries.shape[1] != gallery.shape[1]:
         raise ValueError(
             f"{name} and gallery must have the same number of features for "
             f"metric={metric!r}, got {queries.shape[1]} and {gallery.shape[1]}; embed "
             "both with the same model."
         )
-    return queries, gallery
 
 
 def check_metric(metric):
@@ -95,7 +104,7 @@ def similarity_of(queries, gallery, metric):
     if metric == "cosine":
         queries, gallery = unit_rows(queries), unit_rows(gallery)
     with np.errstate(over="ignore", invalid="ignore"):  # told by the door above
-        return queries @ gallery.T
+        return safe_sparse_dot(queries, gallery.T, dense_output=True)
 
 
 def _called(metric, queries, gallery):
@@ -112,6 +121,8 @@ def _called(metric, queries, gallery):
 
 def unit_rows(embeddings, out=None):
     """Return the rows scaled to length 1, in their dtype; rows of zeros stay."""
+    if sparse.issparse(embeddings):
+        return normalize(normalize(embeddings, norm="max"))  # no square overflows
     if out is None:
         out = np.empty_like(embeddings)
     with np.errstate(over="ignore", under="ignore"):

@@ -115,10 +115,10 @@ def test_the_size_of_the_tiles_does_not_matter(
     by_embeddings = clone(normalizer).set_params(metric=metric)
     at_once = clone(by_embeddings).fit(bank, gallery)
     for name, size in {
-        "_TILE_ROWS": 4,
-        "_TILE_COLUMNS": 3,
-        "_NARROWEST": 2,
-        "_BLOCK_BYTES": 3 * 8 * len(gallery),
+        "_tile._TILE_ROWS": 4,
+        "_tile._TILE_COLUMNS": 3,
+        "_tile._NARROWEST": 2,
+        "_embeddings._BLOCK_BYTES": 3 * 8 * len(gallery),
     }.items():
         monkeypatch.setattr(f"sk_qbnorm.tiles.{name}", size)
     in_tiles = clone(by_embeddings).fit(bank, gallery)
@@ -296,7 +296,7 @@ def test_a_partial_fit_that_is_interrupted_adds_nothing(monkeypatch):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("sk_qbnorm.bank.ActivationCounts.merge", interrupted)
+        patch.setattr("sk_qbnorm.bank.Activations.merged", interrupted)
         with pytest.raises(KeyboardInterrupt):
             normalizer.partial_fit(more)
     assert normalizer.n_bank_seen_ == 8

@@ -7,6 +7,7 @@ from ._threads import share
 
 _COLUMNS = 16  # of float32, a line of the cache: read a row's line once for all of it
 _ROWS = 1024  # of such lines stay in the fast cache
+_SEARCHED = 256  # rows of a tile whose ranks are held at once
 
 
 def bank_ranks(sims, bank_columns, n_threads):
@@ -95,3 +96,84 @@ def _write_places(order, keys, out):
         if position > 0 and keys[j] != keys[order[position - 1]]:
             place = position
         out[j] = -place
+
+
+def item_ranks(sims, items, bank_columns):
+    """Count the bank queries closer to each query's own items than it is.
+
+    Parameters
+    ----------
+    sims : ndarray of shape (n_queries, k)
+    items : ndarray of shape (n_queries, k), dtype int64
+        -1 for none, whose rank is 0.
+    bank_columns : ndarray of shape (n_gallery, n_bank)
+        The bank's similarities to each gallery item, ascending.
+
+    Returns
+    -------
+    ranks : ndarray of shape (n_queries, k), dtype int64
+    """
+    ranks = np.zeros(sims.shape, dtype=np.int64)
+    _item_ranks(sims, items, bank_columns, ranks)
+    return ranks
+
+
+@kernel
+def _item_ranks(sims, items, bank_columns, ranks):
+    for i in range(sims.shape[0]):
+        for place in range(sims.shape[1]):
+            if items[i, place] >= 0:
+                column = bank_columns[items[i, place]]
+                ranks[i, place] = column.size - _count_up_to(column, sims[i, place])
+
+
+def add_row_least_ranks(tile, bank_columns, first_item, ranks, sims, items):
+    """Keep the k items of every row with the least ranks, then the largest similarity.
+
+    Tiles of a row have to come in the order of their items, so that of equal items the
+    smaller stays.
+
+    Parameters
+    ----------
+    tile : tuple of ndarray and four int
+        A C-contiguous matrix; the first and last row, first and last column that count.
+    bank_columns : ndarray of shape (n_columns, n_bank)
+        The bank's similarities to the items of the tile, ascending.
+    first_item : int
+        The item of the first column that counts.
+    ranks, items : ndarray of shape (n_rows, k), dtype int64
+    sims : ndarray of shape (n_rows, k), in the dtype of the matrix
+        Updated in place, best first. They start as any rank larger than n_bank, -1 and
+        anything.
+    """
+    matrix, top, bottom, left, right = tile
+    for first in range(top, bottom, _SEARCHED):
+        last = min(first + _SEARCHED, bottom)
+        part = np.ascontiguousarray(matrix[first:last, left:right])
+        found = bank_ranks(part, bank_columns, 1)
+        kept = slice(first - top, last - top)
+        _keep_least(part, found, first_item, ranks[kept], sims[kept], items[kept])
+
+
+@kernel
+def _keep_least(part, found, first_item, ranks, sims, items):
+    last = ranks.shape[1] - 1
+    for i in range(part.shape[0]):
+        for j in range(part.shape[1]):
+            rank, sim, place = found[i, j], part[i, j], last
+            if not _is_better(rank, sim, ranks[i, last], sims[i, last]):
+                continue
+            while place > 0 and _is_better(
+                rank, sim, ranks[i, place - 1], sims[i, place - 1]
+            ):
+                ranks[i, place] = ranks[i, place - 1]
+                sims[i, place] = sims[i, place - 1]
+                items[i, place] = items[i, place - 1]
+                place -= 1
+            ranks[i, place], sims[i, place] = rank, sim
+            items[i, place] = first_item + j
+
+
+@kernel
+def _is_better(rank, sim, other_rank, other_sim):
+    return rank < other_rank or (rank == other_rank and sim > other_sim)

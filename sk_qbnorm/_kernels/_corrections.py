@@ -75,7 +75,7 @@ def _subtract(sims, bias, gate, out):
 
 
 def subtract_neighborhoods(sims, k, bias, out, n_threads):
-    """Write ``2 s_qj - r_q - bias[j]``, with r_q the mean of the row's k largest.
+    """Write ``(2 s_qj - bias[j]) - r_q``, with r_q the mean of the row's k largest.
 
     Parameters
     ----------
@@ -104,7 +104,7 @@ def _double_in_place(sims, means, bias):
     for i in range(sims.shape[0]):
         row, mean = sims[i], means[i]
         for j in range(row.size):
-            row[j] = (row[j] - mean) + (row[j] - bias[j])
+            row[j] = (row[j] + row[j] - bias[j]) - mean
 
 
 @kernel
@@ -112,7 +112,7 @@ def _double(sims, means, bias, out):
     for i in range(sims.shape[0]):
         row, new, mean = sims[i], out[i], means[i]
         for j in range(row.size):
-            new[j] = (row[j] - mean) + (row[j] - bias[j])
+            new[j] = (row[j] + row[j] - bias[j]) - mean
 
 
 def exponential_ratio(sims, bias, beta, offset, active, out, n_threads):
@@ -121,21 +121,25 @@ def exponential_ratio(sims, bias, beta, offset, active, out, n_threads):
     Parameters
     ----------
     sims, out : ndarray of shape (n_queries, n_gallery)
-        What is beyond the largest number of `out` is written as this number.
     bias : ndarray of shape (n_gallery,), dtype float64
     beta, offset : float
     active : ndarray of shape (n_gallery,), dtype bool, or None
         As in `subtract_bias`.
     n_threads : int
     """
-    largest = np.finfo(out.dtype).max
+    bias = bias.astype(sims.dtype)
 
     def correct(rows):
         gate = _open_rows(sims[rows], active)
-        with np.errstate(over="ignore", under="ignore"):
-            ratio = np.exp(beta * (sims[rows] - bias) - offset)
-        np.minimum(ratio, largest, out=ratio)
+        ratio = bounded_exp(sims[rows] - bias, beta, offset)
         ratio[~gate] = sims[rows][~gate]
         out[rows] = ratio
 
     _share_blocks(correct, sims.shape, n_threads)
+
+
+def bounded_exp(keys, beta, offset):
+    """Return ``exp(beta * keys - offset)``, at most the largest number of the dtype."""
+    with np.errstate(over="ignore", under="ignore"):
+        ratio = np.exp(beta * keys.astype(np.float64) - offset)
+    return np.minimum(ratio, np.finfo(keys.dtype).max).astype(keys.dtype)

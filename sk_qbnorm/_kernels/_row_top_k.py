@@ -5,10 +5,93 @@ import numpy as np
 from ._jit import kernel
 from ._threads import share
 
-# Insertion costs up to k moves for each entry found; beyond this a sort is cheaper.
-_LONGEST_INSERTION = 128
 _CHUNK = 64  # entries that are passed over together if none is good enough
 _BLOCK = 2**20  # entries of rows that are copied together, where they are not in order
+
+
+def add_row_top_k(tile, scale, bias, first_item, keys, items):
+    """Keep the k items of every row with the largest ``scale * s_qj - bias[j]``.
+
+    Tiles of a row have to come in the order of their items, so that of equal keys the
+    smaller item stays. Almost no entry is among the k best once some have been seen: a
+    vectorised comparison with the worst of these passes over a chunk where none is.
+
+    Parameters
+    ----------
+    tile : tuple of ndarray and four int
+        A C-contiguous matrix; the first and last row, first and last column that count.
+    scale : float
+        A power of two, so that a key is rounded once.
+    bias : ndarray of shape (n_columns,), in the dtype of the matrix, or None
+    first_item : int
+        The item of the first column that counts.
+    keys : ndarray of shape (n_rows, k), in the dtype of the matrix
+    items : ndarray of shape (n_rows, k), dtype int64
+        Updated in place, each row a heap with the worst of it first. They start as
+        minus infinity and -1.
+    """
+    matrix, top, bottom, left, right = tile
+    if bias is None and keys.shape[1] == 1:
+        _keep_largest(matrix[top:bottom, left:right], scale, first_item, keys, items)
+        return
+    if bias is None:
+        bias = np.zeros(right - left, dtype=matrix.dtype)
+    scale = matrix.dtype.type(scale)
+    _add(matrix, top, bottom, left, right, scale, bias, first_item, keys, items)
+
+
+def _keep_largest(part, scale, first_item, keys, items):
+    columns = part.argmax(axis=1)[:, None]
+    found = np.take_along_axis(part, columns, axis=1) * part.dtype.type(scale)
+    better = found > keys
+    keys[better], items[better] = found[better], columns[better] + first_item
+
+
+@kernel
+def _add(sims, top, bottom, left, right, scale, bias, first_item, keys, items):
+    for i in range(top, bottom):
+        row, best, places = sims[i, left:right], keys[i - top], items[i - top]
+        for chunk in range(0, row.size, _CHUNK):
+            end = min(chunk + _CHUNK, row.size)
+            if _any_above(row[chunk:end], scale, bias[chunk:end], best[0]):
+                for j in range(chunk, end):
+                    key = scale * row[j] - bias[j]
+                    if key > best[0]:
+                        _replace_worst(key, first_item + j, best, places)
+
+
+@kernel
+def _any_above(chunk, scale, bias, bar):
+    found = np.int32(0)  # as wide as a float32, to be vectorised
+    for j in range(chunk.size):
+        found |= np.int32(scale * chunk[j] - bias[j] > bar)
+    return found != 0
+
+
+@kernel
+def _replace_worst(key, item, keys, items):
+    place, child = 0, 1
+    while child < keys.size:
+        if child + 1 < keys.size and _is_worse(
+            keys[child + 1], items[child + 1], keys[child], items[child]
+        ):
+            child += 1
+        if not _is_worse(keys[child], items[child], key, item):
+            break
+        keys[place], items[place] = keys[child], items[child]
+        place, child = child, 2 * child + 1
+    keys[place], items[place] = key, item
+
+
+@kernel
+def _is_worse(key, item, other_key, other_item):
+    return key < other_key or (key == other_key and item > other_item)
+
+
+def best_first(keys, items, k):
+    """Return the k best of each row in order: larger key, then smaller item."""
+    order = np.lexsort((items, -keys))[:, :k]
+    return np.take_along_axis(keys, order, 1), np.take_along_axis(items, order, 1)
 
 
 def row_top_k(tile, k):
@@ -29,58 +112,14 @@ def row_top_k(tile, k):
     columns : ndarray of shape (n_rows, k), dtype int64
         Counted from the first column that counts.
     """
-    scores, top, bottom, left, right = tile
-    values = np.empty((bottom - top, k), dtype=scores.dtype)
-    columns = np.empty((bottom - top, k), dtype=np.int64)
-    if k == 1:
-        part = scores[top:bottom, left:right]
-        columns[:, 0] = part.argmax(axis=1)
-        values[:] = np.take_along_axis(part, columns, axis=1)
-    elif k <= _LONGEST_INSERTION:
-        _find(scores, top, bottom, left, right, values, columns)
-    else:
-        for i in range(top, bottom):
-            row = scores[i, left:right]
-            columns[i - top] = np.argsort(-row, kind="stable")[:k]
-            values[i - top] = row[columns[i - top]]
-    return values, columns
+    values, columns = no_items((tile[2] - tile[1], k), tile[0].dtype)
+    add_row_top_k(tile, 1.0, None, 0, values, columns)
+    return best_first(values, columns, k)
 
 
-@kernel
-def _find(scores, top, bottom, left, right, values, columns):
-    for i in range(top, bottom):
-        row, best, places = scores[i, left:right], values[i - top], columns[i - top]
-        _fill(row, best, places)
-        for chunk in range(best.size, row.size, _CHUNK):
-            end = min(chunk + _CHUNK, row.size)
-            if _any_above(row[chunk:end], best[-1]):
-                for j in range(chunk, end):
-                    if row[j] > best[-1]:
-                        _insert(row[j], j, best.size - 1, best, places)
-
-
-@kernel
-def _fill(row, best, places):
-    for j in range(best.size):
-        _insert(row[j], j, j, best, places)
-
-
-@kernel
-def _insert(value, j, place, best, places):
-    while place > 0 and value > best[place - 1]:
-        best[place] = best[place - 1]
-        places[place] = places[place - 1]
-        place -= 1
-    best[place] = value
-    places[place] = j
-
-
-@kernel
-def _any_above(chunk, bar):
-    found = np.int32(0)  # as wide as a float32, to be vectorised
-    for j in range(chunk.size):
-        found |= np.int32(chunk[j] > bar)
-    return found != 0
+def no_items(shape, dtype):
+    """Return keys and items for `add_row_top_k` to start with."""
+    return np.full(shape, -np.inf, dtype=dtype), np.full(shape, -1, dtype=np.int64)
 
 
 def best_items(scores, k, n_threads):
@@ -98,8 +137,7 @@ def best_items(scores, k, n_threads):
     values : ndarray of shape (n_queries, k), in the dtype of `scores`
     indices : ndarray of shape (n_queries, k), dtype int64
     """
-    values = np.empty((scores.shape[0], k), dtype=scores.dtype)
-    indices = np.empty((scores.shape[0], k), dtype=np.int64)
+    values, indices = no_items((scores.shape[0], k), scores.dtype)
     n_rows = max(1, _BLOCK // scores.shape[1])
 
     def find(start, stop):

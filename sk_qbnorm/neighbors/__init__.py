@@ -1,5 +1,6 @@
-"""From scores to the gallery items that a query is given."""
+"""From scores or embeddings to the gallery items that a query is given."""
 
+from ._retriever import QuerybankRetriever
 from ._scorer import NearestNeighborScorer
 
-__all__ = ["NearestNeighborScorer"]
+__all__ = ["NearestNeighborScorer", "QuerybankRetriever"]

@@ -1,6 +1,6 @@
 """Cross-domain similarity local scaling: both neighbourhoods subtracted."""
 
-from sk_qbnorm import _kernels
+from sk_qbnorm.corrections import Neighborly
 from sk_qbnorm.similarity import Metric
 
 from ._neighborhood import NeighborhoodNormalizer
@@ -25,6 +25,8 @@ class CSLS(NeighborhoodNormalizer):
     n_jobs : int, default=None
         Number of threads; None means 1 outside of `joblib.parallel_config`, -1 all
         processors. The result does not depend on it.
+    verbose : bool, default=False
+        Whether `fit` shows a progress bar, for which tqdm has to be installed.
 
     Attributes
     ----------
@@ -77,13 +79,14 @@ class CSLS(NeighborhoodNormalizer):
         metric: Metric = "cosine",
         copy: bool = True,
         n_jobs: int | None = None,
+        verbose: bool = False,
     ) -> None:
         self.n_neighbors = n_neighbors
         self.metric = metric
         self.copy = copy
         self.n_jobs = n_jobs
+        self.verbose = verbose
 
-    def _correct(self, sims, scores, n_threads):
-        k = min(self._bank["top_mean"].settings["n_neighbors"], sims.shape[1])
-        bias = self.gallery_bias_
-        _kernels.subtract_neighborhoods(sims, k, bias, scores, n_threads)
+    def _correction(self):
+        k = self._bank["top_mean"].settings["n_neighbors"]
+        return Neighborly(self.gallery_bias_, k)

@@ -2,8 +2,8 @@
 
 import warnings
 
-from sk_qbnorm._validation import check_count
-from sk_qbnorm.bank import ActivationCounts
+from sk_qbnorm._validation import check_count, check_matrix
+from sk_qbnorm.bank import Activations
 from sk_qbnorm.similarity import Metric
 
 from ._inverted_softmax import InvertedSoftmax
@@ -43,6 +43,8 @@ class DynamicInvertedSoftmax(InvertedSoftmax):
     n_jobs : int, default=None
         Number of threads; None means 1 outside of `joblib.parallel_config`, -1 all
         processors. The result does not depend on it.
+    verbose : bool, default=False
+        Whether `fit` shows a progress bar, for which tqdm has to be installed.
 
     Attributes
     ----------
@@ -108,9 +110,16 @@ class DynamicInvertedSoftmax(InvertedSoftmax):
         scale: str = "similarity",
         copy: bool = True,
         n_jobs: int | None = None,
+        verbose: bool = False,
     ) -> None:
         super().__init__(
-            beta, alpha=alpha, metric=metric, scale=scale, copy=copy, n_jobs=n_jobs
+            beta,
+            alpha=alpha,
+            metric=metric,
+            scale=scale,
+            copy=copy,
+            n_jobs=n_jobs,
+            verbose=verbose,
         )
         self.n_activation = n_activation
         self.min_count = min_count
@@ -122,7 +131,7 @@ class DynamicInvertedSoftmax(InvertedSoftmax):
 
     def _statistics(self, tiles):
         found = super()._statistics(tiles)
-        found["activation"] = ActivationCounts(tiles, int(self.n_activation))
+        found["activation"] = Activations(tiles, int(self.n_activation))
         return found
 
     def _conclude(self, bank):
@@ -130,6 +139,32 @@ class DynamicInvertedSoftmax(InvertedSoftmax):
         self.activation_counts_ = bank["activation"].value()
         self.activation_mask_ = self.activation_counts_ >= self.min_count
         self.activation_rate_ = float(self.activation_mask_.mean())
+
+    def _complete(self, bank, querybank, gallery):
+        rows = bank["activation"].incomplete_rows()
+        if rows.size == 0:
+            return bank
+        if querybank is None:
+            raise ValueError(
+                f"{rows.size} queries of the bank retrieved an item that goes, so that "
+                "what they retrieve now has to be found out; pass the bank too, "
+                "remove_gallery(items, querybank, gallery), with the gallery that is "
+                "left."
+            )
+        querybank = check_matrix(querybank, "querybank", accept_sparse=True)
+        if querybank.shape[0] != bank.n_bank:
+            raise ValueError(
+                f"The bank must be the one that the gallery was probed with, of "
+                f"{bank.n_bank} queries, got {querybank.shape[0]}."
+            )
+        again = self._probe(querybank[rows], gallery, reset=None)
+        if again.n_gallery != bank.n_gallery:
+            raise ValueError(
+                f"The gallery must be what is left, of {bank.n_gallery} items, got "
+                f"{again.n_gallery}."
+            )
+        completed = bank["activation"].completed(rows, again["activation"])
+        return bank.with_statistic("activation", completed)
 
     def _warn_of_clipping(self):
         if self.n_activation > self.n_features_in_:

@@ -6,6 +6,8 @@ from numpy.typing import ArrayLike, NDArray
 from sk_qbnorm import _kernels
 from sk_qbnorm._threads import count_threads
 from sk_qbnorm.bank import SortedColumns
+from sk_qbnorm.corrections import ByRank
+from sk_qbnorm.distributed import is_dask
 from sk_qbnorm.similarity import Metric
 
 from ._base import BaseNormalizer
@@ -25,6 +27,8 @@ class GloballyCorrected(BaseNormalizer):
     n_jobs : int, default=None
         Number of threads; None means 1 outside of `joblib.parallel_config`, -1 all
         processors. The result does not depend on it.
+    verbose : bool, default=False
+        Whether `fit` shows a progress bar, for which tqdm has to be installed.
 
     Attributes
     ----------
@@ -76,10 +80,12 @@ class GloballyCorrected(BaseNormalizer):
         metric: Metric = "cosine",
         copy: bool = True,
         n_jobs: int | None = None,
+        verbose: bool = False,
     ) -> None:
         self.metric = metric
         self.copy = copy
         self.n_jobs = n_jobs
+        self.verbose = verbose
 
     def bank_ranks(self, query_sims: ArrayLike) -> NDArray:
         """Count the bank queries that are closer to each item than the query is.
@@ -103,6 +109,15 @@ class GloballyCorrected(BaseNormalizer):
     def _check_parameters(self):
         """Nothing to check: there are none."""
 
+    def _probe(self, querybank, gallery, *, reset):
+        if is_dask(querybank) or is_dask(gallery):
+            raise ValueError(
+                "GloballyCorrected keeps all n_bank x n_gallery similarities, and a fit "
+                "to Dask arrays gathers nothing of that size; pass arrays that fit in "
+                "memory, as x.compute() gives, or take another normalizer."
+            )
+        return super()._probe(querybank, gallery, reset=reset)
+
     def _statistics(self, tiles):
         return {"columns": SortedColumns(tiles)}
 
@@ -114,6 +129,5 @@ class GloballyCorrected(BaseNormalizer):
         """The bank's similarities to each gallery item, ascending."""
         return self._bank["columns"].value()
 
-    def _correct(self, sims, scores, n_threads):
-        ranks = _kernels.bank_ranks(sims, self.bank_columns_, n_threads)
-        _kernels.row_places(ranks, sims, scores, n_threads)
+    def _correction(self):
+        return ByRank(self.bank_columns_)

@@ -2,17 +2,17 @@
 
 import numpy as np
 
-from sk_qbnorm import _kernels
 from sk_qbnorm._validation import check_choice, check_number
 from sk_qbnorm.bank import LogMeanExp
+from sk_qbnorm.corrections import Additive, Exponential
 from sk_qbnorm.similarity import Metric
 
-from ._base import BaseNormalizer
+from ._augmenting import AdditiveNormalizer
 
 _SCALES = ("similarity", "probability")
 
 
-class InvertedSoftmax(BaseNormalizer):
+class InvertedSoftmax(AdditiveNormalizer):
     r"""Divide out what the querybank makes of each gallery item (IS).
 
     An item that is similar to much of the bank is a hub; it loses that much.
@@ -39,6 +39,8 @@ class InvertedSoftmax(BaseNormalizer):
     n_jobs : int, default=None
         Number of threads; None means 1 outside of `joblib.parallel_config`, -1 all
         processors. The result does not depend on it.
+    verbose : bool, default=False
+        Whether `fit` shows a progress bar, for which tqdm has to be installed.
 
     Attributes
     ----------
@@ -96,6 +98,7 @@ class InvertedSoftmax(BaseNormalizer):
         scale: str = "similarity",
         copy: bool = True,
         n_jobs: int | None = None,
+        verbose: bool = False,
     ) -> None:
         self.beta = beta
         self.alpha = alpha
@@ -103,6 +106,7 @@ class InvertedSoftmax(BaseNormalizer):
         self.scale = scale
         self.copy = copy
         self.n_jobs = n_jobs
+        self.verbose = verbose
 
     def _check_parameters(self):
         check_number(
@@ -129,12 +133,11 @@ class InvertedSoftmax(BaseNormalizer):
         """Return the items at which a query is corrected, None for all."""
         return
 
-    def _correct(self, sims, scores, n_threads):
+    def _correction(self):
         active = self._active_items()
         bias = self.alpha * self.gallery_bias_
         if self.scale == "similarity":
-            _kernels.subtract_bias(sims, bias, active, scores, n_threads)
-            return
+            return Additive(bias, active)
         beta = self._bank["log_mean_exp"].settings["beta"]
         offset = self.alpha * np.log(self.n_bank_seen_)  # the paper sums, b_j averages
-        _kernels.exponential_ratio(sims, bias, beta, offset, active, scores, n_threads)
+        return Exponential(bias, active, beta, offset)

@@ -1,7 +1,7 @@
 """Nearest neighbour normalisation: a bias from each item's nearest bank queries."""
 
-from sk_qbnorm import _kernels
 from sk_qbnorm._validation import check_number
+from sk_qbnorm.corrections import Additive
 from sk_qbnorm.similarity import Metric
 
 from ._neighborhood import NeighborhoodNormalizer
@@ -25,6 +25,8 @@ class NearestNeighborNormalizer(NeighborhoodNormalizer):
     n_jobs : int, default=None
         Number of threads; None means 1 outside of `joblib.parallel_config`, -1 all
         processors. The result does not depend on it.
+    verbose : bool, default=False
+        Whether `fit` shows a progress bar, for which tqdm has to be installed.
 
     Attributes
     ----------
@@ -79,12 +81,14 @@ class NearestNeighborNormalizer(NeighborhoodNormalizer):
         metric: Metric = "cosine",
         copy: bool = True,
         n_jobs: int | None = None,
+        verbose: bool = False,
     ) -> None:
         self.alpha = alpha
         self.n_neighbors = n_neighbors
         self.metric = metric
         self.copy = copy
         self.n_jobs = n_jobs
+        self.verbose = verbose
 
     def _check_parameters(self):
         super()._check_parameters()
@@ -95,6 +99,5 @@ class NearestNeighborNormalizer(NeighborhoodNormalizer):
             advice="0 corrects nothing and 0.75 is usual",
         )
 
-    def _correct(self, sims, scores, n_threads):
-        bias = self.alpha * self.gallery_bias_
-        _kernels.subtract_bias(sims, bias, None, scores, n_threads)
+    def _correction(self):
+        return Additive(self.alpha * self.gallery_bias_)

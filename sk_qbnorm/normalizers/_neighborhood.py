@@ -5,10 +5,10 @@ import warnings
 from sk_qbnorm._validation import check_count
 from sk_qbnorm.bank import TopMean
 
-from ._base import BaseNormalizer
+from ._augmenting import AdditiveNormalizer
 
 
-class NeighborhoodNormalizer(BaseNormalizer):
+class NeighborhoodNormalizer(AdditiveNormalizer):
     """Learn the mean of the `n_neighbors` largest similarities of each column."""
 
     def _check_parameters(self):

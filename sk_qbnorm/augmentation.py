@@ -1,0 +1,151 @@
+"""A correction as one more dimension, so that any vector index can serve it."""
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ._validation import check_choice, check_matrix, check_number
+
+_SPACES = ("inner_product", "euclidean")
+
+
+def augment_gallery(
+    gallery: ArrayLike,
+    bias: ArrayLike,
+    *,
+    space: str = "inner_product",
+    radius: float | None = None,
+) -> NDArray:
+    r"""Append minus the bias of each gallery item to its embedding.
+
+    .. math::
+
+        [g_j, -b_j] \cdot [q, 1] = g_j \cdot q - b_j
+
+    so that an index that searches by inner product returns corrected scores, exactly
+    and at the cost of one dimension.
+
+    Parameters
+    ----------
+    gallery : array-like of shape (n_gallery, n_features)
+        Gallery embeddings, of length 1 if the similarity is the cosine; all of the
+        gallery or some of its items.
+    bias : array-like of shape (n_gallery,)
+        What is subtracted from the similarities to each of these items.
+    space : {"inner_product", "euclidean"}, default="inner_product"
+        How the index compares. For ``"euclidean"`` a second dimension brings all items
+        to one length, the `radius`, so that the nearest is the one of largest score;
+        with the vector x of a query, a distance d means the score
+        ``(radius**2 + x @ x - d**2) / 2``.
+    radius : float, default=None
+        For ``"euclidean"``, at least the largest length of an item with its bias; None
+        for just that. Give it where items are augmented in parts.
+
+    Returns
+    -------
+    augmented : ndarray of shape (n_gallery, n_features + 1)
+        Or ``n_features + 2`` for ``"euclidean"``. In float32 if `gallery` is, else
+        float64.
+
+    Raises
+    ------
+    ValueError
+        If an input is not finite, the two do not match, or `radius` is too small.
+
+    See Also
+    --------
+    augment_queries : The other side.
+    sk_qbnorm.InvertedSoftmax.augment_gallery : Knows its own bias.
+
+    Examples
+    --------
+    >>> from sk_qbnorm import augment_gallery, augment_queries
+    >>> items = augment_gallery([[1.0, 0.0], [0.0, 1.0]], bias=[0.9, 0.2])
+    >>> items
+    array([[ 1. ,  0. , -0.9],
+           [ 0. ,  1. , -0.2]])
+    >>> augment_queries([[0.8, 0.6]]) @ items.T
+    array([[-0.1,  0.4]])
+    """
+    check_choice(space, "space", _SPACES)
+    gallery = check_matrix(gallery, "gallery")
+    bias = np.asarray(bias)
+    if bias.shape != gallery.shape[:1]:
+        raise ValueError(
+            f"bias must have one number a gallery item, expected shape "
+            f"{gallery.shape[:1]}, got {bias.shape}."
+        )
+    columns = [gallery, -check_matrix(bias[:, None], "bias")]
+    if space == "euclidean":
+        squares = sum(np.square(each, dtype=np.float64).sum(axis=1) for each in columns)
+        largest = float(np.sqrt(squares.max()))
+        if radius is None:
+            radius = largest
+        elif check_number(radius, "radius", positive=True, advice="") < largest:
+            raise ValueError(
+                f"radius must be at least the length of the longest item, "
+                f"{largest:.6g}, got {radius!r}; take one for all of the gallery."
+            )
+        columns.append(np.sqrt(np.maximum(radius**2 - squares, 0))[:, None])
+    return np.hstack(columns).astype(_float(gallery), copy=False)
+
+
+def augment_queries(
+    queries: ArrayLike,
+    corrected: bool | ArrayLike = True,
+    *,
+    space: str = "inner_product",
+) -> NDArray:
+    """Append to each query what makes an augmented gallery answer it.
+
+    Parameters
+    ----------
+    queries : array-like of shape (n_queries, n_features)
+        Query embeddings, of length 1 if the similarity is the cosine.
+    corrected : bool or array-like of bool of shape (n_queries,), default=True
+        Which queries ask for corrected scores: 1 is appended to these, and 0 to the
+        others, whose inner products are the raw similarities. So one index serves
+        `DynamicInvertedSoftmax`: it is asked for the raw best item of each query,
+        and then again, corrected where that item is in the activation set.
+    space : {"inner_product", "euclidean"}, default="inner_product"
+        As in `augment_gallery`.
+
+    Returns
+    -------
+    augmented : ndarray of shape (n_queries, n_features + 1)
+        Or ``n_features + 2`` for ``"euclidean"``. In float32 if `queries` is, else
+        float64.
+
+    Raises
+    ------
+    ValueError
+        If `queries` is not a finite matrix, or `corrected` does not match.
+
+    See Also
+    --------
+    augment_gallery : The other side, with an example.
+
+    Examples
+    --------
+    >>> from sk_qbnorm import augment_queries
+    >>> augment_queries([[0.8, 0.6], [0.0, 1.0]], corrected=[True, False])
+    array([[0.8, 0.6, 1. ],
+           [0. , 1. , 0. ]])
+    """
+    check_choice(space, "space", _SPACES)
+    queries = check_matrix(queries, "queries")
+    gate = np.asarray(corrected)
+    if gate.dtype != bool or gate.shape not in ((), queries.shape[:1]):
+        raise ValueError(
+            f"corrected must be a bool, or one a query, expected shape "
+            f"{queries.shape[:1]}, got {gate.dtype} of shape {gate.shape}."
+        )
+    n_rows, n_features = queries.shape
+    width = n_features + _SPACES.index(space) + 1
+    augmented = np.zeros((n_rows, width), dtype=_float(queries))
+    augmented[:, :n_features] = queries
+    augmented[:, n_features] = gate
+    return augmented
+
+
+def _float(matrix):
+    return np.float32 if matrix.dtype == np.float32 else np.float64

@@ -1,0 +1,107 @@
+"""All that a querybank has told about a gallery."""
+
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sk_qbnorm.tiles import walk
+
+
+@dataclass(frozen=True)
+class Bank:
+    """The statistics of some bank queries and some gallery items.
+
+    Parameters
+    ----------
+    n_bank : int
+        Number of queries.
+    n_gallery : int
+        Number of items.
+    statistics : dict of statistics
+    names : ndarray of shape (n_gallery,) or None
+        Names of the items.
+    settings : dict
+        What has to be the same for two banks to be joined.
+    """
+
+    n_bank: int
+    n_gallery: int
+    statistics: dict
+    names: NDArray | None = None
+    settings: dict = field(default_factory=dict)
+
+    @classmethod
+    def probe(cls, tiles, make_statistics, n_jobs, progress, names=None, **settings):
+        """Show a whole bank to the statistics that ``make_statistics(tiles)`` gives."""
+        statistics = make_statistics(tiles)
+        walk(tiles, list(statistics.values()), n_jobs, progress)
+        for statistic in statistics.values():
+            settings |= statistic.settings
+        return cls(*tiles.shape, statistics, names, settings)
+
+    def __getitem__(self, name):
+        return self.statistics[name]
+
+    def merged(self, other):
+        """Return what this bank and another tell about the same gallery."""
+        self._check_settings(other)
+        both_named = self.names is not None and other.names is not None
+        other_names = both_named and not np.array_equal(self.names, other.names)
+        if other.n_gallery != self.n_gallery or other_names:
+            raise ValueError(
+                f"The gallery must be the one of the first call, with "
+                f"{self.n_gallery} items, got {other.n_gallery} or other names; fit "
+                "anew for another gallery."
+            )
+        statistics = {
+            name: statistic.merged(other[name])
+            for name, statistic in self.statistics.items()
+        }
+        n_bank = self.n_bank + other.n_bank
+        return replace(self, n_bank=n_bank, statistics=statistics)
+
+    def extended(self, other):
+        """Return what the same bank tells about this gallery and more items."""
+        self._check_settings(other)
+        if other.n_bank != self.n_bank:
+            raise ValueError(
+                f"The bank must be the one that the gallery was probed with, of "
+                f"{self.n_bank} queries, got {other.n_bank}; pass all of its queries, "
+                "in the same order."
+            )
+        if (self.names is None) != (other.names is None):
+            named, unnamed = "known", "new"
+            if self.names is None:
+                named, unnamed = unnamed, named
+            raise ValueError(
+                f"The {named} gallery items have names and the {unnamed} ones have "
+                "none; name all of them or none."
+            )
+        statistics = {
+            name: statistic.extended(other[name])
+            for name, statistic in self.statistics.items()
+        }
+        names = None if self.names is None else np.r_[self.names, other.names]
+        n_gallery = self.n_gallery + other.n_gallery
+        return replace(self, n_gallery=n_gallery, statistics=statistics, names=names)
+
+    def kept(self, items):
+        """Return what the bank tells about some of the items, ascending, alone."""
+        statistics = {
+            name: statistic.kept(items) for name, statistic in self.statistics.items()
+        }
+        names = None if self.names is None else self.names[items]
+        return replace(self, n_gallery=len(items), statistics=statistics, names=names)
+
+    def with_statistic(self, name, statistic):
+        """Return the same with one of the statistics replaced."""
+        return replace(self, statistics={**self.statistics, name: statistic})
+
+    def _check_settings(self, other):
+        for setting, value in other.settings.items():
+            if value != self.settings[setting]:
+                raise ValueError(
+                    f"{setting} was {self.settings[setting]!r} when the bank was first "
+                    f"probed and is {value!r} now; call fit to start anew."
+                )

@@ -1,0 +1,70 @@
+"""A smooth maximum of what the bank thinks of each item."""
+
+from copy import copy
+
+import numpy as np
+
+from sk_qbnorm import _kernels
+
+_FIRST_ROWS = 8
+
+
+class LogMeanExp:
+    """``log(mean_i exp(beta * p_ij)) / beta`` of every column, in similarity units.
+
+    A smooth maximum of what the bank thinks of an item: near the mean for small `beta`,
+    near the maximum for large. Rounding is of the order of that of the dtype, divided
+    by `beta`.
+    """
+
+    def __init__(self, tiles, beta):
+        self.settings = {"beta": beta}
+        self.n_bank, n_gallery = tiles.shape
+        self.peak = np.empty(n_gallery, dtype=tiles.dtype)
+        self.total = np.zeros(n_gallery)
+
+    def update(self, tile, rows, columns):
+        """Add a tile."""
+        if rows.start == 0:
+            matrix, top, bottom, left, right = tile
+            first_rows = matrix[top : min(top + _FIRST_ROWS, bottom), left:right]
+            self.peak[columns] = first_rows.max(axis=0)
+        beta, peak, total = self.settings["beta"], self.peak, self.total
+        _kernels.add_log_sum_exp(tile, beta, peak[columns], total[columns])
+
+    def end_round(self, rows):
+        """Nothing to do."""
+
+    def end(self, n_threads):
+        """Nothing to do."""
+
+    def merged(self, other):
+        """Return the statistic of both banks."""
+        both, beta = copy(self), self.settings["beta"]
+        peaks = self.peak.astype(np.float64), other.peak.astype(np.float64)
+        both.peak = np.maximum(*peaks)
+        both.total = self.total * np.exp(beta * (peaks[0] - both.peak))
+        both.total += other.total * np.exp(beta * (peaks[1] - both.peak))
+        both.n_bank += other.n_bank
+        return both
+
+    def extended(self, other):
+        """Return the statistic of both galleries."""
+        both = copy(self)
+        both.peak = np.concatenate([self.peak, other.peak])
+        both.total = np.concatenate([self.total, other.total])
+        return both
+
+    def kept(self, items):
+        """Return the statistic of some of the items."""
+        some = copy(self)
+        some.peak, some.total = self.peak[items], self.total[items]
+        return some
+
+    def value(self):
+        """Return the statistic, shape (n_gallery,)."""
+        bias = self.total / self.n_bank
+        np.log(bias, out=bias)  # in place, as a gallery may be large
+        bias /= self.settings["beta"]
+        bias += self.peak
+        return bias

@@ -1,0 +1,80 @@
+"""A bias for each gallery item."""
+
+import numpy as np
+
+from sk_qbnorm import _kernels
+from sk_qbnorm.tiles import BestItems
+
+
+class Additive:
+    """Scores ``s_qj - bias[j]``, of all queries or of those that are gated in.
+
+    Parameters
+    ----------
+    bias : ndarray of shape (n_gallery,), dtype float64
+    active : ndarray of shape (n_gallery,), dtype bool, default=None
+        A query is corrected if its largest similarity, the first among equals, is to an
+        active item, and left as it is if not; None is for all queries.
+    """
+
+    scale = 1.0  # of the similarity in a score, and so in an augmented query
+
+    def __init__(self, bias, active=None):
+        self.bias = bias
+        self.active = active
+
+    def apply(self, sims, scores, n_threads):
+        """Write corrected C-contiguous `sims` to `scores`, which may be `sims`."""
+        _kernels.subtract_bias(sims, self.bias, self.active, scores, n_threads)
+
+    def searches(self, tiles, k):
+        """Return visitors that find all that the k best items of each query need."""
+        found = {"corrected": self._best(tiles, k)}
+        if self.active is not None:
+            found["raw"] = BestItems(tiles, k)
+        return found
+
+    def conclude(self, found, k):
+        """Return scores and items of the k best, best first, from what was found."""
+        scores, items = found["corrected"].found
+        if self.active is not None:
+            raw_scores, raw_items = found["raw"].found
+            gate = self.active[raw_items[:, :1]]
+            scores = np.where(gate, scores, raw_scores)
+            items = np.where(gate, items, raw_items)
+        return scores, items
+
+    def rescore(self, sims, items):
+        """Return the scores of some items a query, of which -1 is none.
+
+        Parameters
+        ----------
+        sims : ndarray of shape (n_queries, k)
+            Minus infinity for none.
+        items : ndarray of shape (n_queries, k), dtype int64
+        """
+        keys = sims.dtype.type(self.scale) * sims - self.bias.astype(sims.dtype)[items]
+        ranked = _kernels.best_first(sims, items, sims.shape[1])
+        scores = self._scores(keys, ranked[0])
+        if self.active is not None:
+            scores = np.where(self.active[ranked[1][:, :1]], scores, sims)
+        return np.where(items < 0, -np.inf, scores).astype(sims.dtype, copy=False)
+
+    def part(self, items):
+        """Return the correction of a slice of the gallery, for its ``searches``."""
+        return Additive(self.bias[items], self._active_part(items))
+
+    def ceiling(self, peak):
+        """Return what no score exceeds where no similarity exceeds `peak`."""
+        top = self._scores(self.scale * peak - self.bias.min(), -peak)
+        return top if self.active is None else np.maximum(top, peak)
+
+    def _active_part(self, items):
+        return None if self.active is None else self.active[items]
+
+    def _best(self, tiles, k):
+        return BestItems(tiles, k, self.scale, self.bias)
+
+    def _scores(self, keys, ranked_sims):
+        """Make scores of ``scale * s_qj - bias[j]``, given each query's best."""
+        return keys

@@ -1,0 +1,64 @@
+"""The numbers of the papers: a ratio of exponentials."""
+
+from sk_qbnorm import _kernels
+from sk_qbnorm.tiles import BestItems
+
+from ._additive import Additive
+
+_BLOCK_ROWS = 256  # of a tile that are exponentiated at once
+
+
+class Exponential(Additive):
+    """Scores ``exp(beta * (s_qj - bias[j]) - offset)``, of the queries gated in.
+
+    Parameters
+    ----------
+    bias : ndarray of shape (n_gallery,), dtype float64
+    active : ndarray of shape (n_gallery,), dtype bool, or None
+        As in `Additive`.
+    beta, offset : float
+    """
+
+    def __init__(self, bias, active, beta, offset):
+        super().__init__(bias, active)
+        self.beta = beta
+        self.offset = offset
+
+    def apply(self, sims, scores, n_threads):
+        """Write corrected C-contiguous `sims` to `scores`, which may be `sims`."""
+        settings = self.beta, self.offset, self.active
+        _kernels.exponential_ratio(sims, self.bias, *settings, scores, n_threads)
+
+    def part(self, items):
+        """Return the correction of a slice of the gallery, for its ``searches``."""
+        active = self._active_part(items)
+        return Exponential(self.bias[items], active, self.beta, self.offset)
+
+    def _best(self, tiles, k):
+        return _BestRatios(tiles, k, self.bias, self._scores)
+
+    def _scores(self, keys, rows=None):
+        return _kernels.bounded_exp(keys, self.beta, self.offset)
+
+
+class _BestRatios(BestItems):
+    """The k items of every row with the largest ratio, of which many may be 0."""
+
+    def __init__(self, tiles, k, bias, ratios):
+        super().__init__(tiles, k)
+        self._biases = bias.astype(tiles.dtype)
+        self._ratios = ratios
+
+    def end(self, n_threads):
+        """Let go of what is of no more use."""
+        self._biases = self._ratios = None
+
+    def _look(self, tile, columns, found):
+        matrix, top, bottom, left, right = tile
+        for first in range(top, bottom, _BLOCK_ROWS):
+            last = min(first + _BLOCK_ROWS, bottom)
+            part = matrix[first:last, left:right] - self._biases[columns]
+            part = self._ratios(part)
+            rows = slice(first - top, last - top)
+            block = part, 0, last - first, 0, right - left
+            super()._look(block, columns, tuple(each[rows] for each in found))

@@ -1,0 +1,227 @@
+"""Banks and galleries that are Dask arrays: blocks as tasks, merged as a tree.
+
+Dask is imported by whoever has such an array, and so it is here, inside the functions.
+"""
+
+import itertools
+import math
+from contextlib import nullcontext
+
+from sklearn.utils import gen_batches
+
+from ._validation import check_matrix
+from .bank import Bank
+from .similarity import check_widths
+from .tiles import Gallery, MatrixTiles, walk
+
+_FAN_IN = 4  # how many blocks of statistics a task joins
+
+
+def is_dask(matrix):
+    """Tell whether this is a Dask array."""
+    return type(matrix).__module__.startswith("dask.array")
+
+
+def probe(querybank, gallery, metric, make_statistics, verbose):
+    """Return what a bank tells about a gallery, of which some are Dask arrays.
+
+    Every block of the bank meets every block of the gallery in a task of its own, on
+    one thread; a tree of tasks merges the statistics, and the last gives them here.
+    Lost tasks are done again by the scheduler, and sums do not depend on who did them.
+
+    Parameters
+    ----------
+    querybank : dask.array.Array or ndarray of shape (n_bank, n_features)
+        Or, for ``metric="precomputed"``, the similarities.
+    gallery : dask.array.Array or ndarray of shape (n_gallery, n_features)
+        None for ``metric="precomputed"``.
+    metric : {"cosine", "dot", "precomputed"} or callable
+    make_statistics : callable
+        From tiles to fresh statistics.
+    verbose : bool
+        Whether a bar is shown; a cluster has a dashboard instead.
+
+    Returns
+    -------
+    bank : Bank
+    """
+    from dask import delayed
+
+    show = delayed(_show_block, pure=True)
+    if metric == "precomputed":
+        grid = querybank.to_delayed()
+        columns = [
+            [show(block, None, metric, make_statistics) for block in column]
+            for column in grid.T
+        ]
+    else:
+        queries = row_blocks(querybank, "querybank")
+        columns = [
+            [show(block, items, metric, make_statistics) for block in queries]
+            for items in row_blocks(gallery, "gallery")
+        ]
+    merged = [tree(column, _merge) for column in columns]
+    return compute(tree(merged, _extend), verbose)
+
+
+def row_blocks(matrix, name):
+    """Return the blocks of rows of a Dask array, or the one of another matrix."""
+    from dask import delayed
+
+    if not is_dask(matrix):
+        matrix = check_matrix(matrix, name, accept_sparse=True)
+        return [delayed(matrix, pure=True, traverse=False)]
+    if matrix.ndim != 2:
+        raise ValueError(
+            f"Expected 2D array, got {matrix.ndim}D array for {name}; give it one row "
+            "an embedding."
+        )
+    return matrix.rechunk({1: -1}).to_delayed().ravel().tolist()
+
+
+def tree(parts, join):
+    """Return a task that joins parts, a few at a time and in their order."""
+    from dask import delayed
+
+    join = delayed(join, pure=True)
+    while len(parts) > 1:
+        parts = [join(parts[some]) for some in gen_batches(len(parts), _FAN_IN)]
+    return parts[0]
+
+
+def compute(task, verbose):
+    """Return the result of a task, on whatever scheduler is in force."""
+    from dask.diagnostics import ProgressBar
+
+    with ProgressBar() if verbose else nullcontext():
+        return task.compute()
+
+
+def _shards(gallery):
+    """Return the slice of items, and the block of the gallery, of every shard."""
+    from dask import delayed
+
+    if not is_dask(gallery.embeddings):
+        items = slice(0, gallery.embeddings.shape[0])
+        return [(items, delayed(gallery, pure=True, traverse=False))]
+    sizes = gallery.embeddings.chunks[0]
+    if any(math.isnan(size) for size in sizes):
+        raise ValueError(
+            "The blocks of the gallery have unknown sizes, so that its items have no "
+            "places; call compute_chunk_sizes() on it before fit."
+        )
+    stops = list(itertools.accumulate(sizes))
+    items = [slice(stop - size, stop) for size, stop in zip(sizes, stops, strict=True)]
+    return list(zip(items, row_blocks(gallery.embeddings, "gallery"), strict=True))
+
+
+def _search_block(queries, items, correction, gallery, metric, k):
+    queries = check_matrix(queries, "queries", accept_sparse=True)
+    if not isinstance(gallery, Gallery):
+        gallery = Gallery(check_matrix(gallery, "gallery", accept_sparse=True), metric)
+    check_widths(queries, gallery.embeddings, "queries", metric)
+    tiles = gallery.tiles(queries)
+    found = correction.searches(tiles, k)
+    walk(tiles, list(found.values()), 1, _no_bar)
+    return {name: best.moved(items.start) for name, best in found.items()}
+
+
+def _join(shards):
+    """Return the best of all shards of the gallery, for the same queries."""
+    first, *others = shards
+    for found in others:
+        first = {name: best.joined(found[name]) for name, best in first.items()}
+    return first
+
+
+def _stack(blocks):
+    """Return the best items of all queries."""
+    first, *others = blocks
+    return {
+        name: best.stacked([found[name] for found in others])
+        for name, best in first.items()
+    }
+
+
+def _show_block(queries, gallery, metric, make_statistics):
+    queries = check_matrix(queries, "querybank", accept_sparse=True)
+    if metric == "precomputed":
+        tiles = MatrixTiles(queries)
+    else:
+        gallery = check_matrix(gallery, "gallery", accept_sparse=True)
+        check_widths(queries, gallery, "querybank", metric)
+        tiles = Gallery(gallery, metric).tiles(queries)
+    return Bank.probe(tiles, make_statistics, 1, _no_bar, metric=metric)
+
+
+def _no_bar(n_shown):
+    """Show nothing: a task has no terminal."""
+
+
+def _merge(banks):
+    first, *others = banks
+    for bank in others:
+        first = first.merged(bank)
+    return first
+
+
+def _extend(banks):
+    first, *others = banks
+    for bank in others:
+        first = first.extended(bank)
+    return first
+
+
+class DaskGallery:
+    """A gallery that is a Dask array; the counterpart of `tiles.Gallery`.
+
+    Parameters
+    ----------
+    embeddings : dask.array.Array of shape (n_gallery, n_features)
+    metric : {"cosine", "dot"} or callable
+    """
+
+    def __init__(self, embeddings, metric):
+        self.embeddings = embeddings
+        self.metric = metric
+
+    def extended(self, embeddings):
+        """Return the gallery with more items behind those of this one."""
+        from dask import array
+
+        both = array.concatenate([self.embeddings, array.asarray(embeddings)])
+        return DaskGallery(both, self.metric)
+
+    def kept(self, items):
+        """Return some of the items alone."""
+        return DaskGallery(self.embeddings[items], self.metric)
+
+
+def search(gallery, queries, correction, k, verbose):
+    """Return what the best items of each query need, of every shard merged.
+
+    Parameters
+    ----------
+    gallery : tiles.Gallery or DaskGallery
+    queries : dask.array.Array or ndarray of shape (n_queries, n_features)
+    correction : one of those in `corrections`
+    k : int
+    verbose : bool
+
+    Returns
+    -------
+    found : dict of visitors
+        What ``correction.conclude`` takes.
+    """
+    from dask import delayed
+
+    look = delayed(_search_block, pure=True)
+    shards = [
+        (items, delayed(correction.part(items), pure=True, traverse=False), shard)
+        for items, shard in _shards(gallery)
+    ]
+    blocks = [
+        tree([look(block, *shard, gallery.metric, k) for shard in shards], _join)
+        for block in row_blocks(queries, "queries")
+    ]
+    return compute(tree(blocks, _stack), verbose)

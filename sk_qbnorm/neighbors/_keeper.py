@@ -1,0 +1,222 @@
+"""How a retriever comes to know a gallery, and keeps up with it."""
+
+import copy
+import warnings
+from collections.abc import Iterator
+from typing import Self
+
+from numpy.typing import ArrayLike
+from sklearn.base import BaseEstimator, clone
+from sklearn.utils.validation import check_is_fitted
+
+from sk_qbnorm import distributed
+from sk_qbnorm._validation import (
+    check_count,
+    check_features,
+    check_matrix,
+    remaining_items,
+    unchanged_on_error,
+)
+from sk_qbnorm.normalizers import DynamicInvertedSoftmax
+from sk_qbnorm.similarity import check_metric
+from sk_qbnorm.tiles import Gallery, is_on_disk
+
+
+class GalleryKeeper(BaseEstimator):
+    """Fit a normalizer to a gallery of embeddings, and keep both."""
+
+    def fit(self, querybank: ArrayLike, gallery: object = None) -> Self:
+        """Probe the gallery with a querybank, and keep the gallery for searches.
+
+        Parameters
+        ----------
+        querybank : array-like of shape (n_bank, n_features)
+            Embeddings of the bank's queries, dense, sparse, a `numpy.memmap`, a Dask
+            array, or an iterator of matrices of some queries each.
+        gallery : array-like of shape (n_gallery, n_features), default=None
+            Embeddings of the gallery, dense, sparse, a `numpy.memmap` or a Dask array.
+            Ignored where the constructor was given the gallery.
+
+        Returns
+        -------
+        self : QuerybankRetriever
+            The fitted retriever.
+
+        Raises
+        ------
+        ValueError
+            If there is no gallery, a parameter is out of range, an input is not a
+            finite matrix, or the two do not match.
+        """
+        with unchanged_on_error(self):
+            self._start(querybank, gallery)
+            self._warn_of_clipping()
+        return self
+
+    def partial_fit(self, querybank: ArrayLike, gallery: object = None) -> Self:
+        """Add more queries to the bank.
+
+        Parameters
+        ----------
+        querybank : array-like of shape (n_bank, n_features)
+            As in `fit`.
+        gallery : array-like of shape (n_gallery, n_features), default=None
+            As in `fit`, for the first call; ignored later, as the gallery is known.
+
+        Returns
+        -------
+        self : QuerybankRetriever
+            The fitted retriever.
+
+        Raises
+        ------
+        ValueError
+            As in `fit`; also if a parameter that the bank was probed with has changed
+            since the first call.
+        """
+        with unchanged_on_error(self):
+            if not hasattr(self, "normalizer_"):
+                self._start(querybank, gallery)
+            else:
+                normalizer = copy.copy(self.normalizer_)
+                querybank = self._check_queries(querybank, "querybank", reset=False)
+                normalizer.partial_fit(querybank, self._gallery.embeddings)
+                self.normalizer_ = normalizer
+        return self
+
+    def add_gallery(self, querybank: ArrayLike, gallery: ArrayLike) -> Self:
+        """Add gallery items behind those that are known, which are not probed again.
+
+        Parameters
+        ----------
+        querybank : array-like of shape (n_bank, n_features)
+            All of the bank that the known items were probed with, in the same order.
+        gallery : array-like of shape (n_new, n_features)
+            Embeddings of the new items. If the gallery is a `numpy.memmap`, both are
+            copied to memory.
+
+        Returns
+        -------
+        self : QuerybankRetriever
+            The retriever, as a `fit` to the larger gallery leaves it.
+
+        Raises
+        ------
+        ValueError
+            As in `fit`; also if the bank has another number of queries.
+        """
+        check_is_fitted(self)
+        if not distributed.is_dask(gallery):
+            gallery = check_matrix(gallery, "gallery", accept_sparse=True)
+        with unchanged_on_error(self):
+            normalizer = copy.copy(self.normalizer_)
+            normalizer.add_gallery(querybank, gallery)
+            self._learn(normalizer, self._gallery.extended(gallery))
+        return self
+
+    def remove_gallery(
+        self, items: ArrayLike, querybank: ArrayLike | None = None
+    ) -> Self:
+        """Remove gallery items; those behind them move up.
+
+        Parameters
+        ----------
+        items : array-like of int of shape (n_removed,)
+            Indices in the gallery, or a mask of shape (n_gallery,), True for those that
+            go.
+        querybank : array-like of shape (n_bank, n_features), default=None
+            All of the bank, in the same order. Needed for `DynamicInvertedSoftmax`
+            where an item goes that the bank retrieves, to find what it retrieves now.
+
+        Returns
+        -------
+        self : QuerybankRetriever
+            The retriever, as a `fit` to the smaller gallery leaves it.
+
+        Raises
+        ------
+        ValueError
+            If an item is not in the gallery, none is left, or the bank is needed and
+            was not passed.
+        """
+        check_is_fitted(self)
+        with unchanged_on_error(self):
+            left = self._gallery.kept(remaining_items(items, self.n_gallery_))
+            normalizer = copy.copy(self.normalizer_)
+            normalizer.remove_gallery(items, querybank, left.embeddings)
+            self._learn(normalizer, left)
+        return self
+
+    def _start(self, querybank, gallery):
+        check_metric(self.metric)
+        check_count(self.n_neighbors, "n_neighbors")
+        gallery = self.gallery if self.gallery is not None else gallery
+        if gallery is None or isinstance(gallery, Iterator):
+            raise ValueError(
+                f"{type(self).__name__} needs a gallery that it can keep, got "
+                f"{type(gallery).__name__}; call fit(querybank, gallery) with a matrix, "
+                "or give the gallery to the constructor."
+            )
+        normalizer = DynamicInvertedSoftmax()
+        if self.normalizer is not None:
+            normalizer = clone(self.normalizer)
+        normalizer.set_params(
+            metric=self.metric, n_jobs=self.n_jobs, verbose=self.verbose
+        )
+        querybank = self._check_queries(querybank, "querybank", reset=True)
+        normalizer.fit(querybank, gallery)
+        self._learn(normalizer, self._kept_for_search(gallery))
+
+    def _kept_for_search(self, gallery):
+        if distributed.is_dask(gallery):
+            return distributed.DaskGallery(gallery, self.metric)
+        on_disk = is_on_disk(gallery)
+        # The normalizer has looked for NaN.
+        gallery = check_matrix(gallery, "gallery", finite=False, accept_sparse=True)
+        return Gallery(gallery, self.metric, keep_units=not on_disk)
+
+    def _learn(self, normalizer, gallery):
+        self.normalizer_, self._gallery = normalizer, gallery
+        self.n_gallery_ = normalizer.n_features_in_
+        self.n_neighbors_ = min(int(self.n_neighbors), self.n_gallery_)
+
+    def _check_queries(self, queries, name, *, reset):
+        """Return queries as the normalizer and the search take them."""
+        if isinstance(queries, Iterator):
+            return self._check_parts(queries, name, reset)
+        if not distributed.is_dask(queries):
+            return self._check_features(queries, name, reset)
+        if reset:
+            self.n_features_in_ = queries.shape[1]
+        return queries
+
+    def _check_parts(self, parts, name, reset):
+        for part in parts:
+            yield self._check_features(part, name, reset)
+            reset = False
+
+    def _check_features(self, queries, name, reset):
+        options = {"reset": reset, "n_jobs": self.n_jobs, "accept_sparse": True}
+        return check_features(self, queries, name, **options)
+
+    def _warn_of_clipping(self):
+        if self.n_neighbors_ < self.n_neighbors:
+            warnings.warn(
+                f"n_neighbors={self.n_neighbors} is more than the {self.n_gallery_} "
+                f"items of the gallery: {self.n_gallery_} are used.",
+                stacklevel=3,
+            )
+
+    def __sklearn_clone__(self):
+        """Share the gallery, which may be large; clone the normalizer."""
+        twin = copy.copy(self)
+        for name in [*vars(twin)]:
+            if name.endswith("_") or name == "_gallery":
+                delattr(twin, name)
+        twin.normalizer = clone(self.normalizer, safe=False)
+        return twin
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags

@@ -1,0 +1,62 @@
+"""The corrected best items of each query, never the whole row."""
+
+import numpy as np
+
+from sk_qbnorm import distributed
+from sk_qbnorm._progress import progress_bar
+from sk_qbnorm.tiles import walk
+
+
+def search(gallery, queries, correction, k, *, n_jobs, verbose):
+    """Return scores and indices of the k best items of each query, best first.
+
+    Parameters
+    ----------
+    gallery : tiles.Gallery or distributed.DaskGallery
+    queries : ndarray, CSR matrix or dask.array.Array of shape (n_queries, n_features)
+    correction : one of those in `corrections`
+    k : int
+        At most n_gallery.
+    n_jobs : int or None
+    verbose : bool
+
+    Returns
+    -------
+    scores : ndarray of shape (n_queries, k)
+    indices : ndarray of shape (n_queries, k), dtype int64
+    """
+    if distributed.is_dask(queries) or distributed.is_dask(gallery.embeddings):
+        found = distributed.search(gallery, queries, correction, k, verbose)
+        return correction.conclude(found, k)
+    tiles = gallery.tiles(queries)
+    found = correction.searches(tiles, k)
+    with progress_bar("search", tiles.shape[0] * tiles.shape[1], verbose) as bar:
+        walk(tiles, list(found.values()), n_jobs, bar)
+    return correction.conclude(found, k)
+
+
+def whole_rows(gallery, queries, correction, *, n_jobs, n_threads):
+    """Return the corrected scores of all items for each query."""
+    tiles = gallery.tiles(queries)
+    rows = _WholeRows(tiles)
+    walk(tiles, [rows], n_jobs, lambda n_shown: None)
+    correction.apply(rows.sims, rows.sims, n_threads)
+    return rows.sims
+
+
+class _WholeRows:
+    """Keeps all that it is shown."""
+
+    def __init__(self, tiles):
+        self.sims = np.empty(tiles.shape, dtype=tiles.dtype)
+
+    def update(self, tile, rows, columns):
+        """Keep a tile."""
+        matrix, top, bottom, left, right = tile
+        self.sims[rows, columns] = matrix[top:bottom, left:right]
+
+    def end_round(self, rows):
+        """Nothing to do."""
+
+    def end(self, n_threads):
+        """Nothing to do."""

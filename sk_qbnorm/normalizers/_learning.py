@@ -1,0 +1,236 @@
+"""How a normalizer learns from a bank, and goes with a gallery that changes."""
+
+from abc import ABC, abstractmethod
+from typing import Self
+
+import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.base import BaseEstimator, clone
+from sklearn.utils.validation import check_is_fitted
+
+from sk_qbnorm._validation import (
+    check_features,
+    check_matrix,
+    remaining_items,
+    unchanged_on_error,
+)
+
+from ._probing import Probe
+
+
+class BankLearner(BaseEstimator, ABC):
+    """Probe a gallery with a bank, and keep what was found up to date.
+
+    Subclasses give ``_check_parameters``, ``_statistics`` and ``_conclude``.
+    """
+
+    def fit(self, querybank: ArrayLike, gallery: ArrayLike | None = None) -> Self:
+        """Probe the gallery with a querybank.
+
+        Parameters
+        ----------
+        querybank : array-like of shape (n_bank, n_features) or (n_bank, n_gallery)
+            Embeddings of the bank's queries, dense, sparse, a `numpy.memmap` or a Dask
+            array, or an iterator of such matrices of some queries each. For
+            ``metric="precomputed"`` their similarities to the gallery.
+        gallery : array-like of shape (n_gallery, n_features), default=None
+            Embeddings of the gallery in any of these forms, an iterator of matrices of
+            some items each included; the index of a dataframe names its items. Ignored
+            for ``metric="precomputed"``, so that a Pipeline may pass `y`.
+
+        Returns
+        -------
+        self : BaseNormalizer
+            The fitted normalizer.
+
+        Raises
+        ------
+        ValueError
+            If a parameter is out of range, an input is not a finite matrix, the
+            gallery is missing or does not match the bank.
+        """
+        with unchanged_on_error(self):  # also where warnings are errors
+            self._bank = self._probe(querybank, gallery, reset=True)
+            self._settle()
+            self._warn_of_clipping()
+        return self
+
+    def partial_fit(
+        self, querybank: ArrayLike, gallery: ArrayLike | None = None
+    ) -> Self:
+        """Add more queries to the bank.
+
+        Any split of a bank over several calls gives what one `fit` of it all gives,
+        to rounding. Whether a bank is still smaller than a parameter asks for is seen
+        in the fitted attributes; a stream is not warned about.
+
+        Parameters
+        ----------
+        querybank : array-like of shape (n_bank, n_features) or (n_bank, n_gallery)
+            As in `fit`.
+        gallery : array-like of shape (n_gallery, n_features), default=None
+            As in `fit`, and the same gallery each time: it is not kept.
+
+        Returns
+        -------
+        self : BaseNormalizer
+            The fitted normalizer.
+
+        Raises
+        ------
+        ValueError
+            As in `fit`; also if a parameter that the bank was probed with has changed
+            since the first call.
+        """
+        is_first = not hasattr(self, "n_bank_seen_")
+        with unchanged_on_error(self):
+            bank = self._probe(querybank, gallery, reset=is_first)
+            self._bank = bank if is_first else self._bank.merged(bank)
+            self._settle()
+        return self
+
+    def add_gallery(
+        self, querybank: ArrayLike, gallery: ArrayLike | None = None
+    ) -> Self:
+        """Probe more gallery items; they come behind those that are known.
+
+        The result is that of a `fit` to the whole gallery, and the known items are not
+        probed again.
+
+        Parameters
+        ----------
+        querybank : array-like of shape (n_bank, n_features) or (n_bank, n_new)
+            All of the bank that the known items were probed with, in the same order:
+            as in `fit`, similarities being those to the new items.
+        gallery : array-like of shape (n_new, n_features), default=None
+            The new items, as in `fit`.
+
+        Returns
+        -------
+        self : BaseNormalizer
+            The normalizer, fitted to the larger gallery.
+
+        Raises
+        ------
+        ValueError
+            As in `fit`; also if the bank has another number of queries, if some items
+            have names and others none, or if a parameter that the bank was probed with
+            has changed.
+        """
+        check_is_fitted(self)
+        with unchanged_on_error(self):
+            more = self._probe(querybank, gallery, reset=None)
+            self._bank = self._bank.extended(more)
+            self._settle()
+        return self
+
+    def remove_gallery(
+        self,
+        items: ArrayLike,
+        querybank: ArrayLike | None = None,
+        gallery: ArrayLike | None = None,
+    ) -> Self:
+        """Forget gallery items; those behind them move up.
+
+        The result is that of a `fit` to what is left. Nothing of that is probed again,
+        but by `DynamicInvertedSoftmax` for the bank queries that retrieved an item that
+        goes.
+
+        Parameters
+        ----------
+        items : array-like of int of shape (n_removed,)
+            Indices in the gallery, or a mask of shape (n_gallery,), True for those that
+            go.
+        querybank : array-like of shape (n_bank, n_features) or (n_bank, n_left)
+            All of the bank, in the same order: its embeddings or, for
+            ``metric="precomputed"``, its similarities to the items that are left.
+            `DynamicInvertedSoftmax` needs it where an item goes that the bank
+            retrieves; the others ignore it.
+        gallery : array-like of shape (n_left, n_features), default=None
+            Embeddings of the items that are left, to go with `querybank`.
+
+        Returns
+        -------
+        self : BaseNormalizer
+            The normalizer, fitted to the smaller gallery.
+
+        Raises
+        ------
+        ValueError
+            If an item is not in the gallery, none is left, or the bank is needed and
+            was not passed.
+        """
+        check_is_fitted(self)
+        kept = remaining_items(items, self.n_features_in_)
+        with unchanged_on_error(self):
+            self._bank = self._complete(self._bank.kept(kept), querybank, gallery)
+            self._settle()
+        return self
+
+    def _probe(self, querybank, gallery, *, reset):
+        """Return what a bank tells; `reset` is None for items beside those known."""
+        self._check_parameters()
+        probe = Probe(
+            self.metric,
+            clone(self)._statistics,
+            self.n_jobs,
+            f"fit {type(self).__name__}",
+            self.verbose,
+        )
+        if self.metric == "precomputed":
+            return probe.similarities(querybank, self._check_of_sims(reset))
+        if gallery is None or np.ndim(gallery) == 1:
+            got = "None" if gallery is None else "one number an item"
+            raise ValueError(
+                f"{type(self).__name__} with metric={self.metric!r} needs the "
+                f"embeddings of the gallery, got {got}; call fit(querybank, gallery), "
+                'or set metric="precomputed" and pass its similarities to the bank.'
+            )
+        return probe.embeddings(querybank, gallery)
+
+    def _check_of_sims(self, reset):
+        """Return what checks the bank's similarities, a part of the bank at a time."""
+        if reset is None:
+            return lambda sims: check_matrix(sims, "querybank", n_jobs=self.n_jobs)
+        parts = iter([reset])  # the first may be another gallery than before
+
+        def check(sims):
+            return check_features(
+                self,
+                sims,
+                "querybank",
+                reset=next(parts, False),
+                n_jobs=self.n_jobs,
+            )
+
+        return check
+
+    def _settle(self):
+        """Set the fitted attributes by what the bank has told."""
+        bank = self._bank
+        self.n_bank_seen_ = bank.n_bank
+        self.n_features_in_ = bank.n_gallery
+        if bank.names is not None:
+            self.feature_names_in_ = bank.names
+        elif hasattr(self, "feature_names_in_"):
+            del self.feature_names_in_
+        self._conclude(bank)
+
+    def _complete(self, bank, querybank, gallery):
+        """Return a bank that has lost items, knowing all that one probed anew knows."""
+        return bank
+
+    @abstractmethod
+    def _check_parameters(self):
+        """Raise if a parameter is out of range."""
+
+    @abstractmethod
+    def _statistics(self, tiles):
+        """Return fresh statistics for these tiles, a dict of those in `bank`."""
+
+    @abstractmethod
+    def _conclude(self, bank):
+        """Set the fitted attributes that are the normalizer's own."""
+
+    def _warn_of_clipping(self):
+        """Warn where `fit` could not do what a parameter asked for."""

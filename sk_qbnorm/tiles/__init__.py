@@ -1,0 +1,16 @@
+"""Similarities tile by tile: from embeddings or a matrix, never the whole at once.
+
+A *round* is some rows against the whole gallery; within a round every block of columns
+is a tile of its own, and threads take tiles. The blocks depend on the data alone and
+never on the number of threads, so neither does any sum.
+
+What is handed out is what kernels want: a C-contiguous matrix and the bounds of the
+part that counts.
+"""
+
+from ._best import BestItems, BestOfRows
+from ._gallery import Gallery, is_on_disk
+from ._matrix import MatrixTiles
+from ._walk import walk
+
+__all__ = ["BestItems", "BestOfRows", "Gallery", "MatrixTiles", "is_on_disk", "walk"]

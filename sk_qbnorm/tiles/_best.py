@@ -1,0 +1,124 @@
+"""The best items of each row, of whatever is shown tile by tile."""
+
+import threading
+from abc import ABC, abstractmethod
+from copy import copy
+
+import numpy as np
+
+from sk_qbnorm import _kernels
+
+
+class BestOfRows(ABC):
+    """A visitor of tiles that keeps the k best items of every row.
+
+    Each thread keeps the best of the tiles that it was shown; the end of a round puts
+    these together. Subclasses say what is better, with a smaller item better than a
+    larger one that is equal else, so that it does not show who was shown what.
+
+    Attributes
+    ----------
+    found : tuple of ndarray of shape (n_rows, k)
+        What is known of the best items, best first; the last are the items.
+    """
+
+    def __init__(self, tiles, k):
+        n_rows, n_gallery = tiles.shape
+        self._dtype = tiles.dtype
+        self._k = k
+        self._width = min(k, n_gallery)
+        self.found = self._none((n_rows, self._width))
+        self._by_thread = {}
+
+    @property
+    def items(self):
+        """The best items."""
+        return self.found[-1]
+
+    def update(self, tile, rows, columns):
+        """Look for better items in a tile."""
+        thread = threading.get_ident()
+        if thread not in self._by_thread:
+            self._by_thread[thread] = self._none((rows.stop - rows.start, self._width))
+        self._look(tile, columns, self._by_thread[thread])
+
+    def end_round(self, rows):
+        """Put together what the threads have found."""
+        together = map(np.hstack, zip(*self._by_thread.values(), strict=True))
+        for kept, best in zip(self.found, self._best(tuple(together)), strict=True):
+            kept[rows] = best[:, : self._width]
+        self._by_thread = {}
+
+    @abstractmethod
+    def end(self, n_threads):
+        """Let go of what is of no more use."""
+
+    def moved(self, n_before):
+        """Return the same, of a gallery with some items before the first of these."""
+        return self._with((*self.found[:-1], self.items + n_before))
+
+    def joined(self, other):
+        """Return the best of these and of those of another part of the gallery."""
+        both = tuple(map(np.hstack, zip(self.found, other.found, strict=True)))
+        return self._with(tuple(each[:, : self._k] for each in self._best(both)))
+
+    def stacked(self, others):
+        """Return the best of these rows and those of others below."""
+        blocks = zip(self.found, *(other.found for other in others), strict=True)
+        return self._with(tuple(map(np.vstack, blocks)))
+
+    def _with(self, found):
+        twin = copy(self)
+        twin.found = found
+        return twin
+
+    def _best(self, found):
+        order = self._order(found)
+        return tuple(np.take_along_axis(each, order, 1) for each in found)
+
+    @abstractmethod
+    def _none(self, shape):
+        """Return what is kept before anything has been seen."""
+
+    @abstractmethod
+    def _look(self, tile, columns, found):
+        """Update what is kept by a tile."""
+
+    @abstractmethod
+    def _order(self, found):
+        """Return for each row the places of what is kept, best first."""
+
+
+class BestItems(BestOfRows):
+    """The k items of every row with the largest ``scale * s_qj - bias[j]``.
+
+    Parameters
+    ----------
+    tiles : MatrixTiles or what `Gallery.tiles` returns
+    k : int
+        More than there are items is cut to that.
+    scale : float, default=1.0
+        A power of two.
+    bias : ndarray of shape (n_gallery,), default=None
+        None is zero.
+    """
+
+    def __init__(self, tiles, k, scale=1.0, bias=None):
+        super().__init__(tiles, k)
+        self._scale = scale
+        self._bias = None if bias is None else bias.astype(tiles.dtype)
+
+    def end(self, n_threads):
+        """Let go of what is of no more use."""
+        self._bias = None
+
+    def _none(self, shape):
+        return _kernels.no_items(shape, self._dtype)
+
+    def _look(self, tile, columns, found):
+        bias = None if self._bias is None else self._bias[columns]
+        _kernels.add_row_top_k(tile, self._scale, bias, columns.start, *found)
+
+    def _order(self, found):
+        keys, items = found
+        return np.lexsort((items, -keys))

@@ -1,0 +1,104 @@
+"""A gallery of embeddings, made ready to be compared."""
+
+import math
+from copy import copy
+
+import numpy as np
+from scipy import sparse
+from sklearn.utils import gen_batches
+from sklearn.utils.extmath import row_norms
+
+from sk_qbnorm._validation import float_dtype
+from sk_qbnorm.similarity import unit_rows
+
+from ._embeddings import CallableTiles, DenseTiles, SparseTiles
+
+_BLOCK_ROWS = 4096
+
+
+class Gallery:
+    """What a metric needs to know of a gallery, found out once.
+
+    Parameters
+    ----------
+    embeddings : ndarray or CSR matrix of shape (n_gallery, n_features)
+        Finite.
+    metric : {"cosine", "dot"} or callable
+    keep_units : bool, default=False
+        Whether to hold a copy with rows of length 1 for ``"cosine"``, for a gallery
+        that is searched often, rather than to scale rows whenever they are used.
+    """
+
+    def __init__(self, embeddings, metric, *, keep_units=False):
+        self.metric = metric
+        is_sparse = sparse.issparse(embeddings)
+        self._are_units = metric == "cosine" and (keep_units or is_sparse)
+        if self._are_units:
+            embeddings = unit_rows(
+                embeddings.astype(float_dtype(embeddings), copy=False)
+            )
+        self.embeddings = embeddings
+        self._peak = _peak(embeddings) if metric == "dot" and not is_sparse else None
+
+    def tiles(self, queries):
+        """Return the similarities of queries, tile by tile."""
+        gallery = self.embeddings
+        if callable(self.metric):
+            return CallableTiles(queries, gallery, self.metric)
+        if sparse.issparse(queries) or sparse.issparse(gallery):
+            if self.metric == "cosine":
+                queries = unit_rows(queries)
+                gallery = gallery if self._are_units else unit_rows(gallery)
+            return SparseTiles(queries, gallery)
+        cosine = self.metric == "cosine"
+        return DenseTiles(
+            queries,
+            gallery,
+            to_unit_length=(cosine, cosine and not self._are_units),
+            may_overflow=not cosine and not self._keeps_in_range(queries),
+        )
+
+    def extended(self, embeddings):
+        """Return the gallery with more items behind those of this one."""
+        more = Gallery(embeddings, self.metric, keep_units=self._are_units).embeddings
+        if sparse.issparse(self.embeddings):
+            return self._with(sparse.vstack([self.embeddings, more], format="csr"))
+        return self._with(np.vstack([self.embeddings, more]))
+
+    def kept(self, items):
+        """Return some of the items alone."""
+        return self._with(self.embeddings[items])
+
+    def _with(self, embeddings):
+        twin = copy(self)
+        twin.embeddings = embeddings
+        twin._peak = None if self._peak is None else _peak(embeddings)
+        return twin
+
+    def largest_similarity(self, queries):
+        """Return what no similarity of each query exceeds, shape (n_queries, 1)."""
+        if self.metric == "cosine":
+            return np.ones((queries.shape[0], 1))
+        blocks = gen_batches(self.embeddings.shape[0], _BLOCK_ROWS)
+        longest = max(_lengths(self.embeddings[rows]).max() for rows in blocks)
+        return _lengths(queries) * longest
+
+    def _keeps_in_range(self, queries):
+        """Tell whether no product can leave the range of the dtype."""
+        largest = float(np.finfo(float_dtype(queries, self.embeddings)).max)
+        return math.prod([queries.shape[1], self._peak, _peak(queries)]) < largest
+
+
+def is_on_disk(matrix):
+    """Tell whether a matrix is a file, which may be larger than memory."""
+    return isinstance(matrix, np.memmap)
+
+
+def _lengths(rows):
+    """Return the lengths of rows as a column."""
+    return row_norms(rows).astype(np.float64)[:, None]
+
+
+def _peak(matrix):
+    """Return the largest absolute value."""
+    return max(float(matrix.max()), -float(matrix.min()))

@@ -1,0 +1,38 @@
+"""A tile, and how rows and columns are cut into them."""
+
+from typing import NamedTuple
+
+from numpy.typing import NDArray
+from sklearn.utils import gen_even_slices
+
+_TILE_ROWS = 3400  # at most, of each side in even parts
+_TILE_COLUMNS = 1280
+_FEWEST_BLOCKS = 8  # of columns, so that threads find work in a small gallery too
+_NARROWEST = 128
+
+
+class Tile(NamedTuple):
+    """A part of a C-contiguous matrix, by its bounds."""
+
+    matrix: NDArray
+    top: int
+    bottom: int
+    left: int
+    right: int
+
+
+def whole(matrix):
+    """Return all of a C-contiguous matrix as a tile."""
+    return Tile(matrix, 0, matrix.shape[0], 0, matrix.shape[1])
+
+
+def column_blocks(n_gallery):
+    """Cut the gallery into the blocks that tiles have."""
+    narrow = min(_FEWEST_BLOCKS, -(-n_gallery // _NARROWEST))
+    n_blocks = max(narrow, -(-n_gallery // _TILE_COLUMNS))
+    return list(gen_even_slices(n_gallery, n_blocks))
+
+
+def even_rounds(n_rows, most=None):
+    """Cut the rows into rounds."""
+    return gen_even_slices(n_rows, -(-n_rows // (most or _TILE_ROWS)))
