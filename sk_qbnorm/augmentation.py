@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ._validation import check_choice, check_matrix, check_number
+from ._validation import check_choice, check_matrix, check_number, float_dtype
 
 _SPACES = ("inner_product", "euclidean")
 
@@ -67,14 +67,13 @@ def augment_gallery(
     array([[-0.1,  0.4]])
     """
     check_choice(space, "space", _SPACES)
-    gallery = check_matrix(gallery, "gallery")
-    bias = np.asarray(bias)
-    if bias.shape != gallery.shape[:1]:
+    items, biases = check_matrix(gallery, "gallery"), np.asarray(bias)
+    if biases.shape != items.shape[:1]:
         raise ValueError(
             f"bias must have one number a gallery item, expected shape "
-            f"{gallery.shape[:1]}, got {bias.shape}."
+            f"{items.shape[:1]}, got {biases.shape}."
         )
-    columns = [gallery, -check_matrix(bias[:, None], "bias")]
+    columns = [items, -check_matrix(biases[:, None], "bias")]
     if space == "euclidean":
         squares = sum(np.square(each, dtype=np.float64).sum(axis=1) for each in columns)
         largest = float(np.sqrt(squares.max()))
@@ -86,7 +85,7 @@ def augment_gallery(
                 f"{largest:.6g}, got {radius!r}; take one for all of the gallery."
             )
         columns.append(np.sqrt(np.maximum(radius**2 - squares, 0))[:, None])
-    return np.hstack(columns).astype(_float(gallery), copy=False)
+    return np.hstack(columns).astype(float_dtype(items), copy=False)
 
 
 def augment_queries(
@@ -132,20 +131,16 @@ def augment_queries(
            [0. , 1. , 0. ]])
     """
     check_choice(space, "space", _SPACES)
-    queries = check_matrix(queries, "queries")
+    checked = check_matrix(queries, "queries")
     gate = np.asarray(corrected)
-    if gate.dtype != bool or gate.shape not in ((), queries.shape[:1]):
+    if gate.dtype != bool or gate.shape not in ((), checked.shape[:1]):
         raise ValueError(
             f"corrected must be a bool, or one a query, expected shape "
-            f"{queries.shape[:1]}, got {gate.dtype} of shape {gate.shape}."
+            f"{checked.shape[:1]}, got {gate.dtype} of shape {gate.shape}."
         )
-    n_rows, n_features = queries.shape
+    n_rows, n_features = checked.shape
     width = n_features + _SPACES.index(space) + 1
-    augmented = np.zeros((n_rows, width), dtype=_float(queries))
-    augmented[:, :n_features] = queries
+    augmented = np.zeros((n_rows, width), dtype=float_dtype(checked))
+    augmented[:, :n_features] = checked
     augmented[:, n_features] = gate
     return augmented
-
-
-def _float(matrix):
-    return np.float32 if matrix.dtype == np.float32 else np.float64

@@ -119,6 +119,44 @@ def test_row_top_k_is_that_of_a_stable_sort(dtype, n_rows, n_columns, k):
         np.testing.assert_array_equal(found, expected)
 
 
+@each_dtype
+@pytest.mark.parametrize("k", [1, 3, 40])
+@pytest.mark.parametrize(("scale", "biased"), [(1.0, True), (2.0, True), (2.0, False)])
+def test_row_top_k_goes_on_from_tile_to_tile(dtype, k, scale, biased):
+    sims = RANDOM.integers(-3, 4, size=(5, 200)).astype(dtype)
+    bias = RANDOM.integers(0, 3, size=200).astype(dtype) * biased
+    keys, items = _kernels.no_items((5, k), dtype)
+    for left, right in ((0, 30), (30, 31), (31, 200)):
+        part = bias[left:right] if biased else None
+        tile = sims, 0, 5, left, right
+        _kernels.add_row_top_k(tile, scale, part, left, keys, items)
+    keys, items = _kernels.best_first(keys, items, k)
+    scores = scale * sims - bias
+    expected = np.argsort(-scores, axis=1, kind="stable")[:, :k]
+    np.testing.assert_array_equal(items, expected)
+    np.testing.assert_array_equal(keys, np.take_along_axis(scores, expected, axis=1))
+
+
+@each_dtype
+@pytest.mark.parametrize("k", [1, 3, 40])
+def test_least_ranks_are_those_of_a_sort(dtype, k):
+    bank = np.sort(RANDOM.integers(0, 9, size=(60, 12)).astype(dtype), axis=1)
+    sims = RANDOM.integers(-1, 10, size=(300, 60)).astype(dtype)
+    ranks, found = np.full((300, k), 13), np.zeros((300, k), dtype)
+    items = np.full((300, k), -1)
+    for left, right in ((0, 25), (25, 60)):
+        tile = sims, 0, 300, left, right
+        bank_columns = bank[left:right]
+        _kernels.add_row_least_ranks(tile, bank_columns, left, ranks, found, items)
+    all_ranks = _kernels.bank_ranks(sims, bank, 1)
+    everything = np.broadcast_to(np.arange(60), sims.shape)
+    expected = np.lexsort((everything, -sims, all_ranks))[:, :k]
+    np.testing.assert_array_equal(items, expected)
+    np.testing.assert_array_equal(ranks, np.take_along_axis(all_ranks, expected, 1))
+    np.testing.assert_array_equal(found, np.take_along_axis(sims, expected, 1))
+    np.testing.assert_array_equal(_kernels.item_ranks(found, items, bank), ranks)
+
+
 def test_a_tile_is_the_part_within_its_bounds():
     scores = RANDOM.normal(size=(9, 80))
     inside = scores[2:-2, 2:-2].copy()

@@ -18,12 +18,15 @@ from sk_qbnorm._validation import (
     unchanged_on_error,
 )
 from sk_qbnorm.normalizers import DynamicInvertedSoftmax
+from sk_qbnorm.normalizers._base import BaseNormalizer
 from sk_qbnorm.similarity import check_metric
 from sk_qbnorm.tiles import Gallery, is_on_disk
 
 
 class GalleryKeeper(BaseEstimator):
     """Fit a normalizer to a gallery of embeddings, and keep both."""
+
+    normalizer_: BaseNormalizer
 
     def fit(self, querybank: ArrayLike, gallery: object = None) -> Self:
         """Probe the gallery with a querybank, and keep the gallery for searches.
@@ -49,7 +52,7 @@ class GalleryKeeper(BaseEstimator):
             finite matrix, or the two do not match.
         """
         with unchanged_on_error(self):
-            self._start(querybank, gallery)
+            self._start("fit", querybank, gallery)
             self._warn_of_clipping()
         return self
 
@@ -76,7 +79,7 @@ class GalleryKeeper(BaseEstimator):
         """
         with unchanged_on_error(self):
             if not hasattr(self, "normalizer_"):
-                self._start(querybank, gallery)
+                self._start("partial_fit", querybank, gallery)
             else:
                 normalizer = copy.copy(self.normalizer_)
                 querybank = self._check_queries(querybank, "querybank", reset=False)
@@ -147,15 +150,15 @@ class GalleryKeeper(BaseEstimator):
             self._learn(normalizer, left)
         return self
 
-    def _start(self, querybank, gallery):
+    def _start(self, learn, querybank, gallery):
         check_metric(self.metric)
         check_count(self.n_neighbors, "n_neighbors")
         gallery = self.gallery if self.gallery is not None else gallery
         if gallery is None or isinstance(gallery, Iterator):
             raise ValueError(
                 f"{type(self).__name__} needs a gallery that it can keep, got "
-                f"{type(gallery).__name__}; call fit(querybank, gallery) with a matrix, "
-                "or give the gallery to the constructor."
+                f"{type(gallery).__name__}; call fit(querybank, gallery) with a "
+                "matrix, or give the gallery to the constructor."
             )
         normalizer = DynamicInvertedSoftmax()
         if self.normalizer is not None:
@@ -164,7 +167,7 @@ class GalleryKeeper(BaseEstimator):
             metric=self.metric, n_jobs=self.n_jobs, verbose=self.verbose
         )
         querybank = self._check_queries(querybank, "querybank", reset=True)
-        normalizer.fit(querybank, gallery)
+        getattr(normalizer, learn)(querybank, gallery)
         self._learn(normalizer, self._kept_for_search(gallery))
 
     def _kept_for_search(self, gallery):

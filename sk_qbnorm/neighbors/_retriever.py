@@ -10,7 +10,7 @@ from sk_qbnorm import distributed
 from sk_qbnorm._threads import count_threads
 from sk_qbnorm._validation import check_choice, check_count
 from sk_qbnorm.metrics import Relevance, relevant_ranks
-from sk_qbnorm.normalizers import BaseNormalizer, correction_of
+from sk_qbnorm.normalizers._base import BaseNormalizer, correction_of
 from sk_qbnorm.similarity import Metric
 
 from ._graph import MODES, neighbors_graph
@@ -135,10 +135,10 @@ class QuerybankRetriever(GalleryKeeper):
         """
         check_is_fitted(self)
         k = self._count(n_neighbors)
-        queries = self._check_queries(queries, "queries", reset=False)
+        checked = self._check_queries(queries, "queries", reset=False)
         scores, indices = search(
             self._gallery,
-            queries,
+            checked,
             correction_of(self.normalizer_),
             k,
             n_jobs=self.n_jobs,
@@ -185,8 +185,8 @@ class QuerybankRetriever(GalleryKeeper):
         scores, items = self.kneighbors(queries, n_neighbors)
         ceiling = None
         if mode == "distance":
-            queries = self._check_queries(queries, "queries", reset=False)
-            peak = self._gallery.largest_similarity(queries)
+            checked = self._check_queries(queries, "queries", reset=False)
+            peak = self._gallery.largest_similarity(checked)
             ceiling = correction_of(self.normalizer_).ceiling(peak)
         given = None if mode == "connectivity" else scores
         return neighbors_graph(given, items, self.n_gallery_, ceiling)
@@ -204,7 +204,8 @@ class QuerybankRetriever(GalleryKeeper):
         best : ndarray of shape (n_queries,), dtype int64
             Its place in the gallery.
         """
-        return self.kneighbors(queries, 1, return_score=False)[:, 0]
+        _, best = self.kneighbors(queries, 1)
+        return best[:, 0]
 
     def decision_function(self, queries: ArrayLike) -> NDArray:
         """Return the corrected scores of all gallery items, all of them held.
@@ -220,8 +221,8 @@ class QuerybankRetriever(GalleryKeeper):
             What ``normalizer_.transform`` makes of the similarities.
         """
         check_is_fitted(self)
-        queries = self._check_queries(queries, "queries", reset=False)
-        if distributed.is_dask(queries) or distributed.is_dask(
+        checked = self._check_queries(queries, "queries", reset=False)
+        if distributed.is_dask(checked) or distributed.is_dask(
             self._gallery.embeddings
         ):
             raise ValueError(
@@ -230,20 +231,20 @@ class QuerybankRetriever(GalleryKeeper):
             )
         return whole_rows(
             self._gallery,
-            queries,
+            checked,
             correction_of(self.normalizer_),
             n_jobs=self.n_jobs,
             n_threads=count_threads(self.n_jobs),
         )
 
-    def score(self, queries: ArrayLike, relevant: Relevance) -> float:
+    def score(self, queries: ArrayLike, y: Relevance) -> float:
         """Return the recall at `n_neighbors`.
 
         Parameters
         ----------
         queries : array-like of shape (n_queries, n_features)
             Query embeddings, dense or sparse.
-        relevant : array-like, list of array-like or sparse matrix
+        y : array-like, list of array-like or sparse matrix
             The relevant items, in any form that `recall_at_k` takes.
 
         Returns
@@ -254,13 +255,11 @@ class QuerybankRetriever(GalleryKeeper):
         """
         check_is_fitted(self)
         k = self._count(None)
-        queries = self._check_queries(queries, "queries", reset=False)
+        checked = self._check_queries(queries, "queries", reset=False)
         n_rows = max(1, _BLOCK_ENTRIES // self.n_gallery_)
         ranks = [
-            relevant_ranks(
-                _rows_of(relevant, rows), self.decision_function(queries[rows])
-            )
-            for rows in gen_batches(queries.shape[0], n_rows)
+            relevant_ranks(_rows_of(y, rows), self.decision_function(checked[rows]))
+            for rows in gen_batches(checked.shape[0], n_rows)
         ]
         return float((np.concatenate(ranks) <= k).mean())
 

@@ -1,6 +1,5 @@
 """The normalizers: what a querybank makes of later queries' similarities."""
 
-from ._base import BaseNormalizer, correction_of
 from ._csls import CSLS
 from ._dynamic_inverted_softmax import DynamicInvertedSoftmax
 from ._globally_corrected import GloballyCorrected
@@ -9,10 +8,8 @@ from ._nearest_neighbor import NearestNeighborNormalizer
 
 __all__ = [
     "CSLS",
-    "BaseNormalizer",
     "DynamicInvertedSoftmax",
     "GloballyCorrected",
     "InvertedSoftmax",
     "NearestNeighborNormalizer",
-    "correction_of",
 ]

@@ -112,9 +112,9 @@ class GloballyCorrected(BaseNormalizer):
     def _probe(self, querybank, gallery, *, reset):
         if is_dask(querybank) or is_dask(gallery):
             raise ValueError(
-                "GloballyCorrected keeps all n_bank x n_gallery similarities, and a fit "
-                "to Dask arrays gathers nothing of that size; pass arrays that fit in "
-                "memory, as x.compute() gives, or take another normalizer."
+                "GloballyCorrected keeps all n_bank x n_gallery similarities, and a "
+                "fit to Dask arrays gathers nothing of that size; pass arrays that fit "
+                "in memory, as x.compute() gives, or take another normalizer."
             )
         return super()._probe(querybank, gallery, reset=reset)
 

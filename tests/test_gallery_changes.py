@@ -1,0 +1,197 @@
+"""A gallery to which items come, and from which they go, is one fitted anew."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
+
+from sk_qbnorm import (
+    CSLS,
+    DynamicInvertedSoftmax,
+    InvertedSoftmax,
+    QuerybankRetriever,
+    pairwise_similarity,
+)
+
+from .cases import NORMALIZERS, bank_and_sims
+
+RANDOM = np.random.default_rng(0)
+VARIANTS = {
+    **NORMALIZERS,
+    "DIS of two": DynamicInvertedSoftmax(
+        n_activation=2, min_count=2, metric="precomputed"
+    ),
+}
+each_variant = pytest.mark.parametrize("normalizer", VARIANTS.values(), ids=VARIANTS)
+may_clip = pytest.mark.filterwarnings("ignore:n_neighbors=", "ignore:n_activation=")
+
+
+def assert_same(found, expected, sims):
+    np.testing.assert_allclose(
+        found.transform(sims), expected.transform(sims), rtol=1e-12, atol=1e-14
+    )
+    assert found.n_features_in_ == expected.n_features_in_
+    assert found.n_bank_seen_ == expected.n_bank_seen_
+    if hasattr(expected, "activation_counts_"):
+        np.testing.assert_array_equal(
+            found.activation_counts_, expected.activation_counts_
+        )
+
+
+@may_clip
+@each_variant
+@given(drawn=bank_and_sims(), data=st.data())
+def test_similarities_of_items_that_come_and_go(normalizer, drawn, data):
+    bank, sims = drawn
+    n_gallery = bank.shape[1]
+    cut = data.draw(st.integers(1, n_gallery))
+    changed = clone(normalizer).fit(bank[:, :cut])
+    if cut < n_gallery:
+        changed.add_gallery(bank[:, cut:])
+    whole = clone(normalizer).fit(bank)
+    assert_same(changed, whole, sims)
+
+    gone = data.draw(st.sets(st.integers(0, n_gallery - 1), max_size=n_gallery - 1))
+    left = np.delete(np.arange(n_gallery), list(gone))
+    changed.remove_gallery(np.array(sorted(gone), dtype=int), bank[:, left])
+    assert_same(changed, clone(normalizer).fit(bank[:, left]), sims[:, left])
+
+
+@each_variant
+@pytest.mark.parametrize(
+    "metric", ["cosine", "dot", lambda q, g: -abs(q[:, :1] - g.T[0])]
+)
+def test_embeddings_of_items_that_come_and_go(normalizer, metric):
+    bank, queries = RANDOM.normal(size=(2, 30, 4))
+    gallery = RANDOM.normal(size=(20, 4))
+    gone = np.zeros(20, dtype=bool)
+    gone[[0, 7, 19]] = True
+    by_embeddings = clone(normalizer).set_params(metric=metric)
+    sims = pairwise_similarity(queries, gallery[~gone], metric)
+    expected = clone(by_embeddings).fit(bank, gallery[~gone])
+
+    changed = (
+        clone(by_embeddings).fit(bank, gallery[:12]).add_gallery(bank, gallery[12:])
+    )
+    changed.remove_gallery(gone, bank, gallery[~gone])
+    assert_same(changed, expected, sims)
+
+    retriever = QuerybankRetriever(normalizer, 5, metric).fit(bank, gallery[:12])
+    retriever.add_gallery(bank, gallery[12:]).remove_gallery(gone, bank)
+    anew = QuerybankRetriever(normalizer, 5, metric).fit(bank, gallery[~gone])
+    assert retriever.n_gallery_ == 17
+    for found, fresh in zip(
+        retriever.kneighbors(queries), anew.kneighbors(queries), strict=True
+    ):
+        np.testing.assert_allclose(found, fresh, rtol=1e-12, atol=1e-14)
+
+    more = RANDOM.normal(size=(9, 4))
+    retriever.partial_fit(more)
+    both = QuerybankRetriever(normalizer, 5, metric)
+    both.fit(np.vstack([bank, more]), gallery[~gone])
+    np.testing.assert_array_equal(
+        retriever.kneighbors(queries)[1], both.kneighbors(queries)[1]
+    )
+
+
+def test_a_retriever_may_begin_with_a_part_of_the_bank():
+    bank, gallery = RANDOM.normal(size=(10, 3)), RANDOM.normal(size=(7, 3))
+    in_parts = QuerybankRetriever(CSLS(4), 2).partial_fit(bank[:3], gallery)
+    in_parts.partial_fit(bank[3:])
+    at_once = QuerybankRetriever(CSLS(4), 2).fit(bank, gallery)
+    np.testing.assert_allclose(
+        in_parts.kneighbors(bank)[0], at_once.kneighbors(bank)[0], rtol=1e-12
+    )
+
+
+def test_only_the_bank_queries_that_lost_an_item_are_probed_again():
+    bank, gallery = RANDOM.normal(size=(50, 3)), RANDOM.normal(size=(30, 3))
+    asked = []
+
+    def metric(queries, items):
+        asked.append(len(queries))
+        return queries @ items.T
+
+    normalizer = DynamicInvertedSoftmax(metric=metric).fit(bank, gallery)
+    idle, busiest = normalizer.activation_counts_.argsort()[[0, -1]]
+    count = normalizer.activation_counts_[busiest]
+    asked.clear()
+    normalizer.remove_gallery([busiest], bank, np.delete(gallery, busiest, 0))
+    assert sum(asked) == count
+    fresh = DynamicInvertedSoftmax(metric="dot").fit(bank, gallery)
+    assert fresh.activation_counts_[idle] == 0
+    fresh.remove_gallery([idle])  # nobody retrieved it, so nobody need be asked
+    assert fresh.activation_counts_.sum() == 50
+
+
+def test_names_come_and_go_with_the_items():
+    pandas = pytest.importorskip("pandas")
+    bank, gallery = RANDOM.normal(size=(6, 3)), RANDOM.normal(size=(4, 3))
+    frame = pandas.DataFrame(gallery, index=["cat", "dog", "owl", "yak"])
+    normalizer = InvertedSoftmax().fit(bank, frame[:3]).add_gallery(bank, frame[3:])
+    assert list(normalizer.get_feature_names_out()) == ["cat", "dog", "owl", "yak"]
+    normalizer.remove_gallery([1])
+    assert list(normalizer.get_feature_names_out()) == ["cat", "owl", "yak"]
+    sims = pandas.DataFrame(bank @ gallery.T, columns=frame.index)
+    columns = InvertedSoftmax(metric="precomputed").fit(sims[["cat", "dog"]])
+    columns.add_gallery(sims[["owl"]])
+    assert list(columns.feature_names_in_) == ["cat", "dog", "owl"]
+    with pytest.raises(ValueError, match="known gallery items have names and the new"):
+        normalizer.add_gallery(bank, gallery)
+    with pytest.raises(ValueError, match="new gallery items have names and the known"):
+        InvertedSoftmax().fit(bank, gallery).add_gallery(bank, frame)
+
+
+@pytest.mark.parametrize(
+    ("items", "message"),
+    [
+        ([4], r"gallery indices in \[0, 3\], got 4 to 4"),
+        ([-1], r"gallery indices in \[0, 3\], got -1 to -1"),
+        ([0.5], "gallery indices or a mask of shape .4,., got float64"),
+        ([[0, 1]], r"got int64 of shape \(1, 2\)"),
+        ([True, False], r"a mask of shape \(4,\), got bool of shape \(2,\)"),
+        ([0, 1, 2, 3], "A gallery cannot be empty, got all of its 4 items"),
+        (np.ones(4, dtype=bool), "A gallery cannot be empty"),
+    ],
+)
+def test_items_that_are_none_are_refused(items, message):
+    bank, gallery = RANDOM.normal(size=(6, 3)), RANDOM.normal(size=(4, 3))
+    for fitted in (
+        InvertedSoftmax().fit(bank, gallery),
+        QuerybankRetriever(InvertedSoftmax(), 2).fit(bank, gallery),
+    ):
+        with pytest.raises(ValueError, match=message):
+            fitted.remove_gallery(items)
+
+
+def test_a_bank_that_is_not_the_one_is_refused_and_changes_nothing():
+    bank, gallery = RANDOM.normal(size=(6, 3)), RANDOM.normal(size=(4, 3))
+    normalizer = DynamicInvertedSoftmax().fit(bank, gallery)
+    best = normalizer.activation_counts_.argmax()
+    left = np.delete(gallery, best, 0)
+    for act, message in (
+        (lambda: normalizer.add_gallery(bank[:5], gallery), "of 6 queries, got 5"),
+        (lambda: normalizer.remove_gallery([best]), "pass the bank too"),
+        (lambda: normalizer.remove_gallery([best], bank[:5], left), "6 queries, got 5"),
+        (lambda: normalizer.remove_gallery([best], bank, gallery), "3 items, got 4"),
+        (lambda: normalizer.remove_gallery([best], bank), "needs the embeddings of"),
+        (
+            lambda: (
+                clone(normalizer)
+                .fit(bank, gallery)
+                .set_params(beta=3)
+                .add_gallery(bank, gallery)
+            ),
+            "beta was 20.0 when the bank was first probed",
+        ),
+    ):
+        with pytest.raises(ValueError, match=message):
+            act()
+        assert normalizer.n_features_in_ == 4
+        assert normalizer.activation_counts_.sum() == 6
+    with pytest.raises(NotFittedError):
+        DynamicInvertedSoftmax().remove_gallery([0])
+    with pytest.raises(NotFittedError):
+        QuerybankRetriever().add_gallery(bank, gallery)

@@ -1,0 +1,133 @@
+"""What is made of a shortlist is what `transform` makes of its items."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import sparse
+from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
+
+from sk_qbnorm import (
+    CSLS,
+    DynamicInvertedSoftmax,
+    GloballyCorrected,
+    InvertedSoftmax,
+)
+
+from .cases import NORMALIZERS, bank_and_sims
+
+precomputed = {"metric": "precomputed"}
+VARIANTS = {
+    **NORMALIZERS,
+    "IS probability": InvertedSoftmax(beta=3, scale="probability", **precomputed),
+    "DIS probability": DynamicInvertedSoftmax(scale="probability", **precomputed),
+}
+each_variant = pytest.mark.parametrize("normalizer", VARIANTS.values(), ids=VARIANTS)
+may_clip = pytest.mark.filterwarnings("ignore:n_neighbors=")
+
+
+def in_order(scores, indices):
+    """Put every row best first: larger score, then smaller index."""
+    order = np.lexsort((indices, -scores))
+    return np.take_along_axis(scores, order, 1), np.take_along_axis(indices, order, 1)
+
+
+@may_clip
+@each_variant
+@given(drawn=bank_and_sims(), single=st.booleans())
+def test_a_shortlist_of_everything_is_transform_in_order(normalizer, drawn, single):
+    bank, sims = (each.astype(np.float32) if single else each for each in drawn)
+    fitted = normalizer.fit(bank)
+    everything = np.tile(np.arange(sims.shape[1])[::-1], (len(sims), 1))
+    scores, indices = fitted.rescore(sims[:, ::-1], everything)
+    expected = in_order(fitted.transform(sims)[:, ::-1], everything)
+    np.testing.assert_array_equal(indices, expected[1])
+    np.testing.assert_allclose(scores, expected[0], rtol=1e-5 if single else 1e-12)
+    assert scores.dtype == sims.dtype
+
+
+@pytest.mark.parametrize("name", ["IS", "DIS", "CSLS k=3", "NNN k=3"])
+@pytest.mark.parametrize("as_sparse", [False, True])
+def test_the_best_by_similarity_are_scored_as_in_the_whole_row(name, as_sparse):
+    bank, sims = np.random.default_rng(0).normal(size=(2, 40, 30))
+    fitted = clone(NORMALIZERS[name]).fit(bank)
+    indices = np.argsort(-sims, axis=1)[:, :7]
+    found = np.take_along_axis(sims, indices, 1)
+    if as_sparse:
+        graph = sparse.csr_array(
+            (found.ravel(), indices.ravel(), np.arange(41) * 7), shape=sims.shape
+        )
+        corrected = fitted.rescore(graph)
+        assert corrected.shape == sims.shape
+        scores, items = corrected.data.reshape(40, 7), corrected.indices.reshape(40, 7)
+    else:
+        scores, items = fitted.rescore(found, indices)
+    whole = np.take_along_axis(fitted.transform(sims), items, 1)
+    np.testing.assert_allclose(scores, whole, rtol=1e-12)
+    assert (np.diff(scores, axis=1) <= 0).all()
+
+
+def test_places_are_among_the_candidates():
+    bank, sims = np.random.default_rng(1).integers(0, 5, size=(2, 9, 6)).astype(float)
+    fitted = GloballyCorrected(**precomputed).fit(bank)
+    items = np.tile([5, 0, 3], (9, 1))
+    some = GloballyCorrected(**precomputed).fit(bank[:, [0, 3, 5]])
+    expected = some.transform(sims[:, [0, 3, 5]])[:, [2, 0, 1]]
+    scores, found = fitted.rescore(np.take_along_axis(sims, items, 1), items)
+    np.testing.assert_array_equal(found, in_order(expected, items)[1])
+    np.testing.assert_array_equal(scores, in_order(expected, items)[0])
+
+
+@each_variant
+def test_rows_that_are_too_short_end_with_none(normalizer):
+    bank = np.random.default_rng(2).normal(size=(9, 6))
+    fitted = clone(normalizer).fit(bank)
+    lowest = np.finfo(np.float64).min  # what some engines say of none
+    scores, indices = fitted.rescore(
+        [[np.nan, 0.5, 0.2], [0.1, lowest, -np.inf], [0, 0, 0]],
+        [[-1, 4, 2], [3, -1, -1], [-1, -1, -1]],
+    )
+    full, items = fitted.rescore([[0.5, 0.2]], [[4, 2]])
+    np.testing.assert_array_equal(indices[0], [*items[0], -1])
+    np.testing.assert_array_equal(scores[0], [*full[0], -np.inf])
+    np.testing.assert_array_equal(indices[1:], [[3, -1, -1], [-1, -1, -1]])
+    assert (scores[indices < 0] == -np.inf).all()
+    assert np.isfinite(scores[indices >= 0]).all()
+
+    ragged = sparse.csr_array(([0.2, 0.5, 0.1], [2, 4, 3], [0, 2, 3, 3]), shape=(3, 6))
+    corrected = fitted.rescore(ragged)
+    np.testing.assert_array_equal(corrected.indptr, [0, 2, 3, 3])
+    np.testing.assert_array_equal(corrected.indices, [*items[0], 3])
+    np.testing.assert_array_equal(corrected.data, [*full[0], scores[1, 0]])
+
+
+def test_entries_of_zero_are_candidates_too():
+    fitted = InvertedSoftmax(**precomputed).fit([[0.9, 0.1], [0.5, 0.2]])
+    graph = sparse.csr_array(([0.0, 0.0], [0, 1], [0, 2]), shape=(1, 2))
+    np.testing.assert_array_equal(fitted.rescore(graph).indices, [1, 0])
+
+
+@pytest.mark.parametrize(
+    ("scores", "indices", "message"),
+    [
+        ([[0.5]], [[4]], r"gallery items in \[0, 3\], or -1 for none, got 4 to 4"),
+        ([[0.5]], [[-2]], "or -1 for none, got -2 to -2"),
+        ([[0.5, 0.4]], [[1, 1]], "name a candidate once, got one twice in row 0"),
+        ([[0.5]], [[1, 2]], r"same shape, got \(1, 1\) and \(1, 2\)"),
+        ([[0.5]], [[1.0]], "indices must be whole numbers, got dtype float64"),
+        ([[0.5]], None, "needs the indices of the candidates, got None"),
+        ([[np.nan]], [[1]], "scores must be finite, got NaN in row 0, column 0"),
+        (sparse.csr_array([[0.5]]), None, "one column a gallery item, expected 4, got"),
+        (sparse.csr_array(np.eye(4)), [[1]], "says itself which items they are of"),
+    ],
+)
+def test_shortlists_that_are_none_are_refused(scores, indices, message):
+    fitted = CSLS(2, **precomputed).fit(np.eye(4))
+    with pytest.raises(ValueError, match=message):
+        fitted.rescore(scores, indices)
+
+
+def test_an_unfitted_normalizer_rescores_nothing():
+    with pytest.raises(NotFittedError):
+        CSLS().rescore([[0.5]], [[0]])
