@@ -92,7 +92,9 @@ def _processor():
 
 def _absolute_rows(options, n_threads):
     n_bank, n_gallery = 8192, options.gallery
-    mebibytes = peak_above_inputs(n_bank, n_gallery, 512, n_threads)
+    sizes = n_bank, n_gallery, 512, n_threads
+    mebibytes = peak_above_inputs(*sizes)
+    of_search = peak_above_inputs(*sizes, "search")
     milliseconds = import_milliseconds(options.rounds)
     rows = (
         (
@@ -100,6 +102,12 @@ def _absolute_rows(options, n_threads):
             "DynamicInvertedSoftmax",
             *(mebibytes, 64, "MiB"),
             "inputs: peak memory beyond them",
+        ),
+        (
+            f"top-10 search, {n_bank} queries x {n_gallery}, d=512",
+            "DynamicInvertedSoftmax",
+            *(of_search, 64, "MiB"),
+            "gallery, queries: peak memory beyond them",
         ),
         (
             "import, numba not loaded",

@@ -1,4 +1,4 @@
-"""Peak memory of a fit on embeddings, measured in a process of its own."""
+"""Peak memory of a fit or a search, measured in a process of its own."""
 
 import json
 import re
@@ -7,18 +7,21 @@ import sys
 from pathlib import Path
 
 
-def peak_above_inputs(n_bank, n_gallery, n_features, n_threads):
-    """Return the MiB that a fit needs beyond its inputs, at the most."""
-    arguments = map(str, (n_bank, n_gallery, n_features, n_threads))
+def peak_above_inputs(n_bank, n_gallery, n_features, n_threads, work="fit"):
+    """Return the MiB that a fit, or a search, needs beyond its inputs, at the most.
+
+    A search is for the ten best of as many queries as the bank has.
+    """
+    arguments = map(str, (n_bank, n_gallery, n_features, n_threads, work))
     command = [sys.executable, "-m", "benchmarks.memory", *arguments]
     result = subprocess.run(command, check=True, capture_output=True, text=True)
     return json.loads(result.stdout)
 
 
-def _main(n_bank, n_gallery, n_features, n_threads):
+def _main(n_bank, n_gallery, n_features, n_threads, work):
     import numpy as np
 
-    from sk_qbnorm import DynamicInvertedSoftmax
+    from sk_qbnorm import DynamicInvertedSoftmax, QuerybankRetriever
 
     def embeddings(n_rows):
         vectors = np.empty((n_rows, n_features), dtype=np.float32)
@@ -26,11 +29,18 @@ def _main(n_bank, n_gallery, n_features, n_threads):
         return vectors
 
     normalizer = DynamicInvertedSoftmax(n_jobs=n_threads)
-    normalizer.fit(embeddings(10), embeddings(10))  # numba, and the kernels it loads
+    retriever = QuerybankRetriever(normalizer, 10, "dot", n_jobs=n_threads)
+    few = embeddings(10)
+    retriever.fit(few, few).kneighbors(few)  # numba, and the kernels it loads
     bank, gallery = embeddings(n_bank), embeddings(n_gallery)
+    if work == "search":
+        retriever.fit(few, gallery)
     Path("/proc/self/clear_refs").write_text("5")  # the peak starts anew from here
     before = _resident("VmRSS")
-    normalizer.fit(bank, gallery)
+    if work == "search":
+        retriever.kneighbors(bank)
+    else:
+        normalizer.fit(bank, gallery)
     print(json.dumps(_resident("VmHWM") - before))
 
 
@@ -41,4 +51,5 @@ def _resident(field):
 
 
 if __name__ == "__main__":
-    _main(*map(int, sys.argv[1:]))
+    *sizes, asked = sys.argv[1:]
+    _main(*map(int, sizes), asked)

@@ -1,5 +1,7 @@
 """The works that are measured, each with the ratio that it shall not exceed."""
 
+from functools import partial
+
 import numpy as np
 from joblib import parallel_config
 from threadpoolctl import threadpool_limits
@@ -10,8 +12,7 @@ from sk_qbnorm import (
     GloballyCorrected,
     InvertedSoftmax,
     NearestNeighborNormalizer,
-    NearestNeighborScorer,
-    pairwise_similarity,
+    QuerybankRetriever,
 )
 from sk_qbnorm.metrics import k_occurrence, recall_at_k, relevant_ranks
 
@@ -197,28 +198,36 @@ class Works:
         """The ten best by corrected score, from embeddings."""
         gallery = self.units(10 * self.size)
         bank = self.units(self.size // 10)
-        normalizer = InvertedSoftmax(copy=False, **self.jobs).fit(bank, gallery)
+        retrievers = {
+            type(normalizer).__name__: QuerybankRetriever(
+                normalizer, 10, "dot", **self.jobs
+            ).fit(bank, gallery)
+            for normalizer in (
+                InvertedSoftmax(),
+                NearestNeighborNormalizer(),
+                CSLS(),
+                DynamicInvertedSoftmax(),
+            )
+        }
         for n_queries, limit in ((self.size // 10, 1.0), (32, 0.7)):
             queries = self.units(n_queries)
             raw = peers.raw_search(queries, gallery, 10, self.n_threads)
             if not raw:
                 return
-            scorer = NearestNeighborScorer(10, **self.jobs).fit(
-                np.zeros((1, len(gallery)), dtype=np.float32)
-            )
-
-            name = "product, transform, kneighbors"
-
-            def search(queries=queries, scorer=scorer):
-                sims = pairwise_similarity(queries, gallery, "dot")
-                return scorer.kneighbors(normalizer.transform(sims))
-
             yield Work(
                 f"top-10 search, {n_queries} queries x {len(gallery)}, d=512",
                 next(iter(raw)),
                 limit,
-                raw | {name: search},
-                shortfalls={name: "the whole matrix is made; no search is fused yet"},
+                raw
+                | {
+                    name: partial(retriever.kneighbors, queries)
+                    for name, retriever in retrievers.items()
+                },
+                peers.scored_search(queries, gallery, 10, self.n_threads),
+                dict.fromkeys(
+                    ["CSLS", "DynamicInvertedSoftmax"],
+                    "it keeps two lists, by raw and by corrected score",
+                ),
             )
 
     def measures(self):

@@ -11,14 +11,14 @@ extensions = [
     "sphinx_copybutton",
     "myst_parser",
 ]
-exclude_patterns = ["_build", "benchmark_results.md"]  # which benchmarks.md includes
+exclude_patterns = ["_build", "*_results.md"]  # which other pages include
 templates_path = ["_templates"]
 autosummary_generate = True
 default_role = "autolink"  # a link where there is something to link to, else emphasis
 nitpicky = True
 numpydoc_show_class_members = False
 html_theme = "pydata_sphinx_theme"
-html_sidebars = {"index": [], "benchmarks": []}  # they have no pages below them
+html_sidebars = {"index": [], "scale": [], "benchmarks": []}  # they have no pages below them
 html_static_path = ["_static"]
 html_title = f"sk_qbnorm {__version__}"
 # What other packages document is named, not linked: the build needs no network.

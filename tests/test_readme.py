@@ -42,6 +42,20 @@ def test_blocks_run_in_the_order_of_the_page(tmp_path, monkeypatch, capsys):
     assert "DynamicInvertedSoftmax" in printed
 
 
+@pytest.mark.compiled
+@pytest.mark.filterwarnings("ignore:n_neighbors=")
+def test_the_guide_to_scale_runs(tmp_path, monkeypatch):
+    pytest.importorskip("dask.array")
+    monkeypatch.chdir(tmp_path)
+    page = (ROOT / "docs" / "scale.md").read_text(encoding="utf-8")
+    code = re.findall(r"^```python\n(.*?)^```$", page, flags=re.MULTILINE | re.DOTALL)
+    assert len(code) > 9
+    names = {}
+    for text in code:
+        exec(compile(text, "scale.md", "exec"), names)
+    assert names["indices"].shape == (600, 10)
+
+
 def test_the_commands_that_set_up_are_those_that_ci_runs():
     lines = {line for text in blocks("sh") for line in text.splitlines()}
     assert lines >= SET_UP

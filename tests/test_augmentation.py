@@ -1,0 +1,150 @@
+"""Bad input to an index and to the retriever is told in one clear sentence."""
+
+import numpy as np
+import pytest
+from scipy import sparse
+from sklearn.exceptions import NotFittedError
+
+from sk_qbnorm import (
+    CSLS,
+    DynamicInvertedSoftmax,
+    GloballyCorrected,
+    InvertedSoftmax,
+    QuerybankRetriever,
+    augment_gallery,
+    augment_queries,
+)
+
+RANDOM = np.random.default_rng(0)
+BANK, GALLERY = RANDOM.normal(size=(6, 3)), RANDOM.normal(size=(4, 3))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"bias": [0.1, 0.2]}, r"one number a gallery item, expected shape \(4,\)"),
+        ({"bias": [0.1, 0.2, np.nan, 0]}, "bias must be finite, got NaN in row 2"),
+        ({"bias": "high"}, r"expected shape \(4,\), got \(\)"),
+        ({"space": "hamming"}, "space must be one of 'inner_product', 'euclidean'"),
+        ({"space": "euclidean", "radius": 0.1}, "at least the length of the longest"),
+        ({"space": "euclidean", "radius": -1}, "radius must be a finite number > 0"),
+    ],
+)
+def test_a_gallery_that_cannot_be_augmented_is_refused(options, message):
+    options = {"bias": np.zeros(4), **options}
+    before = GALLERY.copy()
+    with pytest.raises(ValueError, match=message):
+        augment_gallery(GALLERY, **options)
+    np.testing.assert_array_equal(GALLERY, before)
+
+
+@pytest.mark.parametrize(
+    "corrected", [1, [True, False], np.ones(6), [[True]] * 6, "yes", None]
+)
+def test_which_queries_are_corrected_must_be_told_by_bools(corrected):
+    with pytest.raises(ValueError, match=r"corrected must be a bool, or one a query"):
+        augment_queries(BANK, corrected)
+
+
+def test_a_normalizer_augments_what_it_was_fitted_to():
+    normalizer = InvertedSoftmax().fit(BANK, GALLERY)
+    with pytest.raises(ValueError, match=r"expected shape \(3,\), got \(4,\)"):
+        normalizer.augment_gallery(GALLERY[:3])
+    part = normalizer.augment_gallery(GALLERY[[2, 0]], items=[2, 0])
+    np.testing.assert_allclose(part, normalizer.augment_gallery(GALLERY)[[2, 0]])
+    with pytest.raises(ValueError, match=r"gallery indices in \[0, 3\], got 4 to 4"):
+        normalizer.augment_gallery(GALLERY[:1], items=[4])
+    with pytest.raises(NotFittedError):
+        CSLS().augment_gallery(GALLERY)
+    assert not hasattr(GloballyCorrected, "augment_gallery")
+    for metric in ("precomputed", lambda q, g: q @ g.T):
+        other = InvertedSoftmax(metric=metric)
+        other.fit(*((BANK,) if metric == "precomputed" else (BANK, GALLERY)))
+        with pytest.raises(ValueError, match="call sk_qbnorm.augment_queries with the"):
+            other.augment_queries(BANK)
+
+
+def spoilt(matrix, value):
+    matrix = matrix.copy()
+    matrix[1, 2] = value
+    return matrix
+
+
+@pytest.mark.parametrize(
+    ("bank", "gallery", "message"),
+    [
+        (BANK, None, "needs a gallery that it can keep, got NoneType"),
+        (BANK, iter([GALLERY]), "needs a gallery that it can keep, got list_iterator"),
+        (BANK, GALLERY[:, :2], "the same number of features .* got 3 and 2"),
+        (BANK, GALLERY[:0], r"0 sample\(s\)"),
+        (BANK[:0], GALLERY, r"0 sample\(s\)"),
+        (spoilt(BANK, np.nan), GALLERY, "querybank must be finite, got NaN in row 1"),
+        (BANK, spoilt(GALLERY, np.inf), "gallery must be finite, got infinity in ro"),
+        (BANK, [["a", "b", "c"]], "gallery must hold numbers, got text"),
+        (BANK, np.arange(6), "needs the embeddings of the gallery, got one number"),
+    ],
+)
+def test_what_a_retriever_cannot_fit_is_refused_and_forgotten(bank, gallery, message):
+    retriever = QuerybankRetriever(InvertedSoftmax(), 2).fit(BANK, GALLERY)
+    expected = retriever.kneighbors(BANK)
+    with pytest.raises(ValueError, match=message):
+        retriever.fit(bank, gallery)
+    np.testing.assert_array_equal(retriever.kneighbors(BANK), expected)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"n_neighbors": 0}, "n_neighbors must be an integer >= 1, got 0"),
+        ({"n_neighbors": 1.5}, "n_neighbors must be an integer >= 1, got 1.5"),
+        ({"metric": "precomputed"}, "metric must be one of 'cosine', 'dot', got 'prec"),
+        ({"normalizer__beta": -1}, "beta must be a finite number > 0, got -1"),
+    ],
+)
+def test_settings_out_of_range_are_refused(settings, message):
+    retriever = QuerybankRetriever(DynamicInvertedSoftmax()).set_params(**settings)
+    with pytest.raises(ValueError, match=message):
+        retriever.fit(BANK, GALLERY)
+    assert not hasattr(retriever, "normalizer_")
+
+
+def test_searches_that_make_no_sense_are_refused():
+    retriever = QuerybankRetriever(InvertedSoftmax(), 2).fit(BANK, GALLERY)
+    for queries, message in (
+        (BANK[:, :2], "X has 2 features, but QuerybankRetriever is expecting 3"),
+        (spoilt(BANK, np.nan), "queries must be finite, got NaN in row 1, column 2"),
+        (BANK[0], "Expected 2D array, got 1D array"),
+        (sparse.csr_array(spoilt(BANK, np.inf)), "got infinity in row 1, column 2"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            retriever.kneighbors(queries)
+    for k in (0, 5, 2.0, True):
+        with pytest.raises(ValueError, match="n_neighbors"):
+            retriever.kneighbors(BANK, k)
+    with pytest.raises(ValueError, match="mode must be one of 'connectivity', 'score'"):
+        retriever.kneighbors_graph(BANK, mode="weights")
+    by_callable = QuerybankRetriever(metric=lambda q, g: q @ g.T, n_neighbors=2)
+    by_callable.fit(BANK, GALLERY)
+    with pytest.raises(ValueError, match="use mode='score'"):
+        by_callable.kneighbors_graph(BANK, mode="distance")
+    with pytest.raises(NotFittedError):
+        QuerybankRetriever().kneighbors(BANK)
+
+
+def test_more_neighbors_than_items_are_cut_with_one_warning():
+    retriever = QuerybankRetriever(InvertedSoftmax(), 9)
+    with pytest.warns(
+        UserWarning, match="more than the 4 items of the gallery"
+    ) as seen:
+        retriever.fit(BANK, GALLERY)
+    assert len(seen) == 1
+    assert seen[0].filename == __file__
+    assert retriever.n_neighbors_ == 4
+    assert retriever.kneighbors(BANK)[1].shape == (6, 4)
+
+
+def test_products_out_of_range_are_told():
+    huge = np.full((2, 2), 1e200)
+    retriever = QuerybankRetriever(InvertedSoftmax(), 1, "dot").fit(huge / 1e150, huge)
+    with pytest.raises(ValueError, match="the similarities of these embeddings must"):
+        retriever.kneighbors(huge)
