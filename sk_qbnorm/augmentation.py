@@ -6,6 +6,7 @@ from numpy.typing import ArrayLike, NDArray
 from ._validation import check_choice, check_matrix, check_number, float_dtype
 
 _SPACES = ("inner_product", "euclidean")
+_RADIUS = "take the length of the longest item with its bias"
 
 
 def augment_gallery(
@@ -56,6 +57,14 @@ def augment_gallery(
     augment_queries : The other side.
     sk_qbnorm.InvertedSoftmax.augment_gallery : Knows its own bias.
 
+    Notes
+    -----
+    How well an approximate index does depends on the vectors. One that is a graph of
+    inner products, such as HNSW, does well for cosine similarities; of long vectors with
+    large biases it finds little, and is better built for ``"euclidean"``. Corrected
+    answers are spread over the gallery, so that an index of lists has to probe more of
+    them than for raw answers, which are the same few hubs.
+
     Examples
     --------
     >>> from sk_qbnorm import augment_gallery, augment_queries
@@ -77,9 +86,10 @@ def augment_gallery(
     if space == "euclidean":
         squares = sum(np.square(each, dtype=np.float64).sum(axis=1) for each in columns)
         largest = float(np.sqrt(squares.max()))
+        shortest = largest * (1 - 1e-6)  # it may have been found in float32
         if radius is None:
             radius = largest
-        elif check_number(radius, "radius", positive=True, advice="") < largest:
+        elif check_number(radius, "radius", positive=True, advice=_RADIUS) < shortest:
             raise ValueError(
                 f"radius must be at least the length of the longest item, "
                 f"{largest:.6g}, got {radius!r}; take one for all of the gallery."

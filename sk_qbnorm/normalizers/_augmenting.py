@@ -1,5 +1,6 @@
 """Normalizers that are a bias of each item: a vector index can serve them."""
 
+import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from sk_qbnorm._validation import check_items, check_matrix
@@ -83,11 +84,17 @@ class AdditiveNormalizer(BaseNormalizer):
         ValueError
             If ``metric`` is neither ``"cosine"`` nor ``"dot"``, `queries` is not a
             finite matrix, or `corrected` does not match.
+
+        Notes
+        -----
+        An approximate index that misses a query's most similar item makes
+        `DynamicInvertedSoftmax` decide by another.
         """
         scale = correction_of(self).scale
         units = self._in_index(queries, "queries")
         augmented = augment_queries(units, corrected, space=space)
-        augmented[:, : units.shape[1]] *= scale  # of a raw answer nobody sees it
+        asks = np.broadcast_to(corrected, len(augmented))
+        augmented[asks, : units.shape[1]] *= scale
         return augmented
 
     def _in_index(self, embeddings, name):

@@ -1,0 +1,236 @@
+"""The correction as one more dimension, asked of real indexes, is `transform`."""
+
+import logging
+from functools import cache
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+from sklearn.neighbors import NearestNeighbors
+from sklearn.preprocessing import normalize
+
+from sk_qbnorm import CSLS, DynamicInvertedSoftmax, pairwise_similarity
+from sk_qbnorm.datasets import make_hub_retrieval
+
+from .cases import NORMALIZERS
+
+K = 10
+ADDITIVE = {name: NORMALIZERS[name] for name in ("IS", "DIS", "CSLS k=3", "NNN k=3")}
+each_normalizer = pytest.mark.parametrize("name", ADDITIVE)
+each_metric = pytest.mark.parametrize("metric", ["cosine", "dot"])
+each_dtype = pytest.mark.parametrize("dtype", [np.float32, np.float64])
+
+
+@cache
+def case(name, metric="cosine", dtype=np.float32):
+    """Return a fitted normalizer, and what an index is to answer."""
+    data = make_hub_retrieval(200, 120, 1000, n_features=32, random_state=0)
+    parts = data.bank_queries, data.queries, data.gallery
+    bank, queries, gallery = (part.astype(dtype) for part in parts)
+    normalizer = clone(ADDITIVE[name]).set_params(metric=metric).fit(bank, gallery)
+    known = SimpleNamespace(normalizer=normalizer, queries=queries, gallery=gallery)
+    known.sims = pairwise_similarity(queries, gallery, metric)
+    known.scores = normalizer.transform(known.sims)
+    if isinstance(normalizer, CSLS):  # no index knows the neighbours of the query
+        known.scores += best(known.sims, 3)[0].mean(axis=1, keepdims=True)
+    leading, items = best(known.scores, K + 1)
+    known.items = items[:, :K]
+    known.clear = np.diff(leading).max(axis=1) < -1e-5  # no two are nearly equal
+    known.atol = 1e-5 if dtype == np.float32 else 1e-12
+    return known
+
+
+def best(scores, k):
+    items = np.argsort(-scores, axis=1, kind="stable")[:, :k]
+    return np.take_along_axis(scores, items, axis=1), items
+
+
+def answer(known, search, k=K, space="inner_product"):
+    """Ask an index; twice for `DynamicInvertedSoftmax`."""
+    corrected = True
+    if isinstance(known.normalizer, DynamicInvertedSoftmax):
+        raw = known.normalizer.augment_queries(known.queries, False, space=space)
+        corrected = known.normalizer.activation_mask_[search(raw, 1)[1][:, 0]]
+        assert 0 < corrected.mean() < 1
+    return search(
+        known.normalizer.augment_queries(known.queries, corrected, space=space), k
+    )
+
+
+def by_distance(items, search):
+    """Make scores of the squared distances that a search returns."""
+    radius = np.linalg.norm(items, axis=1).max()
+
+    def scored(queries, k):
+        squares, found = search(queries, k)
+        lengths = (queries**2).sum(axis=1, keepdims=True)
+        return (radius**2 + lengths - squares) / 2, found
+
+    return scored
+
+
+def nearest(items, algorithm):
+    index = NearestNeighbors(algorithm=algorithm).fit(items)
+
+    def search(queries, k):
+        distances, found = index.kneighbors(queries, k)
+        return distances**2, found
+
+    return by_distance(items, search)
+
+
+def differences(known, scores, found):
+    return np.abs(scores - np.take_along_axis(known.scores, found, axis=1))
+
+
+def assert_exact(known, scores, found):
+    assert differences(known, scores, found).max() < known.atol
+    assert known.clear.mean() > 0.9
+    np.testing.assert_array_equal(found[known.clear, :K], known.items[known.clear])
+
+
+def recall(known, found):
+    """Return recall@10, and show it with ``pytest --log-cli-level=info``."""
+    pairs = zip(known.items, found, strict=True)
+    share = np.mean([np.isin(items, row) for items, row in pairs])
+    logging.getLogger(__name__).info("recall@10 %.3f", share)
+    return share
+
+
+@each_normalizer
+@each_metric
+@each_dtype
+def test_products_of_augmented_embeddings_are_the_scores(name, metric, dtype):
+    known = case(name, metric, dtype)
+    items = known.normalizer.augment_gallery(known.gallery)
+    found = answer(known, lambda queries, k: best(queries @ items.T, k), len(items))
+    assert found[0].dtype == dtype
+    assert_exact(known, *found)
+
+
+@each_normalizer
+@each_metric
+def test_an_augmented_gallery_still_gives_raw_similarities(name, metric):
+    known = case(name, metric)
+    queries = known.normalizer.augment_queries(known.queries, corrected=False)
+    raw = queries @ known.normalizer.augment_gallery(known.gallery).T
+    np.testing.assert_allclose(raw, known.sims, rtol=0, atol=known.atol)
+
+
+@each_normalizer
+@each_metric
+@each_dtype
+@pytest.mark.parametrize("algorithm", ["brute", "kd_tree"])
+def test_the_nearest_are_those_of_largest_score(name, metric, dtype, algorithm):
+    known = case(name, metric, dtype)
+    items = known.normalizer.augment_gallery(known.gallery, space="euclidean")
+    search = nearest(items, algorithm)
+    assert_exact(known, *answer(known, search, len(items), space="euclidean"))
+
+
+def test_a_gallery_augmented_in_parts_has_one_radius():
+    known = case("NNN k=3", "dot", np.float32)
+    augment = known.normalizer.augment_gallery
+    radius = np.linalg.norm(augment(known.gallery), axis=1).max()
+    settings = {"space": "euclidean", "radius": radius}
+    parts = np.array_split(np.arange(len(known.gallery)), 3)
+    items = np.vstack([augment(known.gallery[p], p, **settings) for p in parts])
+    np.testing.assert_allclose(np.linalg.norm(items, axis=1), radius, rtol=1e-6)
+    search = nearest(items, "brute")
+    assert_exact(known, *answer(known, search, len(items), space="euclidean"))
+
+
+def faiss_index(items, kind, by_product=True):
+    faiss = pytest.importorskip("faiss")
+    metric = faiss.METRIC_INNER_PRODUCT if by_product else faiss.METRIC_L2
+    index = faiss.index_factory(items.shape[1], kind, metric)
+    index.train(items)
+    index.add(items)
+    return index
+
+
+@each_normalizer
+@each_metric
+def test_faiss_finds_the_items_of_transform(name, metric):
+    known = case(name, metric)
+    items = known.normalizer.augment_gallery(known.gallery)
+    flat, lists = faiss_index(items, "Flat"), faiss_index(items, "IVF20,Flat")
+    assert_exact(known, *answer(known, flat.search))
+    lists.nprobe = 20
+    assert_exact(known, *answer(known, lists.search))
+    lists.nprobe = 10
+    _, found = answer(known, lists.search)
+    assert 0.8 < recall(known, found) < 1
+
+
+def faiss_graph(items, by_product):
+    index = faiss_index(items, "HNSW32", by_product)
+    index.hnsw.efSearch = 100
+    return index.search
+
+
+def hnswlib_graph(items, by_product):
+    hnswlib = pytest.importorskip("hnswlib")
+    index = hnswlib.Index("ip" if by_product else "l2", items.shape[1])
+    index.init_index(len(items), M=16, ef_construction=100)
+    index.add_items(items)
+    index.set_ef(100)
+
+    def search(queries, k):
+        found, distances = index.knn_query(queries, k)
+        return 1 - distances if by_product else distances, found
+
+    return search
+
+
+def usearch_graph(items, by_product):
+    usearch = pytest.importorskip("usearch.index")
+    settings = {"dtype": "f32", "expansion_add": 100, "expansion_search": 100}
+    kind = "ip" if by_product else "l2sq"
+    index = usearch.Index(ndim=items.shape[1], metric=kind, **settings)
+    index.add(np.arange(len(items)), items)
+
+    def search(queries, k):
+        found = index.search(queries, k)
+        return 1 - found.distances if by_product else found.distances, found.keys
+
+    return search
+
+
+@each_normalizer
+@each_metric
+@pytest.mark.parametrize("graph", [faiss_graph, hnswlib_graph, usearch_graph])
+def test_graphs_find_nearly_all(name, metric, graph):
+    # Where the bias outweighs the embeddings, a graph of products finds too little.
+    space = "inner_product" if metric == "cosine" else "euclidean"
+    known = case(name, metric)
+    items = known.normalizer.augment_gallery(known.gallery, space=space)
+    search = graph(items, by_product=metric == "cosine")
+    search = search if metric == "cosine" else by_distance(items, search)
+    scores, found = answer(known, search, space=space)
+    assert recall(known, found) >= 0.9
+    # A query whose raw best is missed may be asked the wrong question.
+    right = differences(known, scores, found).max(axis=1) < known.atol
+    assert right.mean() >= 0.9
+
+
+@each_normalizer
+@each_metric
+def test_rescored_candidates_have_the_scores_of_transform(name, metric):
+    known = case(name, metric)
+    units = normalize if metric == "cosine" else np.asarray
+    queries, items = units(known.queries), units(known.gallery)
+    lists = faiss_index(items, "IVF20,Flat")
+    lists.nprobe = 20
+    for index, k in ((faiss_index(items, "Flat"), 50), (lists, 1020)):
+        sims, candidates = index.search(queries, k)
+        scores, found = known.normalizer.rescore(sims, candidates)
+        np.testing.assert_array_equal(np.sort(found), np.sort(candidates))
+        missing = found < 0  # inverted lists fill up with -1
+        assert (missing.sum(axis=1) == max(0, k - len(items))).all()
+        expected = known.normalizer.transform(known.sims)
+        expected = np.take_along_axis(expected, found, axis=1)
+        expected[missing] = -np.inf
+        np.testing.assert_allclose(scores, expected, rtol=0, atol=known.atol)
+        assert (scores[:, :-1] >= scores[:, 1:]).all()
