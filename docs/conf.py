@@ -18,7 +18,11 @@ default_role = "autolink"  # a link where there is something to link to, else em
 nitpicky = True
 numpydoc_show_class_members = False
 html_theme = "pydata_sphinx_theme"
-html_sidebars = {"index": [], "scale": [], "benchmarks": []}  # they have no pages below them
+html_sidebars = {
+    "index": [],
+    "scale": [],
+    "benchmarks": [],
+}  # they have no pages below them
 html_static_path = ["_static"]
 html_title = f"sk_qbnorm {__version__}"
 # What other packages document is named, not linked: the build needs no network.

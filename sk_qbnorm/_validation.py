@@ -92,17 +92,18 @@ def check_features(
     reset,
     n_jobs=None,
     names_required=True,
-    accept_sparse=False,
+    check=None,
 ):
     """Return what an estimator is given as a float32 or float64 finite matrix.
 
     Sets or checks its ``n_features_in_`` and ``feature_names_in_``. The features of
     similarities are the gallery items. Where names are not required, they are checked
-    only if both sides have them.
+    only if both sides have them. `check` is for what `check_matrix` would refuse.
     """
-    checked = check_matrix(
-        matrix, name, estimator=estimator, n_jobs=n_jobs, accept_sparse=accept_sparse
-    )
+    if check is None:
+        checked = check_matrix(matrix, name, estimator=estimator, n_jobs=n_jobs)
+    else:
+        checked = check(matrix, name, n_jobs=n_jobs)
     both_named = hasattr(estimator, "feature_names_in_") and hasattr(matrix, "columns")
     if names_required or both_named:
         validate_data(estimator, matrix, reset=reset, skip_check_array=True)
@@ -162,18 +163,16 @@ def check_matrix(
 ):
     """Return embeddings or scores as a float32 or float64 matrix, and finite.
 
-    Sparse ones come as CSR. A `numpy.memmap` of other numbers stays as it is: it may be
-    larger than memory, so only the part in use can be made floats.
+    Sparse ones, where they are accepted, come as CSR.
     """
     dtype = getattr(matrix, "dtype", None)
     if getattr(dtype, "kind", "f") in "mMV":
         raise ValueError(f"{name} must hold numbers, got dtype {dtype}.")
-    on_disk = isinstance(matrix, np.memmap) and matrix.dtype.kind in "fiu"
     with _numbers_only(name):
         checked = check_array(
             matrix,
             accept_sparse="csr" if accept_sparse else False,
-            dtype=None if on_disk else FLOATS,
+            dtype=FLOATS,
             ensure_all_finite=False,
             input_name=name,
             estimator=estimator,

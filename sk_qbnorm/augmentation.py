@@ -60,10 +60,10 @@ def augment_gallery(
     Notes
     -----
     How well an approximate index does depends on the vectors. One that is a graph of
-    inner products, such as HNSW, does well for cosine similarities; of long vectors with
-    large biases it finds little, and is better built for ``"euclidean"``. Corrected
-    answers are spread over the gallery, so that an index of lists has to probe more of
-    them than for raw answers, which are the same few hubs.
+    inner products, such as HNSW, does well for cosine similarities; of long vectors
+    with large biases it finds little, and is better built for ``"euclidean"``.
+    Corrected answers are spread over the gallery, so that an index of lists has to
+    probe more of them than for raw answers, which are the same few hubs.
 
     Examples
     --------

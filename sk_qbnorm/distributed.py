@@ -5,13 +5,15 @@ Dask is imported by whoever has such an array, and so it is here, inside the fun
 
 import itertools
 import math
+from collections.abc import Iterator
 from contextlib import nullcontext
+from functools import reduce
 
 from sklearn.utils import gen_batches
 
+from ._embeddings import check_embeddings, check_widths
 from ._validation import check_matrix
 from .bank import Bank
-from .similarity import check_widths
 from .tiles import Gallery, MatrixTiles, walk
 
 _FAN_IN = 4  # how many blocks of statistics a task joins
@@ -49,6 +51,7 @@ def probe(querybank, gallery, metric, make_statistics, verbose):
 
     show = delayed(_show_block, pure=True)
     if metric == "precomputed":
+        check_two_dimensions(querybank, "querybank")
         grid = querybank.to_delayed()
         columns = [
             [show(block, None, metric, make_statistics) for block in column]
@@ -60,8 +63,14 @@ def probe(querybank, gallery, metric, make_statistics, verbose):
             [show(block, items, metric, make_statistics) for block in queries]
             for items in row_blocks(gallery, "gallery")
         ]
-    merged = [tree(column, _merge) for column in columns]
-    return compute(tree(merged, _extend), verbose)
+    merged = [tree(column, Bank.merged) for column in columns]
+    bank = compute(tree(merged, Bank.extended), verbose)
+    if bank is None:
+        raise ValueError(
+            "Found array with 0 sample(s) in all blocks of the bank or the gallery, "
+            "while a minimum of 1 is required."
+        )
+    return bank
 
 
 def row_blocks(matrix, name):
@@ -69,23 +78,33 @@ def row_blocks(matrix, name):
     from dask import delayed
 
     if not is_dask(matrix):
-        matrix = check_matrix(matrix, name, accept_sparse=True)
+        if isinstance(matrix, Iterator):
+            raise ValueError(
+                f"{name} must be a matrix where the other is a Dask array, got an "
+                "iterator; make a Dask array of it too."
+            )
+        matrix = check_embeddings(matrix, name)
         return [delayed(matrix, pure=True, traverse=False)]
+    check_two_dimensions(matrix, name)
+    return matrix.rechunk({1: -1}).to_delayed().ravel().tolist()
+
+
+def check_two_dimensions(matrix, name):
+    """Raise if a Dask array is no matrix."""
     if matrix.ndim != 2:
         raise ValueError(
             f"Expected 2D array, got {matrix.ndim}D array for {name}; give it one row "
-            "an embedding."
+            "a query or item."
         )
-    return matrix.rechunk({1: -1}).to_delayed().ravel().tolist()
 
 
 def tree(parts, join):
     """Return a task that joins parts, a few at a time and in their order."""
     from dask import delayed
 
-    join = delayed(join, pure=True)
+    fold = delayed(_folded, pure=True)
     while len(parts) > 1:
-        parts = [join(parts[some]) for some in gen_batches(len(parts), _FAN_IN)]
+        parts = [fold(parts[some], join) for some in gen_batches(len(parts), _FAN_IN)]
     return parts[0]
 
 
@@ -105,20 +124,17 @@ def _shards(gallery):
         items = slice(0, gallery.embeddings.shape[0])
         return [(items, delayed(gallery, pure=True, traverse=False))]
     sizes = gallery.embeddings.chunks[0]
-    if any(math.isnan(size) for size in sizes):
-        raise ValueError(
-            "The blocks of the gallery have unknown sizes, so that its items have no "
-            "places; call compute_chunk_sizes() on it before fit."
-        )
     stops = list(itertools.accumulate(sizes))
     items = [slice(stop - size, stop) for size, stop in zip(sizes, stops, strict=True)]
     return list(zip(items, row_blocks(gallery.embeddings, "gallery"), strict=True))
 
 
 def _search_block(queries, items, correction, gallery, metric, k):
-    queries = check_matrix(queries, "queries", accept_sparse=True)
+    if queries.shape[0] == 0 or items.start == items.stop:
+        return None
+    queries = check_embeddings(queries, "queries")
     if not isinstance(gallery, Gallery):
-        gallery = Gallery(check_matrix(gallery, "gallery", accept_sparse=True), metric)
+        gallery = Gallery(check_embeddings(gallery, "gallery"), metric)
     check_widths(queries, gallery.embeddings, "queries", metric)
     tiles = gallery.tiles(queries)
     found = correction.searches(tiles, k)
@@ -126,29 +142,29 @@ def _search_block(queries, items, correction, gallery, metric, k):
     return {name: best.moved(items.start) for name, best in found.items()}
 
 
-def _join(shards):
-    """Return the best of all shards of the gallery, for the same queries."""
-    first, *others = shards
-    for found in others:
-        first = {name: best.joined(found[name]) for name, best in first.items()}
-    return first
+def _joined(found, other):
+    return {name: best.joined(other[name]) for name, best in found.items()}
 
 
-def _stack(blocks):
-    """Return the best items of all queries."""
-    first, *others = blocks
-    return {
-        name: best.stacked([found[name] for found in others])
-        for name, best in first.items()
-    }
+def _stacked(found, other):
+    return {name: best.stacked(other[name]) for name, best in found.items()}
+
+
+def _folded(parts, join):
+    """Return all parts joined in their order, but for those that are None."""
+    parts = [part for part in parts if part is not None]
+    return reduce(join, parts) if parts else None
 
 
 def _show_block(queries, gallery, metric, make_statistics):
-    queries = check_matrix(queries, "querybank", accept_sparse=True)
+    """Return what a block tells, None if it is empty, as filters leave some."""
+    if 0 in queries.shape or (gallery is not None and gallery.shape[0] == 0):
+        return None
     if metric == "precomputed":
-        tiles = MatrixTiles(queries)
+        tiles = MatrixTiles(check_matrix(queries, "querybank"))
     else:
-        gallery = check_matrix(gallery, "gallery", accept_sparse=True)
+        queries = check_embeddings(queries, "querybank")
+        gallery = check_embeddings(gallery, "gallery")
         check_widths(queries, gallery, "querybank", metric)
         tiles = Gallery(gallery, metric).tiles(queries)
     return Bank.probe(tiles, make_statistics, 1, _no_bar, metric=metric)
@@ -156,20 +172,6 @@ def _show_block(queries, gallery, metric, make_statistics):
 
 def _no_bar(n_shown):
     """Show nothing: a task has no terminal."""
-
-
-def _merge(banks):
-    first, *others = banks
-    for bank in others:
-        first = first.merged(bank)
-    return first
-
-
-def _extend(banks):
-    first, *others = banks
-    for bank in others:
-        first = first.extended(bank)
-    return first
 
 
 class DaskGallery:
@@ -182,6 +184,13 @@ class DaskGallery:
     """
 
     def __init__(self, embeddings, metric):
+        check_two_dimensions(embeddings, "gallery")
+        if any(math.isnan(size) for size in embeddings.chunks[0]):
+            raise ValueError(
+                "The blocks of the gallery must have known sizes, so that its items "
+                "have places, got a Dask array with unknown ones; call "
+                "compute_chunk_sizes() on it first."
+            )
         self.embeddings = embeddings
         self.metric = metric
 
@@ -221,7 +230,7 @@ def search(gallery, queries, correction, k, verbose):
         for items, shard in _shards(gallery)
     ]
     blocks = [
-        tree([look(block, *shard, gallery.metric, k) for shard in shards], _join)
+        tree([look(block, *shard, gallery.metric, k) for shard in shards], _joined)
         for block in row_blocks(queries, "queries")
     ]
-    return compute(tree(blocks, _stack), verbose)
+    return compute(tree(blocks, _stacked), verbose)

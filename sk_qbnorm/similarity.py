@@ -12,11 +12,12 @@ from sklearn.preprocessing import normalize
 from sklearn.utils.extmath import safe_sparse_dot
 from sklearn.utils.validation import check_is_fitted
 
+from ._embeddings import check_columns, check_embeddings, check_metric, check_widths
 from ._validation import (
-    check_choice,
     check_features,
     check_finite,
     check_matrix,
+    float_dtype,
     row_names,
     unchanged_on_error,
 )
@@ -31,9 +32,9 @@ def pairwise_similarity(
 
     Parameters
     ----------
-    queries : array-like of shape (n_queries, n_features)
+    queries : array-like or sparse matrix of shape (n_queries, n_features)
         Query embeddings.
-    gallery : array-like of shape (n_gallery, n_features)
+    gallery : array-like or sparse matrix of shape (n_gallery, n_features)
         Gallery embeddings.
     metric : {"cosine", "dot"} or callable, default="cosine"
         ``"cosine"`` is in [-1, 1] and 0 for a vector of zeros; ``"dot"`` is the inner
@@ -61,8 +62,17 @@ def pairwise_similarity(
     >>> pairwise_similarity([[1.0, 0.0]], [[2.0, 0.0], [0.0, 3.0], [1.0, 1.0]])
     array([[1.        , 0.        , 0.70710678]])
     """
-    queries, gallery = check_embeddings(queries, gallery, "queries", metric)
+    queries, gallery = _check_both(queries, gallery, metric)
     return _finite(similarity_of(queries, gallery, metric))
+
+
+def _check_both(queries, gallery, metric):
+    check_metric(metric)
+    check_columns(queries, gallery, "queries", metric)
+    queries = check_embeddings(queries, "queries")
+    gallery = check_embeddings(gallery, "gallery")
+    check_widths(queries, gallery, "queries", metric)
+    return queries, gallery
 
 
 def _finite(sims):
@@ -71,38 +81,16 @@ def _finite(sims):
     return sims
 
 
-def check_embeddings(queries, gallery, name, metric, n_jobs=None):
-    """Return both sets of embeddings as finite matrices that match."""
-    check_metric(metric)
-    options = {"n_jobs": n_jobs, "accept_sparse": True}
-    queries = check_matrix(queries, name, **options)
-    gallery = check_matrix(gallery, "gallery", **options)
-    check_widths(queries, gallery, name, metric)
-    return queries, gallery
-
-
-def check_widths(queries, gallery, name, metric):
-    """Raise if the metric cannot compare embeddings of these widths."""
-    if not callable(metric) and queries.shape[1] != gallery.shape[1]:
-        raise ValueError(
-            f"{name} and gallery must have the same number of features for "
-            f"metric={metric!r}, got {queries.shape[1]} and {gallery.shape[1]}; embed "
-            "both with the same model."
-        )
-
-
-def check_metric(metric):
-    """Raise if there is no such metric."""
-    if not callable(metric):
-        check_choice(metric, "metric", ("cosine", "dot"))
-
-
 def similarity_of(queries, gallery, metric):
     """Return the similarities of checked embeddings."""
     if callable(metric):
         return _called(metric, queries, gallery)
     if metric == "cosine":
         queries, gallery = unit_rows(queries), unit_rows(gallery)
+    if sparse.issparse(queries) and sparse.issparse(gallery):  # of one dtype, then
+        dtype = float_dtype(queries, gallery)
+        queries = queries.astype(dtype, copy=False)
+        gallery = gallery.astype(dtype, copy=False)
     with np.errstate(over="ignore", invalid="ignore"):  # told by the door above
         return safe_sparse_dot(queries, gallery.T, dense_output=True)
 
@@ -116,7 +104,7 @@ def _called(metric, queries, gallery):
             f"The metric must return one row a query and one column a gallery item, "
             f"expected shape {expected}, got {sims.shape}."
         )
-    return sims.astype(np.result_type(queries, gallery), copy=False)
+    return sims.astype(float_dtype(queries, gallery), copy=False)
 
 
 def unit_rows(embeddings, out=None):
@@ -146,7 +134,7 @@ class GallerySimilarity(TransformerMixin, BaseEstimator):
 
     Parameters
     ----------
-    gallery : array-like of shape (n_gallery, n_features)
+    gallery : array-like or sparse matrix of shape (n_gallery, n_features)
         Gallery embeddings. A dataframe's index, where it holds strings, names the
         gallery items. Clones share the gallery: it is never copied.
     metric : {"cosine", "dot"} or callable, default="cosine"
@@ -154,7 +142,7 @@ class GallerySimilarity(TransformerMixin, BaseEstimator):
 
     Attributes
     ----------
-    gallery_ : ndarray of shape (n_gallery, n_features)
+    gallery_ : ndarray or CSR matrix of shape (n_gallery, n_features)
         The gallery as numbers.
     gallery_names_ : ndarray of shape (n_gallery,) or None
         The gallery's index, where it is a dataframe with an index of strings.
@@ -187,7 +175,7 @@ class GallerySimilarity(TransformerMixin, BaseEstimator):
 
         Parameters
         ----------
-        X : array-like of shape (n_queries, n_features)
+        X : array-like or sparse matrix of shape (n_queries, n_features)
             Query embeddings; of these only the width is learnt.
         y : Ignored
             Not used; here for the API's sake.
@@ -208,8 +196,10 @@ class GallerySimilarity(TransformerMixin, BaseEstimator):
                 "pass its embeddings, GallerySimilarity(gallery)."
             )
         with unchanged_on_error(self):
-            X = check_features(self, X, "queries", reset=True)
-            _, self.gallery_ = check_embeddings(X, self.gallery, "queries", self.metric)
+            check_columns(X, self.gallery, "queries", self.metric)
+            options = {"reset": True, "check": check_embeddings}
+            checked = check_features(self, X, "queries", **options)
+            _, self.gallery_ = _check_both(checked, self.gallery, self.metric)
             self.gallery_names_ = row_names(self.gallery)
         return self
 
@@ -218,7 +208,7 @@ class GallerySimilarity(TransformerMixin, BaseEstimator):
 
         Parameters
         ----------
-        X : array-like of shape (n_queries, n_features)
+        X : array-like or sparse matrix of shape (n_queries, n_features)
             Query embeddings.
 
         Returns
@@ -227,7 +217,7 @@ class GallerySimilarity(TransformerMixin, BaseEstimator):
             In float32 if both embeddings are, else float64.
         """
         check_is_fitted(self)
-        X = check_features(self, X, "queries", reset=False)
+        X = check_features(self, X, "queries", reset=False, check=check_embeddings)
         check_metric(self.metric)
         return _finite(similarity_of(X, self.gallery_, self.metric))
 
@@ -261,4 +251,5 @@ class GallerySimilarity(TransformerMixin, BaseEstimator):
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        tags.input_tags.sparse = True
         return tags

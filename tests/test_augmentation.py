@@ -81,7 +81,7 @@ def spoilt(matrix, value):
         (spoilt(BANK, np.nan), GALLERY, "querybank must be finite, got NaN in row 1"),
         (BANK, spoilt(GALLERY, np.inf), "gallery must be finite, got infinity in ro"),
         (BANK, [["a", "b", "c"]], "gallery must hold numbers, got text"),
-        (BANK, np.arange(6), "needs the embeddings of the gallery, got one number"),
+        (BANK, np.arange(6), "the gallery belongs into the constructor"),
     ],
 )
 def test_what_a_retriever_cannot_fit_is_refused_and_forgotten(bank, gallery, message):

@@ -173,7 +173,7 @@ def test_a_bank_that_is_not_the_one_is_refused_and_changes_nothing():
     left = np.delete(gallery, best, 0)
     for act, message in (
         (lambda: normalizer.add_gallery(bank[:5], gallery), "of 6 queries, got 5"),
-        (lambda: normalizer.remove_gallery([best]), "pass the bank too"),
+        (lambda: normalizer.remove_gallery([best]), "pass all of the bank as"),
         (lambda: normalizer.remove_gallery([best], bank[:5], left), "6 queries, got 5"),
         (lambda: normalizer.remove_gallery([best], bank, gallery), "3 items, got 4"),
         (lambda: normalizer.remove_gallery([best], bank), "needs the embeddings of"),

@@ -148,6 +148,10 @@ def test_least_ranks_are_those_of_a_sort(dtype, k):
         tile = sims, 0, 300, left, right
         bank_columns = bank[left:right]
         _kernels.add_row_least_ranks(tile, bank_columns, left, ranks, found, items)
+    order = np.lexsort((items, -found, ranks))
+    ranks, found, items = (
+        np.take_along_axis(each, order, 1) for each in (ranks, found, items)
+    )
     all_ranks = _kernels.bank_ranks(sims, bank, 1)
     everything = np.broadcast_to(np.arange(60), sims.shape)
     expected = np.lexsort((everything, -sims, all_ranks))[:, :k]

@@ -143,8 +143,8 @@ def add_row_least_ranks(tile, bank_columns, first_item, ranks, sims, items):
         The item of the first column that counts.
     ranks, items : ndarray of shape (n_rows, k), dtype int64
     sims : ndarray of shape (n_rows, k), in the dtype of the matrix
-        Updated in place, best first. They start as any rank larger than n_bank, -1 and
-        anything.
+        Updated in place, each row a heap with the worst of it first. They start as any
+        rank larger than n_bank, -1 and anything.
     """
     matrix, top, bottom, left, right = tile
     for first in range(top, bottom, _SEARCHED):
@@ -157,23 +157,40 @@ def add_row_least_ranks(tile, bank_columns, first_item, ranks, sims, items):
 
 @kernel
 def _keep_least(part, found, first_item, ranks, sims, items):
-    last = ranks.shape[1] - 1
     for i in range(part.shape[0]):
+        kept_ranks, kept_sims, kept_items = ranks[i], sims[i], items[i]
         for j in range(part.shape[1]):
-            rank, sim, place = found[i, j], part[i, j], last
-            if not _is_better(rank, sim, ranks[i, last], sims[i, last]):
-                continue
-            while place > 0 and _is_better(
-                rank, sim, ranks[i, place - 1], sims[i, place - 1]
-            ):
-                ranks[i, place] = ranks[i, place - 1]
-                sims[i, place] = sims[i, place - 1]
-                items[i, place] = items[i, place - 1]
-                place -= 1
-            ranks[i, place], sims[i, place] = rank, sim
-            items[i, place] = first_item + j
+            rank, sim, worst = found[i, j], part[i, j], kept_ranks[0]
+            if rank < worst or (rank == worst and sim > kept_sims[0]):
+                _replace_worst(
+                    rank, sim, first_item + j, kept_ranks, kept_sims, kept_items
+                )
 
 
 @kernel
-def _is_better(rank, sim, other_rank, other_sim):
-    return rank < other_rank or (rank == other_rank and sim > other_sim)
+def _replace_worst(rank, sim, item, ranks, sims, items):
+    place, child = 0, 1
+    while child < ranks.size:
+        next_one = child + 1
+        if next_one < ranks.size and _is_worse(
+            ranks[next_one],
+            sims[next_one],
+            items[next_one],
+            ranks[child],
+            sims[child],
+            items[child],
+        ):
+            child = next_one
+        if not _is_worse(ranks[child], sims[child], items[child], rank, sim, item):
+            break
+        ranks[place], sims[place] = ranks[child], sims[child]
+        items[place] = items[child]
+        place, child = child, 2 * child + 1
+    ranks[place], sims[place], items[place] = rank, sim, item
+
+
+@kernel
+def _is_worse(rank, sim, item, other_rank, other_sim, other_item):
+    if rank != other_rank:
+        return rank > other_rank
+    return sim < other_sim or (sim == other_sim and item > other_item)

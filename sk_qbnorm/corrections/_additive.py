@@ -35,14 +35,22 @@ class Additive:
         return found
 
     def conclude(self, found, k):
-        """Return scores and items of the k best, best first, from what was found."""
+        """Make scores of what was found.
+
+        Returns
+        -------
+        scores, items : ndarray of shape (n_queries, k)
+            Best first.
+        unsure : ndarray of shape (n_queries,), dtype bool
+            Whose other items may have scores as good as the last of these.
+        """
         scores, items = found["corrected"].found
         if self.active is not None:
             raw_scores, raw_items = found["raw"].found
             gate = self.active[raw_items[:, :1]]
             scores = np.where(gate, scores, raw_scores)
             items = np.where(gate, items, raw_items)
-        return scores, items
+        return scores, items, np.zeros(len(items), dtype=bool)
 
     def rescore(self, sims, items):
         """Return the scores of some items a query, of which -1 is none.

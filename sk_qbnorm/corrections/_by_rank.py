@@ -28,9 +28,9 @@ class ByRank:
         return {"ranked": _LeastRanks(tiles, k, self.bank_columns)}
 
     def conclude(self, found, k):
-        """Return scores and items of the k best, best first, from what was found."""
+        """Make scores of what was found, as in `Additive.conclude`."""
         ranks, sims, items = found["ranked"].found
-        return _places(ranks, sims), items
+        return _places(ranks, sims), items, np.zeros(len(items), dtype=bool)
 
     def rescore(self, sims, items):
         """Return the scores of some items a query, of which -1 is none.

@@ -37,10 +37,16 @@ class Neighborly(Additive):
         return {"corrected": self._best(tiles, k + _SPARE), "raw": nearest}
 
     def conclude(self, found, k):
-        """Return scores and items of the k best, best first, from what was found."""
+        """Make scores of what was found, as in `Additive.conclude`."""
         keys, items = found["corrected"].found
-        scores = self._scores(keys, found["raw"].found[0])
-        return _kernels.best_first(scores, items, k)
+        ranked_sims = found["raw"].found[0]
+        scores, items = _kernels.best_first(self._scores(keys, ranked_sims), items, k)
+        if keys.shape[1] < k + _SPARE:  # nothing has been left out
+            return scores, items, np.zeros(len(items), dtype=bool)
+        # What is left out has keys that are no better than the last that was kept.
+        below = np.nextafter(keys[:, -1:], -np.inf, dtype=keys.dtype)
+        unsure = self._scores(below, ranked_sims)[:, 0] == scores[:, -1]
+        return scores, items, unsure
 
     def part(self, items):
         """Return the correction of a slice of the gallery, for its ``searches``."""

@@ -3,24 +3,30 @@
 import copy
 import warnings
 from collections.abc import Iterator
-from typing import Self
+from functools import partial
+from typing import Any, Self
 
+import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, clone
 from sklearn.utils.validation import check_is_fitted
 
 from sk_qbnorm import distributed
+from sk_qbnorm._embeddings import (
+    check_columns,
+    check_embeddings,
+    check_metric,
+    is_on_disk,
+)
 from sk_qbnorm._validation import (
     check_count,
     check_features,
-    check_matrix,
     remaining_items,
     unchanged_on_error,
 )
 from sk_qbnorm.normalizers import DynamicInvertedSoftmax
 from sk_qbnorm.normalizers._base import BaseNormalizer
-from sk_qbnorm.similarity import check_metric
-from sk_qbnorm.tiles import Gallery, is_on_disk
+from sk_qbnorm.tiles import Gallery
 
 
 class GalleryKeeper(BaseEstimator):
@@ -81,7 +87,7 @@ class GalleryKeeper(BaseEstimator):
             if not hasattr(self, "normalizer_"):
                 self._start("partial_fit", querybank, gallery)
             else:
-                normalizer = copy.copy(self.normalizer_)
+                normalizer = self._normalizer_now()
                 querybank = self._check_queries(querybank, "querybank", reset=False)
                 normalizer.partial_fit(querybank, self._gallery.embeddings)
                 self.normalizer_ = normalizer
@@ -95,8 +101,8 @@ class GalleryKeeper(BaseEstimator):
         querybank : array-like of shape (n_bank, n_features)
             All of the bank that the known items were probed with, in the same order.
         gallery : array-like of shape (n_new, n_features)
-            Embeddings of the new items. If the gallery is a `numpy.memmap`, both are
-            copied to memory.
+            Embeddings of the new items. If the gallery is a `numpy.memmap`, all of it
+            is copied to memory.
 
         Returns
         -------
@@ -109,12 +115,19 @@ class GalleryKeeper(BaseEstimator):
             As in `fit`; also if the bank has another number of queries.
         """
         check_is_fitted(self)
-        if not distributed.is_dask(gallery):
-            gallery = check_matrix(gallery, "gallery", accept_sparse=True)
         with unchanged_on_error(self):
-            normalizer = copy.copy(self.normalizer_)
-            normalizer.add_gallery(querybank, gallery)
-            self._learn(normalizer, self._gallery.extended(gallery))
+            new: Any = gallery
+            if not distributed.is_dask(gallery):
+                new = check_embeddings(gallery, "gallery", finite=False)
+            known = self._gallery.embeddings
+            if new.shape[1] != known.shape[1]:
+                raise ValueError(
+                    f"The new items must have as many features as the known ones, "
+                    f"expected {known.shape[1]}, got {new.shape[1]}; embed both with "
+                    "the same model."
+                )
+            normalizer = self._normalizer_now().add_gallery(querybank, gallery)
+            self._learn(normalizer, self._gallery.extended(new))
         return self
 
     def remove_gallery(
@@ -126,7 +139,7 @@ class GalleryKeeper(BaseEstimator):
         ----------
         items : array-like of int of shape (n_removed,)
             Indices in the gallery, or a mask of shape (n_gallery,), True for those that
-            go.
+            go. Of a `numpy.memmap` what is left is copied to memory.
         querybank : array-like of shape (n_bank, n_features), default=None
             All of the bank, in the same order. Needed for `DynamicInvertedSoftmax`
             where an item goes that the bank retrieves, to find what it retrieves now.
@@ -145,7 +158,7 @@ class GalleryKeeper(BaseEstimator):
         check_is_fitted(self)
         with unchanged_on_error(self):
             left = self._gallery.kept(remaining_items(items, self.n_gallery_))
-            normalizer = copy.copy(self.normalizer_)
+            normalizer = self._normalizer_now()
             normalizer.remove_gallery(items, querybank, left.embeddings)
             self._learn(normalizer, left)
         return self
@@ -154,29 +167,67 @@ class GalleryKeeper(BaseEstimator):
         check_metric(self.metric)
         check_count(self.n_neighbors, "n_neighbors")
         gallery = self.gallery if self.gallery is not None else gallery
+        self._check_gallery(gallery)
+        check_columns(querybank, gallery, "querybank", self.metric)
+        normalizer = self._new_normalizer()
+        querybank = self._check_queries(querybank, "querybank", reset=True)
+        if distributed.is_dask(gallery):
+            kept = distributed.DaskGallery(gallery, self.metric)
+            getattr(normalizer, learn)(querybank, gallery)
+        else:
+            getattr(normalizer, learn)(querybank, gallery)
+            kept = self._kept_for_search(gallery)
+        self._learn(normalizer, kept)
+
+    def _check_gallery(self, gallery):
+        if gallery is not None and np.ndim(gallery) == 1:
+            raise ValueError(
+                f"{type(self).__name__} needs the embeddings of a gallery, got one "
+                "number an item; where fit is given y, as by GridSearchCV, the gallery "
+                "belongs into the constructor, gallery=..."
+            )
         if gallery is None or isinstance(gallery, Iterator):
             raise ValueError(
                 f"{type(self).__name__} needs a gallery that it can keep, got "
                 f"{type(gallery).__name__}; call fit(querybank, gallery) with a "
                 "matrix, or give the gallery to the constructor."
             )
+
+    def _new_normalizer(self):
+        """Return the normalizer to be fitted, with what the retriever says."""
         normalizer = DynamicInvertedSoftmax()
         if self.normalizer is not None:
-            normalizer = clone(self.normalizer)
-        normalizer.set_params(
-            metric=self.metric, n_jobs=self.n_jobs, verbose=self.verbose
-        )
-        querybank = self._check_queries(querybank, "querybank", reset=True)
-        getattr(normalizer, learn)(querybank, gallery)
-        self._learn(normalizer, self._kept_for_search(gallery))
+            normalizer = self.normalizer
+        if not isinstance(normalizer, BaseNormalizer):
+            raise ValueError(
+                f"normalizer must be a normalizer of sk_qbnorm, got {normalizer!r}; "
+                "pass one such as InvertedSoftmax()."
+            )
+        if normalizer.metric not in ("cosine", "precomputed", self.metric):
+            raise ValueError(
+                f"The retriever compares by its own metric={self.metric!r}, but its "
+                f"normalizer was given {normalizer.metric!r}; give this to the "
+                "retriever."
+            )
+        settings = {"metric": self.metric, "n_jobs": self.n_jobs}
+        return clone(normalizer).set_params(**settings, verbose=self.verbose)
+
+    def _normalizer_now(self):
+        """Return a copy of the fitted normalizer with the parameters of now."""
+        normalizer, now = copy.copy(self.normalizer_), self._new_normalizer()
+        if type(now) is not type(normalizer):
+            raise ValueError(
+                f"The normalizer was {type(normalizer).__name__} when the gallery was "
+                f"first probed and is {type(now).__name__} now; call fit to start anew."
+            )
+        return normalizer.set_params(**now.get_params(deep=False))
 
     def _kept_for_search(self, gallery):
-        if distributed.is_dask(gallery):
-            return distributed.DaskGallery(gallery, self.metric)
-        on_disk = is_on_disk(gallery)
-        # The normalizer has looked for NaN.
-        gallery = check_matrix(gallery, "gallery", finite=False, accept_sparse=True)
-        return Gallery(gallery, self.metric, keep_units=not on_disk)
+        keep_units = not is_on_disk(gallery)
+        # What is not finite the normalizer has found.
+        options = {"finite": False, "keep_on_disk": True}
+        gallery = check_embeddings(gallery, "gallery", **options)
+        return Gallery(gallery, self.metric, keep_units=keep_units)
 
     def _learn(self, normalizer, gallery):
         self.normalizer_, self._gallery = normalizer, gallery
@@ -185,12 +236,18 @@ class GalleryKeeper(BaseEstimator):
 
     def _check_queries(self, queries, name, *, reset):
         """Return queries as the normalizer and the search take them."""
-        if isinstance(queries, Iterator):
+        if isinstance(queries, Iterator) and name == "querybank":
             return self._check_parts(queries, name, reset)
+        if isinstance(queries, Iterator):
+            raise ValueError(
+                "queries must be a matrix, got an iterator; ask for a part at a time."
+            )
         if not distributed.is_dask(queries):
             return self._check_features(queries, name, reset)
+        distributed.check_two_dimensions(queries, name)
         if reset:
             self.n_features_in_ = queries.shape[1]
+            vars(self).pop("feature_names_in_", None)
         return queries
 
     def _check_parts(self, parts, name, reset):
@@ -199,7 +256,8 @@ class GalleryKeeper(BaseEstimator):
             reset = False
 
     def _check_features(self, queries, name, reset):
-        options = {"reset": reset, "n_jobs": self.n_jobs, "accept_sparse": True}
+        check = partial(check_embeddings, keep_on_disk=True)
+        options = {"reset": reset, "n_jobs": self.n_jobs, "check": check}
         return check_features(self, queries, name, **options)
 
     def _warn_of_clipping(self):

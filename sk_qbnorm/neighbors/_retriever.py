@@ -7,11 +7,11 @@ from sklearn.utils import gen_batches
 from sklearn.utils.validation import check_is_fitted
 
 from sk_qbnorm import distributed
-from sk_qbnorm._threads import count_threads
 from sk_qbnorm._validation import check_choice, check_count
 from sk_qbnorm.metrics import Relevance, relevant_ranks
 from sk_qbnorm.normalizers._base import BaseNormalizer, correction_of
 from sk_qbnorm.similarity import Metric
+from sk_qbnorm.tiles import row_lengths
 
 from ._graph import MODES, neighbors_graph
 from ._keeper import GalleryKeeper
@@ -31,19 +31,22 @@ class QuerybankRetriever(GalleryKeeper):
     Parameters
     ----------
     normalizer : normalizer, default=None
-        What corrects; None is ``DynamicInvertedSoftmax()``. A clone of it is fitted,
-        with the `metric`, `n_jobs` and `verbose` of the retriever.
+        What corrects. A clone of it is fitted, with the `metric`, `n_jobs` and
+        `verbose` of the retriever. None is ``DynamicInvertedSoftmax()``; pass that
+        instead where its parameters are to be searched, as ``normalizer__beta``.
     n_neighbors : int, default=10
         How many items a query is given, >= 1, and the k of the recall in `score`.
     metric : {"cosine", "dot"} or callable, default="cosine"
-        How embeddings are compared, as in `pairwise_similarity`.
+        How embeddings are compared, as in `pairwise_similarity`. A callable is shown
+        some of the gallery where that is a Dask array.
     gallery : array-like of shape (n_gallery, n_features), default=None
         Embeddings of the gallery, for use with `GridSearchCV` and the like: `fit` then
         takes the querybank alone and ignores its second argument, as `y` is. Clones
         share it.
     n_jobs : int, default=None
-        Number of threads; None means 1 outside of `joblib.parallel_config`, -1 all
-        processors. The result does not depend on it.
+        Number of threads, -1 for all processors; the result does not depend on it.
+        None means 1 outside of `joblib.parallel_config`, with matrix products left to
+        the threads of BLAS, which may round them otherwise.
     verbose : bool, default=False
         Whether `fit` and `kneighbors` show a progress bar, for which tqdm has to be
         installed.
@@ -70,6 +73,9 @@ class QuerybankRetriever(GalleryKeeper):
     -----
     For ``metric="cosine"`` a copy of the gallery is kept, with rows of length 1. A
     `numpy.memmap` is kept as it is, and its rows are scaled whenever they are read.
+
+    The search for `CSLS` looks again, at whole rows, at the queries of which rounding
+    makes more equal scores than it has candidates; on Dask arrays it does not.
 
     Examples
     --------
@@ -177,16 +183,22 @@ class QuerybankRetriever(GalleryKeeper):
             and the metric is a callable.
         """
         check_choice(mode, "mode", MODES)
-        if mode == "distance" and callable(self.metric):
+        has_ceiling = self.metric == "cosine" or not (
+            callable(self.metric) or self._is_dask(queries)
+        )
+        if mode == "distance" and not has_ceiling:
             raise ValueError(
                 "Distances need the largest similarity that there can be, which is "
-                "not known of a callable metric; use mode='score'."
+                "not known of a callable metric, nor of inner products of Dask arrays; "
+                "use mode='score'."
             )
         scores, items = self.kneighbors(queries, n_neighbors)
         ceiling = None
         if mode == "distance":
             checked = self._check_queries(queries, "queries", reset=False)
-            peak = self._gallery.largest_similarity(checked)
+            peak = np.ones((1, 1))
+            if self.metric != "cosine":
+                peak = self._gallery.longest() * row_lengths(checked)
             ceiling = correction_of(self.normalizer_).ceiling(peak)
         given = None if mode == "connectivity" else scores
         return neighbors_graph(given, items, self.n_gallery_, ceiling)
@@ -222,20 +234,13 @@ class QuerybankRetriever(GalleryKeeper):
         """
         check_is_fitted(self)
         checked = self._check_queries(queries, "queries", reset=False)
-        if distributed.is_dask(checked) or distributed.is_dask(
-            self._gallery.embeddings
-        ):
+        if self._is_dask(checked):
             raise ValueError(
                 "All scores of Dask arrays are not gathered; call kneighbors for the "
                 "best of each query, or fit and ask with arrays in memory."
             )
-        return whole_rows(
-            self._gallery,
-            checked,
-            correction_of(self.normalizer_),
-            n_jobs=self.n_jobs,
-            n_threads=count_threads(self.n_jobs),
-        )
+        correction = correction_of(self.normalizer_)
+        return whole_rows(self._gallery, checked, correction, n_jobs=self.n_jobs)
 
     def score(self, queries: ArrayLike, y: Relevance) -> float:
         """Return the recall at `n_neighbors`.
@@ -256,6 +261,7 @@ class QuerybankRetriever(GalleryKeeper):
         check_is_fitted(self)
         k = self._count(None)
         checked = self._check_queries(queries, "queries", reset=False)
+        _check_length(y, checked.shape[0])
         n_rows = max(1, _BLOCK_ENTRIES // self.n_gallery_)
         ranks = [
             relevant_ranks(_rows_of(y, rows), self.decision_function(checked[rows]))
@@ -263,11 +269,23 @@ class QuerybankRetriever(GalleryKeeper):
         ]
         return float((np.concatenate(ranks) <= k).mean())
 
+    def _is_dask(self, queries):
+        gallery = self._gallery.embeddings
+        return distributed.is_dask(queries) or distributed.is_dask(gallery)
+
     def _count(self, n_neighbors):
         if n_neighbors is None:
             k = check_count(self.n_neighbors, "n_neighbors")
             return min(k, self.n_gallery_)
         return check_count(n_neighbors, "n_neighbors", largest=self.n_gallery_)
+
+
+def _check_length(relevant, n_queries):
+    found = relevant.shape[0] if hasattr(relevant, "shape") else len(relevant)
+    if found != n_queries:
+        raise ValueError(
+            f"There must be one entry of y a query, expected {n_queries}, got {found}."
+        )
 
 
 def _rows_of(relevant, rows):

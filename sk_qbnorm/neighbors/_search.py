@@ -2,8 +2,9 @@
 
 import numpy as np
 
-from sk_qbnorm import distributed
+from sk_qbnorm import _kernels, distributed
 from sk_qbnorm._progress import progress_bar
+from sk_qbnorm._threads import count_threads
 from sk_qbnorm.tiles import walk
 
 
@@ -27,20 +28,31 @@ def search(gallery, queries, correction, k, *, n_jobs, verbose):
     """
     if distributed.is_dask(queries) or distributed.is_dask(gallery.embeddings):
         found = distributed.search(gallery, queries, correction, k, verbose)
-        return correction.conclude(found, k)
-    tiles = gallery.tiles(queries)
-    found = correction.searches(tiles, k)
-    with progress_bar("search", tiles.shape[0] * tiles.shape[1], verbose) as bar:
-        walk(tiles, list(found.values()), n_jobs, bar)
-    return correction.conclude(found, k)
+        scores, items, _ = correction.conclude(found, k)
+    else:
+        tiles = gallery.tiles(queries)
+        found = correction.searches(tiles, k)
+        with progress_bar("search", tiles.shape[0] * tiles.shape[1], verbose) as bar:
+            walk(tiles, list(found.values()), n_jobs, bar)
+        scores, items, unsure = correction.conclude(found, k)
+        for row in np.flatnonzero(unsure):
+            asked = slice(row, row + 1)
+            whole = whole_rows(gallery, queries[asked], correction, n_jobs=n_jobs)
+            scores[asked], items[asked] = _kernels.best_items(whole, k, 1)
+    if items.min() < 0:
+        raise ValueError(
+            f"Corrected scores must be in the range of {scores.dtype}, got some beyond "
+            "it; scale the embeddings down, or correct by less."
+        )
+    return scores, items
 
 
-def whole_rows(gallery, queries, correction, *, n_jobs, n_threads):
+def whole_rows(gallery, queries, correction, *, n_jobs):
     """Return the corrected scores of all items for each query."""
     tiles = gallery.tiles(queries)
     rows = _WholeRows(tiles)
     walk(tiles, [rows], n_jobs, lambda n_shown: None)
-    correction.apply(rows.sims, rows.sims, n_threads)
+    correction.apply(rows.sims, rows.sims, count_threads(n_jobs))
     return rows.sims
 
 

@@ -38,9 +38,10 @@ class AdditiveNormalizer(BaseNormalizer):
         Returns
         -------
         augmented : ndarray of shape (n_gallery, n_features + 1)
-            The inner product with an augmented query is what `transform` returns with
-            ``scale="similarity"``; for `CSLS` it is without the mean of the query's
-            nearest, which moves all of its scores alike.
+            Or ``n_features + 2`` for ``"euclidean"``. The inner product with an
+            augmented query is what `transform` returns with ``scale="similarity"``;
+            for `CSLS` it is without the mean of the query's nearest, which moves all
+            of its scores alike.
 
         Raises
         ------
@@ -77,7 +78,8 @@ class AdditiveNormalizer(BaseNormalizer):
         Returns
         -------
         augmented : ndarray of shape (n_queries, n_features + 1)
-            In float32 if `queries` is, else float64.
+            Or ``n_features + 2`` for ``"euclidean"``. In float32 if `queries` is, else
+            float64.
 
         Raises
         ------

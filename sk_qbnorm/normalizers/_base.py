@@ -13,7 +13,7 @@ from sk_qbnorm._threads import count_threads
 from sk_qbnorm._validation import check_features
 
 from ._learning import BankLearner
-from ._shortlist import check_shortlist, sorted_rows
+from ._shortlist import rescored
 
 _BLOCK_ROWS = 256
 
@@ -137,10 +137,7 @@ class BaseNormalizer(OneToOneFeatureMixin, TransformerMixin, BankLearner):
         >>> indices
         array([[2, 0]])
         """
-        correction = correction_of(self)
-        sims, items, pattern = check_shortlist(scores, indices, self.n_features_in_)
-        corrected = correction.rescore(sims, items)
-        return sorted_rows(corrected, items, pattern)
+        return rescored(correction_of(self), scores, indices, self.n_features_in_)
 
     def _check_sims(self, query_sims):
         """Return similarities to correct, once they and the parameters make sense."""

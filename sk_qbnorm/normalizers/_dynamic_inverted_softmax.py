@@ -1,9 +1,12 @@
 """Dynamic inverted softmax: correct only the queries that a hub may have caught."""
 
 import warnings
+from collections.abc import Iterator
 
-from sk_qbnorm._validation import check_count, check_matrix
+from sk_qbnorm._embeddings import check_embeddings
+from sk_qbnorm._validation import check_count
 from sk_qbnorm.bank import Activations
+from sk_qbnorm.distributed import is_dask
 from sk_qbnorm.similarity import Metric
 
 from ._inverted_softmax import InvertedSoftmax
@@ -41,8 +44,9 @@ class DynamicInvertedSoftmax(InvertedSoftmax):
         Whether `transform` leaves its input alone. With False it writes into it where
         it can.
     n_jobs : int, default=None
-        Number of threads; None means 1 outside of `joblib.parallel_config`, -1 all
-        processors. The result does not depend on it.
+        Number of threads, -1 for all processors; the result does not depend on it.
+        None means 1 outside of `joblib.parallel_config`, with matrix products left to
+        the threads of BLAS, which may round them otherwise.
     verbose : bool, default=False
         Whether `fit` shows a progress bar, for which tqdm has to be installed.
 
@@ -147,11 +151,16 @@ class DynamicInvertedSoftmax(InvertedSoftmax):
         if querybank is None:
             raise ValueError(
                 f"{rows.size} queries of the bank retrieved an item that goes, so that "
-                "what they retrieve now has to be found out; pass the bank too, "
-                "remove_gallery(items, querybank, gallery), with the gallery that is "
-                "left."
+                "what they retrieve now has to be found out; pass all of the bank as "
+                "querybank, and to a normalizer the gallery that is left."
             )
-        querybank = check_matrix(querybank, "querybank", accept_sparse=True)
+        if isinstance(querybank, Iterator):
+            raise ValueError(
+                "Some queries of the bank have to be picked out of it, got an "
+                "iterator; pass the bank as a matrix or a numpy.memmap."
+            )
+        if not is_dask(querybank):
+            querybank = check_embeddings(querybank, "querybank", keep_on_disk=True)
         if querybank.shape[0] != bank.n_bank:
             raise ValueError(
                 f"The bank must be the one that the gallery was probed with, of "

@@ -25,8 +25,9 @@ class GloballyCorrected(BaseNormalizer):
         Whether `transform` leaves its input alone. With False it writes into it where
         it can.
     n_jobs : int, default=None
-        Number of threads; None means 1 outside of `joblib.parallel_config`, -1 all
-        processors. The result does not depend on it.
+        Number of threads, -1 for all processors; the result does not depend on it.
+        None means 1 outside of `joblib.parallel_config`, with matrix products left to
+        the threads of BLAS, which may round them otherwise.
     verbose : bool, default=False
         Whether `fit` shows a progress bar, for which tqdm has to be installed.
 

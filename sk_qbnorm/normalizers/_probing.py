@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from functools import reduce
 
 from sk_qbnorm import distributed
+from sk_qbnorm._embeddings import check_columns, check_embeddings, check_widths
 from sk_qbnorm._progress import progress_bar
-from sk_qbnorm._validation import check_choice, check_matrix, column_names, row_names
+from sk_qbnorm._validation import check_choice, column_names, row_names
 from sk_qbnorm.bank import Bank
-from sk_qbnorm.similarity import check_widths
 from sk_qbnorm.tiles import Gallery, MatrixTiles
 
 _METRICS = ("cosine", "dot", "precomputed")
@@ -61,12 +61,13 @@ class Probe:
             return self._distributed(querybank, gallery)
         if isinstance(gallery, Iterator):
             return self._of_gallery_in_parts(querybank, gallery)
-        names = row_names(gallery)
+        frame, names = gallery, row_names(gallery)
         gallery = self._checked(gallery, "gallery")
         ready = Gallery(gallery, self.metric)
         with self._bar(_shape(querybank)[0] * gallery.shape[0] or None) as bar:
 
             def probe(part):
+                check_columns(part, frame, "querybank", self.metric)
                 part = self._checked(part, "querybank")
                 check_widths(part, gallery, "querybank", self.metric)
                 return self._shown(ready.tiles(part), names, bar)
@@ -80,17 +81,18 @@ class Probe:
                 "gone through for each of its parts, got two; pass a matrix or a "
                 "numpy.memmap for one of them."
             )
-        querybank = self._checked(querybank, "querybank")
+        frame, querybank = querybank, self._checked(querybank, "querybank")
         with self._bar(None) as bar:
 
             def probe(part):
                 names = row_names(part)
+                check_columns(frame, part, "querybank", self.metric)
                 part = self._checked(part, "gallery")
                 check_widths(querybank, part, "querybank", self.metric)
                 tiles = Gallery(part, self.metric).tiles(querybank)
                 return self._shown(tiles, names, bar)
 
-            return _joined(map(probe, parts), Bank.extended, "gallery")
+            return _joined(map(probe, _parts(parts)), Bank.extended, "gallery")
 
     def _distributed(self, querybank, gallery):
         return distributed.probe(
@@ -103,14 +105,20 @@ class Probe:
         )
 
     def _checked(self, matrix, name):
-        return check_matrix(matrix, name, n_jobs=self.n_jobs, accept_sparse=True)
+        return check_embeddings(matrix, name, n_jobs=self.n_jobs, keep_on_disk=True)
 
     def _bar(self, n_sims):
         return progress_bar(self._title, n_sims, self._verbose)
 
 
 def _parts(given):
-    return given if isinstance(given, Iterator) else (given,)
+    """Yield the matrices that are given, of an iterator those that are not empty."""
+    if not isinstance(given, Iterator):
+        yield given
+        return
+    for part in given:
+        if len(getattr(part, "shape", ())) != 2 or part.shape[0] > 0:
+            yield part
 
 
 def _joined(banks, join, name):
@@ -118,8 +126,8 @@ def _joined(banks, join, name):
     first = next(banks, None)
     if first is None:
         raise ValueError(
-            f"The iterator of {name} must give matrices, got none; it may have been "
-            "used up before."
+            f"The iterator of {name} must give matrices, got none with a row; it may "
+            "have been used up before."
         )
     return reduce(join, banks, first)
 

@@ -6,21 +6,27 @@ from scipy import sparse
 from sk_qbnorm import _kernels
 from sk_qbnorm._validation import check_finite, check_matrix
 
+_BLOCK_ENTRIES = 2**18  # of sparse rows that are made dense at once
 
-def check_shortlist(scores, indices, n_gallery):
-    """Return candidates as two dense matrices, and the shape they came in if sparse.
 
-    Returns
-    -------
-    sims : ndarray of shape (n_queries, n_candidates)
-        Minus infinity for no candidate.
-    items : ndarray of shape (n_queries, n_candidates), dtype int64
-        -1 for no candidate.
-    shape : tuple of two int or None
-        That of the sparse matrix.
+def rescored(correction, scores, indices, n_gallery):
+    """Return candidates by corrected score, in the form in which they came.
+
+    Parameters
+    ----------
+    correction : one of those in `corrections`
+    scores : array-like of shape (n_queries, n_candidates) or sparse matrix
+    indices : array-like of int of shape (n_queries, n_candidates) or None
+    n_gallery : int
     """
     if sparse.issparse(scores):
-        return _from_sparse(scores, indices, n_gallery)
+        return _rescored_sparse(correction, scores, indices, n_gallery)
+    sims, items = _check_dense(scores, indices, n_gallery)
+    corrected = correction.rescore(sims, items)
+    return _kernels.best_first(corrected, items, items.shape[1])
+
+
+def _check_dense(scores, indices, n_gallery):
     if indices is None:
         raise ValueError(
             "rescore needs the indices of the candidates, got None; pass the gallery "
@@ -39,31 +45,12 @@ def check_shortlist(scores, indices, n_gallery):
             f"{items.shape}; pass one gallery item a score."
         )
     items = items.astype(np.int64)
-    sims = np.where(items < 0, 0, sims)  # whatever an engine says of no candidate
+    _check_items(items, n_gallery)
+    missing = items < 0
+    sims = np.where(missing, 0, sims)  # whatever an engine says of no candidate
     check_finite(sims, "scores")
-    _check_items(items, n_gallery)
-    return np.where(items < 0, -np.inf, sims).astype(sims.dtype), items, None
-
-
-def _from_sparse(scores, indices, n_gallery):
-    if indices is not None:
-        raise ValueError(
-            "A sparse matrix of scores says itself which items they are of, got "
-            "indices too; pass one or the other."
-        )
-    sims = check_matrix(scores, "scores", accept_sparse=True)
-    if sims.shape[1] != n_gallery:
-        raise ValueError(
-            f"A sparse matrix of scores must have one column a gallery item, expected "
-            f"{n_gallery}, got {sims.shape[1]}."
-        )
-    counts = np.diff(sims.indptr)
-    shape = sims.shape[0], max(1, counts.max())
-    filled = np.arange(shape[1]) < counts[:, None]
-    dense, items = _kernels.no_items(shape, sims.dtype)
-    dense[filled], items[filled] = sims.data, sims.indices
-    _check_items(items, n_gallery)
-    return dense, items, sims.shape
+    sims[missing] = -np.inf
+    return sims, items
 
 
 def _check_items(items, n_gallery):
@@ -83,11 +70,51 @@ def _check_items(items, n_gallery):
         )
 
 
-def sorted_rows(scores, items, shape):
-    """Return candidates best first; as a CSR array where they came as a sparse one."""
-    scores, items = _kernels.best_first(scores, items, scores.shape[1])
-    if shape is None:
-        return scores, items
-    filled = items >= 0
-    indptr = np.concatenate([[0], np.cumsum(filled.sum(axis=1))])
-    return sparse.csr_array((scores[filled], items[filled], indptr), shape=shape)
+def _rescored_sparse(correction, scores, indices, n_gallery):
+    if indices is not None:
+        raise ValueError(
+            "A sparse matrix of scores says itself which items they are of, got "
+            "indices too; pass one or the other."
+        )
+    sims = check_matrix(scores, "scores", accept_sparse=True)
+    if sims.shape[1] != n_gallery:
+        raise ValueError(
+            f"A sparse matrix of scores must have one column a gallery item, expected "
+            f"{n_gallery}, got {sims.shape[1]}."
+        )
+    corrected = sparse.csr_array(
+        (np.empty_like(sims.data), np.empty_like(sims.indices), sims.indptr.copy()),
+        shape=sims.shape,
+    )
+    for rows in _rows_of_like_length(np.diff(sims.indptr)):
+        places = _places(sims.indptr, rows)
+        there = places >= 0
+        keys, items = _kernels.no_items(places.shape, sims.dtype)
+        keys[there], items[there] = (
+            sims.data[places[there]],
+            sims.indices[places[there]],
+        )
+        _check_items(items, n_gallery)
+        found = correction.rescore(keys, items)
+        found, items = _kernels.best_first(found, items, items.shape[1])
+        corrected.data[places[there]] = found[there]
+        corrected.indices[places[there]] = items[there]
+    return corrected
+
+
+def _rows_of_like_length(lengths):
+    """Yield rows that can be made dense together, all that are not empty once."""
+    order = np.argsort(-lengths, kind="stable")
+    order = order[lengths[order] > 0]
+    first = 0
+    while first < order.size:
+        n_rows = max(1, _BLOCK_ENTRIES // lengths[order[first]])
+        yield order[first : first + n_rows]
+        first += n_rows
+
+
+def _places(indptr, rows):
+    """Return where the entries of each row stand, -1 behind the end of a row."""
+    lengths = (indptr[1:] - indptr[:-1])[rows]
+    steps = np.arange(lengths.max())
+    return np.where(steps < lengths[:, None], indptr[rows][:, None] + steps, -1)

@@ -9,8 +9,8 @@ part that counts.
 """
 
 from ._best import BestItems, BestOfRows
-from ._gallery import Gallery, is_on_disk
+from ._gallery import Gallery, row_lengths
 from ._matrix import MatrixTiles
 from ._walk import walk
 
-__all__ = ["BestItems", "BestOfRows", "Gallery", "MatrixTiles", "is_on_disk", "walk"]
+__all__ = ["BestItems", "BestOfRows", "Gallery", "MatrixTiles", "row_lengths", "walk"]

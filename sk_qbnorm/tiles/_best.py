@@ -62,9 +62,9 @@ class BestOfRows(ABC):
         both = tuple(map(np.hstack, zip(self.found, other.found, strict=True)))
         return self._with(tuple(each[:, : self._k] for each in self._best(both)))
 
-    def stacked(self, others):
-        """Return the best of these rows and those of others below."""
-        blocks = zip(self.found, *(other.found for other in others), strict=True)
+    def stacked(self, other):
+        """Return the best of these rows and those of another below."""
+        blocks = zip(self.found, other.found, strict=True)
         return self._with(tuple(map(np.vstack, blocks)))
 
     def _with(self, found):

@@ -80,13 +80,15 @@ class SparseTiles:
     Parameters
     ----------
     queries, gallery : ndarray or CSR matrix of shape (n_rows, n_features)
-        Ready to be multiplied.
+    to_unit_length : tuple of two bool
+        As in `DenseTiles`.
     """
 
-    def __init__(self, queries, gallery):
+    def __init__(self, queries, gallery, to_unit_length):
         self.shape = queries.shape[0], gallery.shape[0]
         self.dtype = float_dtype(queries, gallery)
         self._queries, self._gallery = queries, gallery
+        self._to_unit_length = to_unit_length
 
     def rounds(self):
         """Yield the rows of each round."""
@@ -94,16 +96,21 @@ class SparseTiles:
 
     def prepare(self, rows):
         """Return a function from a block of columns to the tile of these rows."""
-        queries = self._queries[rows]
+        scale_queries, scale_gallery = self._to_unit_length
+        queries = self._floats(self._queries[rows], scale_queries)
 
         def tile(columns):
-            gallery = self._gallery[columns]
+            gallery = self._floats(self._gallery[columns], scale_gallery)
             product = safe_sparse_dot(queries, gallery.T, dense_output=True)
             product = np.ascontiguousarray(product, dtype=self.dtype)
             check_finite(product, "the similarities of these embeddings")
             return whole(product)
 
         return tile
+
+    def _floats(self, embeddings, to_unit_length):
+        embeddings = embeddings.astype(self.dtype, copy=False)
+        return unit_rows(embeddings) if to_unit_length else embeddings
 
 
 class CallableTiles:
@@ -118,7 +125,8 @@ class CallableTiles:
     def __init__(self, queries, gallery, metric):
         self.shape = queries.shape[0], gallery.shape[0]
         self.dtype = float_dtype(queries, gallery)
-        self._queries, self._gallery, self._metric = queries, gallery, metric
+        self._queries, self._metric = queries, metric
+        self._gallery = gallery.astype(self.dtype, copy=False)
 
     def rounds(self):
         """Yield the rows of each round."""
@@ -127,6 +135,7 @@ class CallableTiles:
 
     def prepare(self, rows):
         """Return a function from a block of columns to the tile of these rows."""
-        sims = similarity_of(self._queries[rows], self._gallery, self._metric)
+        queries = self._queries[rows].astype(self.dtype, copy=False)
+        sims = similarity_of(queries, self._gallery, self._metric)
         sims = np.ascontiguousarray(sims, dtype=self.dtype)
         return lambda columns: Tile(sims, 0, len(sims), columns.start, columns.stop)

@@ -45,24 +45,20 @@ class Gallery:
         gallery = self.embeddings
         if callable(self.metric):
             return CallableTiles(queries, gallery, self.metric)
-        if sparse.issparse(queries) or sparse.issparse(gallery):
-            if self.metric == "cosine":
-                queries = unit_rows(queries)
-                gallery = gallery if self._are_units else unit_rows(gallery)
-            return SparseTiles(queries, gallery)
         cosine = self.metric == "cosine"
-        return DenseTiles(
-            queries,
-            gallery,
-            to_unit_length=(cosine, cosine and not self._are_units),
-            may_overflow=not cosine and not self._keeps_in_range(queries),
-        )
+        to_unit_length = cosine, cosine and not self._are_units
+        if sparse.issparse(queries) or sparse.issparse(gallery):
+            return SparseTiles(queries, gallery, to_unit_length)
+        may_overflow = not cosine and not self._keeps_in_range(queries)
+        return DenseTiles(queries, gallery, to_unit_length, may_overflow)
 
     def extended(self, embeddings):
         """Return the gallery with more items behind those of this one."""
         more = Gallery(embeddings, self.metric, keep_units=self._are_units).embeddings
         if sparse.issparse(self.embeddings):
             return self._with(sparse.vstack([self.embeddings, more], format="csr"))
+        if sparse.issparse(more):
+            more = more.toarray()
         return self._with(np.vstack([self.embeddings, more]))
 
     def kept(self, items):
@@ -75,13 +71,10 @@ class Gallery:
         twin._peak = None if self._peak is None else _peak(embeddings)
         return twin
 
-    def largest_similarity(self, queries):
-        """Return what no similarity of each query exceeds, shape (n_queries, 1)."""
-        if self.metric == "cosine":
-            return np.ones((queries.shape[0], 1))
+    def longest(self):
+        """Return the largest length of an item."""
         blocks = gen_batches(self.embeddings.shape[0], _BLOCK_ROWS)
-        longest = max(_lengths(self.embeddings[rows]).max() for rows in blocks)
-        return _lengths(queries) * longest
+        return max(float(row_lengths(self.embeddings[rows]).max()) for rows in blocks)
 
     def _keeps_in_range(self, queries):
         """Tell whether no product can leave the range of the dtype."""
@@ -89,14 +82,9 @@ class Gallery:
         return math.prod([queries.shape[1], self._peak, _peak(queries)]) < largest
 
 
-def is_on_disk(matrix):
-    """Tell whether a matrix is a file, which may be larger than memory."""
-    return isinstance(matrix, np.memmap)
-
-
-def _lengths(rows):
+def row_lengths(rows):
     """Return the lengths of rows as a column."""
-    return row_norms(rows).astype(np.float64)[:, None]
+    return row_norms(rows.astype(np.float64))[:, None]
 
 
 def _peak(matrix):

@@ -1,0 +1,221 @@
+"""What is easily got wrong at the edges of a search, and of what it is given."""
+
+import numpy as np
+import pytest
+from scipy import sparse
+from sklearn.model_selection import GridSearchCV, PredefinedSplit
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from sk_qbnorm import (
+    CSLS,
+    DynamicInvertedSoftmax,
+    GallerySimilarity,
+    GloballyCorrected,
+    InvertedSoftmax,
+    NearestNeighborScorer,
+    QuerybankRetriever,
+    pairwise_similarity,
+)
+from sk_qbnorm.metrics import recall_scorer
+
+RANDOM = np.random.default_rng(0)
+BANK, QUERIES = RANDOM.normal(size=(30, 6)), RANDOM.normal(size=(10, 6))
+GALLERY = RANDOM.normal(size=(40, 6))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_scores_that_rounding_makes_equal_are_looked_at_again(dtype):
+    peak = 2.0 ** (30 if dtype == np.float32 else 60)
+    gallery = np.c_[np.r_[peak, np.zeros(59)], -np.arange(60.0)].astype(dtype)
+    bank, query = np.array([[0, 1]], dtype), np.array([[1, 0]], dtype)
+    retriever = QuerybankRetriever(CSLS(1), 5, "dot").fit(bank, gallery)
+    whole = retriever.normalizer_.transform(pairwise_similarity(query, gallery, "dot"))
+    expected = np.argsort(-whole, axis=1, kind="stable")[:, :5]
+    scores, indices = retriever.kneighbors(query)
+    np.testing.assert_array_equal(indices, expected)
+    np.testing.assert_array_equal(scores, np.take_along_axis(whole, expected, 1))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_scores_out_of_range_are_told(dtype):
+    retriever = QuerybankRetriever(InvertedSoftmax(alpha=1e308), 3).fit(
+        BANK.astype(dtype), abs(GALLERY).astype(dtype)
+    )
+    retriever.normalizer_.gallery_bias_ += 10  # none is corrected the other way
+    message = f"in the range of {np.dtype(dtype)}, got some beyond it"
+    with np.errstate(over="ignore"), pytest.raises(ValueError, match=message):
+        retriever.kneighbors(QUERIES.astype(dtype))
+
+
+def test_a_long_list_by_rank_is_that_of_whole_rows():
+    retriever = QuerybankRetriever(GloballyCorrected(), 40).fit(BANK, GALLERY)
+    whole = retriever.decision_function(QUERIES)
+    expected = np.argsort(-whole, axis=1, kind="stable")
+    np.testing.assert_array_equal(retriever.kneighbors(QUERIES)[1], expected)
+
+
+def frames():
+    pandas = pytest.importorskip("pandas")
+    columns = list("abcdef")
+    names = [f"item {j}" for j in range(len(GALLERY))]
+    return (
+        pandas.DataFrame(BANK, columns=columns),
+        pandas.DataFrame(GALLERY, columns=columns, index=names),
+    )
+
+
+def test_a_named_gallery_grows_and_shrinks_in_a_retriever():
+    bank, gallery = frames()
+    retriever = QuerybankRetriever(InvertedSoftmax(), 3).fit(bank, gallery[:30])
+    retriever.add_gallery(bank, gallery[30:]).remove_gallery([0])
+    names = retriever.normalizer_.get_feature_names_out()
+    assert list(names) == list(gallery.index[1:])
+
+
+def test_columns_in_another_order_are_refused():
+    bank, gallery = frames()
+    turned = gallery[gallery.columns[::-1]]
+    message = "the same columns in the same order, got a, b, c, ... and f, e, d"
+    for act in (
+        lambda: QuerybankRetriever(CSLS(3), 3).fit(bank, turned),
+        lambda: InvertedSoftmax().fit(bank, turned),
+        lambda: InvertedSoftmax().fit(bank, iter([gallery[:9], turned])),
+        lambda: InvertedSoftmax().fit(iter([bank]), turned),
+        lambda: pairwise_similarity(bank, turned),
+        lambda: GallerySimilarity(turned).fit(bank),
+    ):
+        with pytest.raises(ValueError, match=message):
+            act()
+    QuerybankRetriever(metric=lambda q, g: q @ g.T, n_neighbors=3).fit(bank, turned)
+
+
+@pytest.mark.parametrize(
+    "y",
+    [np.arange(20), list(range(9)), sparse.csr_array(np.eye(20, 40)), np.eye(9, 40)],
+)
+def test_labels_of_other_queries_are_refused(y):
+    retriever = QuerybankRetriever(CSLS(3), 3).fit(BANK, GALLERY)
+    with pytest.raises(ValueError, match="one entry of y a query, expected 10, got"):
+        retriever.score(QUERIES, y)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"normalizer__beta": 5}, "beta was 20.0 when the bank was first probed"),
+        ({"metric": "dot"}, "metric was 'cosine' when the bank was first probed"),
+        (
+            {"normalizer": CSLS(3)},
+            "normalizer was InvertedSoftmax when the gallery was",
+        ),
+    ],
+)
+def test_parameters_that_have_changed_are_noticed(changes, message):
+    retriever = QuerybankRetriever(InvertedSoftmax(), 3).fit(BANK, GALLERY)
+    before = retriever.kneighbors(QUERIES)
+    retriever.set_params(**changes)
+    for act in (retriever.partial_fit, lambda b: retriever.add_gallery(b, GALLERY)):
+        with pytest.raises(ValueError, match=message):
+            act(BANK)
+    np.testing.assert_array_equal(retriever.kneighbors(QUERIES), before)
+
+
+@pytest.mark.parametrize(
+    ("normalizer", "message"),
+    [
+        ("csls", "must be a normalizer of sk_qbnorm, got 'csls'"),
+        (CSLS, "must be a normalizer of sk_qbnorm, got <class"),
+        (
+            StandardScaler(),
+            r"must be a normalizer of sk_qbnorm, got StandardScaler\(\)",
+        ),
+        (
+            CSLS(metric="dot"),
+            "by its own metric='cosine', but its normalizer was given",
+        ),
+    ],
+)
+def test_what_is_no_normalizer_of_the_retriever_is_refused(normalizer, message):
+    with pytest.raises(ValueError, match=message):
+        QuerybankRetriever(normalizer, 3).fit(BANK, GALLERY)
+
+
+def test_inputs_of_other_shapes_are_refused():
+    retriever = QuerybankRetriever(CSLS(3), 3).fit(BANK, GALLERY)
+    with pytest.raises(ValueError, match="queries must be a matrix, got an iterator"):
+        retriever.kneighbors(iter([QUERIES]))
+    with pytest.raises(ValueError, match="as many features as the known ones, expect"):
+        retriever.add_gallery(BANK, GALLERY[:, :3])
+    dynamic = QuerybankRetriever(DynamicInvertedSoftmax(), 3).fit(BANK, GALLERY)
+    busiest = dynamic.normalizer_.activation_counts_.argmax()
+    with pytest.raises(ValueError, match="picked out of it, got an iterator"):
+        dynamic.remove_gallery([busiest], iter([BANK]))
+    assert dynamic.n_gallery_ == 40
+
+
+def test_sparse_and_dense_items_may_be_added_to_each_other():
+    whole = QuerybankRetriever(CSLS(3), 3).fit(BANK, GALLERY).kneighbors(QUERIES)
+    for first, then in (
+        (GALLERY[:20], sparse.csr_array(GALLERY[20:])),
+        (sparse.csr_array(GALLERY[:20]), GALLERY[20:]),
+    ):
+        grown = QuerybankRetriever(CSLS(3), 3).fit(BANK, first).add_gallery(BANK, then)
+        for found, expected in zip(grown.kneighbors(QUERIES), whole, strict=True):
+            np.testing.assert_allclose(found, expected, rtol=1e-12)
+
+
+def test_entries_that_a_sparse_matrix_repeats_are_added_up():
+    twice = sparse.csr_array(([1.0, 2.0], [0, 0], [0, 2]), shape=(1, 6))
+    before = twice.data.copy()
+    retriever = QuerybankRetriever(InvertedSoftmax(), 1, "dot").fit(BANK, twice)
+    graph = retriever.kneighbors_graph(twice, mode="distance")
+    assert graph.data[0] == pytest.approx(0, abs=1e-12)
+    np.testing.assert_array_equal(twice.data, before)
+
+
+def test_workers_that_are_given_files_find_the_same():
+    # joblib hands large arrays to its workers as files, whatever their numbers are.
+    gallery = RANDOM.integers(-100, 100, size=(20_000, 64)).astype(np.int8)
+    queries = np.vstack([BANK[:, :1] * np.ones(64), gallery[:20]])
+    pipeline = make_pipeline(
+        GallerySimilarity(gallery),
+        InvertedSoftmax(metric="precomputed"),
+        NearestNeighborScorer(),
+    )
+    retriever = QuerybankRetriever(InvertedSoftmax(), 1, gallery=gallery)
+    for estimator, name in ((pipeline, "invertedsoftmax"), (retriever, "normalizer")):
+        search = GridSearchCV(
+            estimator,
+            {f"{name}__beta": [1, 20]},
+            scoring=recall_scorer(),
+            cv=PredefinedSplit(np.r_[np.full(30, -1), np.zeros(20)]),
+            n_jobs=2,
+            error_score="raise",
+        )
+        search.fit(queries, np.r_[np.full(30, -1), np.arange(20)])
+        assert search.best_score_ == 1
+
+
+def test_a_sparse_shortlist_with_one_full_row_stays_small():
+    import tracemalloc
+
+    n_queries, n_gallery = 3000, 2000
+    full = np.arange(n_gallery)
+    few = RANDOM.integers(0, n_gallery, size=(n_queries - 1, 1))
+    items = np.r_[full, few.ravel()]
+    indptr = np.r_[0, n_gallery + np.arange(n_queries)]
+    data = RANDOM.normal(size=items.size)
+    graph = sparse.csr_array((data, items, indptr), shape=(n_queries, n_gallery))
+    bank = RANDOM.normal(size=(5, n_gallery))
+    fitted = InvertedSoftmax(metric="precomputed").fit(bank)
+    tracemalloc.start()
+    rescored = fitted.rescore(graph)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < n_queries * n_gallery * 8 / 4
+    whole = fitted.transform(graph.toarray()[:1])
+    np.testing.assert_array_equal(rescored.indices[:n_gallery], np.argsort(-whole[0]))
+    np.testing.assert_allclose(
+        rescored.data[n_gallery:], data[n_gallery:] - fitted.gallery_bias_[few.ravel()]
+    )
