@@ -200,7 +200,7 @@ def test_workers_that_are_given_files_find_the_same():
 def test_a_sparse_shortlist_with_one_full_row_stays_small():
     import tracemalloc
 
-    n_queries, n_gallery = 3000, 2000
+    n_queries, n_gallery = 9000, 2000
     full = np.arange(n_gallery)
     few = RANDOM.integers(0, n_gallery, size=(n_queries - 1, 1))
     items = np.r_[full, few.ravel()]
