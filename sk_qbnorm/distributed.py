@@ -7,6 +7,7 @@ import itertools
 import math
 from collections.abc import Iterator
 from contextlib import nullcontext
+from dataclasses import replace
 from functools import reduce
 
 from sklearn.utils import gen_batches
@@ -70,7 +71,8 @@ def probe(querybank, gallery, metric, make_statistics, verbose):
             "Found array with 0 sample(s) in all blocks of the bank or the gallery, "
             "while a minimum of 1 is required."
         )
-    return bank
+    # Not by the tasks: a callable is another object in every process.
+    return replace(bank, settings={**bank.settings, "metric": metric})
 
 
 def row_blocks(matrix, name):
@@ -167,7 +169,7 @@ def _show_block(queries, gallery, metric, make_statistics):
         gallery = check_embeddings(gallery, "gallery")
         check_widths(queries, gallery, "querybank", metric)
         tiles = Gallery(gallery, metric).tiles(queries)
-    return Bank.probe(tiles, make_statistics, 1, _no_bar, metric=metric)
+    return Bank.probe(tiles, make_statistics, 1, _no_bar)
 
 
 def _no_bar(n_shown):
