@@ -7,8 +7,10 @@ import numpy as np
 from sk_qbnorm import _kernels
 from sk_qbnorm.tiles import BestItems
 
+from ._statistic import Statistic
 
-class Activations:
+
+class Activations(Statistic):
     """The `n_activation` best items of every bank query, and how often each is one.
 
     The one statistic that keeps a few numbers a bank query: with them the counts stay

@@ -6,10 +6,12 @@ import numpy as np
 
 from sk_qbnorm import _kernels
 
+from ._statistic import Statistic
+
 _FIRST_ROWS = 8
 
 
-class LogMeanExp:
+class LogMeanExp(Statistic):
     """``log(mean_i exp(beta * p_ij)) / beta`` of every column, in similarity units.
 
     A smooth maximum of what the bank thinks of an item: near the mean for small `beta`,
@@ -31,12 +33,6 @@ class LogMeanExp:
             self.peak[columns] = first_rows.max(axis=0)
         beta, peak, total = self.settings["beta"], self.peak, self.total
         _kernels.add_log_sum_exp(tile, beta, peak[columns], total[columns])
-
-    def end_round(self, rows):
-        """Nothing to do."""
-
-    def end(self, n_threads):
-        """Nothing to do."""
 
     def merged(self, other):
         """Return the statistic of both banks."""

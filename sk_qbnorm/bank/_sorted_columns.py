@@ -6,8 +6,10 @@ import numpy as np
 
 from sk_qbnorm import _kernels
 
+from ._statistic import Statistic
 
-class SortedColumns:
+
+class SortedColumns(Statistic):
     """The bank's similarities to every item, ascending; it holds the whole bank."""
 
     def __init__(self, tiles):
@@ -18,9 +20,6 @@ class SortedColumns:
         """Add a tile."""
         matrix, top, bottom, left, right = tile
         self.banks[0][columns, rows] = matrix[top:bottom, left:right].T
-
-    def end_round(self, rows):
-        """Nothing to do."""
 
     def end(self, n_threads):
         """Sort."""

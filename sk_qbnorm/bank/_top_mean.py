@@ -6,8 +6,10 @@ import numpy as np
 
 from sk_qbnorm import _kernels
 
+from ._statistic import Statistic
 
-class TopMean:
+
+class TopMean(Statistic):
     """Mean of the k largest similarities of every column."""
 
     def __init__(self, tiles, n_neighbors):
@@ -24,12 +26,6 @@ class TopMean:
     def update(self, tile, rows, columns):
         """Add a tile."""
         _kernels.add_top_k(tile, self.top[columns])
-
-    def end_round(self, rows):
-        """Nothing to do."""
-
-    def end(self, n_threads):
-        """Nothing to do."""
 
     def merged(self, other):
         """Return the statistic of both banks."""

@@ -1,0 +1,18 @@
+"""What every statistic of a bank is."""
+
+
+class Statistic:
+    """A visitor of the tiles of a bank, that keeps a few numbers of each item.
+
+    Its ``update(tile, rows, columns)`` is called from several threads, each with
+    columns of its own. ``merged(other)`` returns the statistic of two banks,
+    ``extended(other)`` of two galleries, ``kept(items)`` of some of the items; none is
+    changed once it has seen its bank. ``value()`` is what it says of each item, and
+    `settings` is what has to be the same for two to be joined.
+    """
+
+    def end_round(self, rows):
+        """Take note that all columns of some rows have been shown."""
+
+    def end(self, n_threads):
+        """Take note that the whole bank has been shown."""
