@@ -60,3 +60,10 @@ def check_columns(queries, gallery, name, metric):
             f"{', '.join(columns[0][:3])}, ... and {', '.join(columns[1][:3])}, ...; "
             "select the columns of one from the other."
         )
+
+
+def filled(parts):
+    """Yield the matrices that have a row: a filter may leave some without."""
+    for part in parts:
+        if len(getattr(part, "shape", ())) != 2 or part.shape[0] > 0:
+            yield part

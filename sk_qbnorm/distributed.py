@@ -65,12 +65,7 @@ def probe(querybank, gallery, metric, make_statistics, verbose):
             for items in row_blocks(gallery, "gallery")
         ]
     merged = [tree(column, Bank.merged) for column in columns]
-    bank = compute(tree(merged, Bank.extended), verbose)
-    if bank is None:
-        raise ValueError(
-            "Found array with 0 sample(s) in all blocks of the bank or the gallery, "
-            "while a minimum of 1 is required."
-        )
+    bank = compute(tree(merged, Bank.extended), "querybank or gallery", verbose)
     # Not by the tasks: a callable is another object in every process.
     return replace(bank, settings={**bank.settings, "metric": metric})
 
@@ -110,12 +105,18 @@ def tree(parts, join):
     return parts[0]
 
 
-def compute(task, verbose):
+def compute(task, name, verbose):
     """Return the result of a task, on whatever scheduler is in force."""
     from dask.diagnostics import ProgressBar
 
     with ProgressBar() if verbose else nullcontext():
-        return task.compute()
+        result = task.compute()
+    if result is None:
+        raise ValueError(
+            f"Found array with 0 sample(s) in all blocks of {name}, while a minimum of "
+            "1 is required."
+        )
+    return result
 
 
 def _shards(gallery):
@@ -235,4 +236,4 @@ def search(gallery, queries, correction, k, verbose):
         tree([look(block, *shard, gallery.metric, k) for shard in shards], _joined)
         for block in row_blocks(queries, "queries")
     ]
-    return compute(tree(blocks, _stacked), verbose)
+    return compute(tree(blocks, _stacked), "queries", verbose)

@@ -16,6 +16,7 @@ from sk_qbnorm._embeddings import (
     check_columns,
     check_embeddings,
     check_metric,
+    filled,
     is_on_disk,
 )
 from sk_qbnorm._validation import (
@@ -251,7 +252,7 @@ class GalleryKeeper(BaseEstimator):
         return queries
 
     def _check_parts(self, parts, name, reset):
-        for part in parts:
+        for part in filled(parts):
             yield self._check_features(part, name, reset)
             reset = False
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from functools import reduce
 
 from sk_qbnorm import distributed
-from sk_qbnorm._embeddings import check_columns, check_embeddings, check_widths
+from sk_qbnorm._embeddings import check_columns, check_embeddings, check_widths, filled
 from sk_qbnorm._progress import progress_bar
 from sk_qbnorm._validation import check_choice, column_names, row_names
 from sk_qbnorm.bank import Bank
@@ -116,9 +116,7 @@ def _parts(given):
     if not isinstance(given, Iterator):
         yield given
         return
-    for part in given:
-        if len(getattr(part, "shape", ())) != 2 or part.shape[0] > 0:
-            yield part
+    yield from filled(given)
 
 
 def _joined(banks, join, name):
