@@ -109,6 +109,7 @@ def test_tiles_and_threads_do_not_show(normalizer, metric, dtype, monkeypatch):
     np.testing.assert_array_equal(found[0], found[1])
 
 
+@pytest.mark.compiled
 @pytest.mark.parametrize("k", [1, 10, 200])
 def test_real_data_are_found_as_by_the_pipeline(k):
     data = load_emoji_names_hi_en()
@@ -135,6 +136,7 @@ def test_real_data_are_found_as_by_the_pipeline(k):
         assert (retriever.predict(data.queries) == indices[:, 0]).all()
 
 
+@pytest.mark.compiled
 def test_grid_search_reaches_the_normalizer():
     data = load_emoji_names_hi_en()
     queries = np.vstack([data.bank_queries, data.queries[:200]])

@@ -174,6 +174,7 @@ def test_entries_that_a_sparse_matrix_repeats_are_added_up():
     np.testing.assert_array_equal(twice.data, before)
 
 
+@pytest.mark.compiled
 def test_workers_that_are_given_files_find_the_same():
     # joblib hands large arrays to its workers as files, whatever their numbers are.
     gallery = RANDOM.integers(-100, 100, size=(20_000, 64)).astype(np.int8)
