@@ -13,7 +13,7 @@ from functools import reduce
 from sklearn.utils import gen_batches
 
 from ._embeddings import check_embeddings, check_widths
-from ._validation import check_matrix
+from ._validation import check_matrix, row_names
 from .bank import Bank
 from .tiles import Gallery, MatrixTiles, walk
 
@@ -67,7 +67,8 @@ def probe(querybank, gallery, metric, make_statistics, verbose):
     merged = [tree(column, Bank.merged) for column in columns]
     bank = compute(tree(merged, Bank.extended), "querybank or gallery", verbose)
     # Not by the tasks: a callable is another object in every process.
-    return replace(bank, settings={**bank.settings, "metric": metric})
+    settings = {**bank.settings, "metric": metric}
+    return replace(bank, settings=settings, names=row_names(gallery))
 
 
 def row_blocks(matrix, name):
@@ -135,9 +136,9 @@ def _shards(gallery):
 def _search_block(queries, items, correction, gallery, metric, k):
     if queries.shape[0] == 0 or items.start == items.stop:
         return None
-    queries = check_embeddings(queries, "queries")
+    queries = check_embeddings(queries, "a block of queries")
     if not isinstance(gallery, Gallery):
-        gallery = Gallery(check_embeddings(gallery, "gallery"), metric)
+        gallery = Gallery(check_embeddings(gallery, "a block of the gallery"), metric)
     check_widths(queries, gallery.embeddings, "queries", metric)
     tiles = gallery.tiles(queries)
     found = correction.searches(tiles, k)
@@ -164,10 +165,10 @@ def _show_block(queries, gallery, metric, make_statistics):
     if 0 in queries.shape or (gallery is not None and gallery.shape[0] == 0):
         return None
     if metric == "precomputed":
-        tiles = MatrixTiles(check_matrix(queries, "querybank"))
+        tiles = MatrixTiles(check_matrix(queries, "a block of querybank"))
     else:
-        queries = check_embeddings(queries, "querybank")
-        gallery = check_embeddings(gallery, "gallery")
+        queries = check_embeddings(queries, "a block of querybank")
+        gallery = check_embeddings(gallery, "a block of the gallery")
         check_widths(queries, gallery, "querybank", metric)
         tiles = Gallery(gallery, metric).tiles(queries)
     return Bank.probe(tiles, make_statistics, 1, _no_bar)

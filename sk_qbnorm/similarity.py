@@ -97,7 +97,10 @@ def similarity_of(queries, gallery, metric):
 
 def _called(metric, queries, gallery):
     """Return what the user's metric says, once it makes sense."""
-    sims = check_matrix(metric(queries, gallery), "what the metric returned")
+    sims = metric(queries, gallery)
+    if sparse.issparse(sims):  # as a product of sparse embeddings is
+        sims = sims.toarray()
+    sims = check_matrix(sims, "what the metric returned")
     expected = queries.shape[0], gallery.shape[0]
     if sims.shape != expected:
         raise ValueError(

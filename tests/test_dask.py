@@ -72,6 +72,16 @@ def test_similarities_come_in_a_grid_of_blocks(normalizer, dtype):
         assert_same_fit(fitted, normalizer.fit(bank), rtol=1e-5)
 
 
+def test_a_gallery_in_memory_keeps_its_names():
+    pandas = pytest.importorskip("pandas")
+    names = [f"item {j}" for j in range(len(GALLERY))]
+    gallery = pandas.DataFrame(GALLERY, index=names)
+    normalizer = (
+        clone(MERGING["IS"]).set_params(metric="cosine").fit(in_blocks(BANK), gallery)
+    )
+    assert list(normalizer.get_feature_names_out()) == names
+
+
 def test_of_equal_scores_in_several_blocks_the_first_items_are_found():
     queries, gallery = np.eye(5), np.tile(np.eye(5), (4, 1))  # exact in any order
     retriever = QuerybankRetriever(MERGING["NNN"], n_neighbors=9, metric="dot")

@@ -220,3 +220,15 @@ def test_a_sparse_shortlist_with_one_full_row_stays_small():
     np.testing.assert_allclose(
         rescored.data[n_gallery:], data[n_gallery:] - fitted.gallery_bias_[few.ravel()]
     )
+
+
+def test_what_is_not_fitted_or_no_gallery_is_told():
+    from sklearn.exceptions import NotFittedError
+
+    for metric in ("cosine", "dot"):
+        with pytest.raises(NotFittedError):
+            QuerybankRetriever(metric=metric).kneighbors_graph(QUERIES, mode="distance")
+    retriever = QuerybankRetriever(CSLS(3), 3).fit(BANK, GALLERY)
+    for gallery in (iter([GALLERY]), None):
+        with pytest.raises(ValueError, match="needs a gallery that it can keep"):
+            retriever.add_gallery(BANK, gallery)

@@ -74,3 +74,12 @@ def test_a_callable_decides_what_is_similar():
     np.testing.assert_array_equal(sims, [[-1, -2], [-2, -1]])
     wide = pairwise_similarity(QUERIES, np.eye(2), lambda q, g: q[:, :2] @ g)
     np.testing.assert_array_equal(wide, QUERIES[:, :2])
+
+
+def test_a_callable_may_return_a_sparse_matrix():
+    from scipy import sparse
+
+    queries, gallery = sparse.csr_array(QUERIES), sparse.csr_array(GALLERY)
+    for left, right in ((queries, gallery), (queries, gallery.astype(np.float32))):
+        sims = pairwise_similarity(left, right, lambda q, g: q @ g.T)
+        np.testing.assert_allclose(sims, QUERIES @ right.toarray().T)

@@ -117,6 +117,7 @@ class GalleryKeeper(BaseEstimator):
         """
         check_is_fitted(self)
         with unchanged_on_error(self):
+            self._check_gallery(gallery)
             new: Any = gallery
             if not distributed.is_dask(gallery):
                 new = check_embeddings(gallery, "gallery", finite=False)

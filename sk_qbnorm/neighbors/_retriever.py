@@ -182,6 +182,7 @@ class QuerybankRetriever(GalleryKeeper):
             As in `kneighbors`; also if `mode` is unknown, or distances are asked for
             and the metric is a callable.
         """
+        check_is_fitted(self)
         check_choice(mode, "mode", MODES)
         has_ceiling = self.metric == "cosine" or not (
             callable(self.metric) or self._is_dask(queries)
