@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 from sklearn.base import BaseEstimator, TransformerMixin
-from sklearn.preprocessing import normalize
 from sklearn.utils.extmath import safe_sparse_dot
 from sklearn.utils.validation import check_is_fitted
 
@@ -113,6 +112,8 @@ def _called(metric, queries, gallery):
 def unit_rows(embeddings, out=None):
     """Return the rows scaled to length 1, in their dtype; rows of zeros stay."""
     if sparse.issparse(embeddings):
+        from sklearn.preprocessing import normalize  # which takes long to import
+
         return normalize(normalize(embeddings, norm="max"))  # no square overflows
     if out is None:
         out = np.empty_like(embeddings)

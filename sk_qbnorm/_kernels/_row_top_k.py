@@ -34,8 +34,6 @@ def add_row_top_k(tile, scale, bias, first_item, keys, items):
     if bias is None and keys.shape[1] == 1:
         _keep_largest(matrix[top:bottom, left:right], scale, first_item, keys, items)
         return
-    if bias is None:
-        bias = np.zeros(right - left, dtype=matrix.dtype)
     scale = matrix.dtype.type(scale)
     _add(matrix, top, bottom, left, right, scale, bias, first_item, keys, items)
 
@@ -53,16 +51,31 @@ def _add(sims, top, bottom, left, right, scale, bias, first_item, keys, items):
         row, best, places = sims[i, left:right], keys[i - top], items[i - top]
         for chunk in range(0, row.size, _CHUNK):
             end = min(chunk + _CHUNK, row.size)
-            if _any_above(row[chunk:end], scale, bias[chunk:end], best[0]):
+            if bias is None:  # a kernel of its own, as numba compiles it
+                found = _any_above(row[chunk:end], scale, best[0])
+            else:
+                biases = bias[chunk:end]
+                found = _any_above_biased(row[chunk:end], scale, biases, best[0])
+            if found:
                 for j in range(chunk, end):
-                    key = scale * row[j] - bias[j]
+                    key = scale * row[j]
+                    if bias is not None:
+                        key = scale * row[j] - bias[j]
                     if key > best[0]:
                         _replace_worst(key, first_item + j, best, places)
 
 
 @kernel
-def _any_above(chunk, scale, bias, bar):
+def _any_above(chunk, scale, bar):
     found = np.int32(0)  # as wide as a float32, to be vectorised
+    for j in range(chunk.size):
+        found |= np.int32(scale * chunk[j] > bar)
+    return found != 0
+
+
+@kernel
+def _any_above_biased(chunk, scale, bias, bar):
+    found = np.int32(0)
     for j in range(chunk.size):
         found |= np.int32(scale * chunk[j] - bias[j] > bar)
     return found != 0
