@@ -3,7 +3,8 @@
 ::
 
     normalizers   InvertedSoftmax, DynamicInvertedSoftmax, CSLS, GloballyCorrected,
-                  NearestNeighborNormalizer: fit to a bank, transform similarities
+                  NearestNeighborNormalizer, SinkhornNormalizer, and any of them made
+                  dynamic: fit to a bank, transform similarities
     similarity    pairwise_similarity, GallerySimilarity: embeddings to similarities
     neighbors     NearestNeighborScorer: scores to gallery items; QuerybankRetriever:
                   embeddings to the best items by corrected score
@@ -19,9 +20,11 @@ from .neighbors import NearestNeighborScorer, QuerybankRetriever
 from .normalizers import (
     CSLS,
     DynamicInvertedSoftmax,
+    DynamicNormalizer,
     GloballyCorrected,
     InvertedSoftmax,
     NearestNeighborNormalizer,
+    SinkhornNormalizer,
 )
 from .similarity import GallerySimilarity, pairwise_similarity
 
@@ -30,12 +33,14 @@ __version__ = "0.1.0"
 __all__ = [
     "CSLS",
     "DynamicInvertedSoftmax",
+    "DynamicNormalizer",
     "GallerySimilarity",
     "GloballyCorrected",
     "InvertedSoftmax",
     "NearestNeighborNormalizer",
     "NearestNeighborScorer",
     "QuerybankRetriever",
+    "SinkhornNormalizer",
     "augment_gallery",
     "augment_queries",
     "pairwise_similarity",

@@ -7,9 +7,11 @@ from hypothesis.extra import numpy as hnp
 from sk_qbnorm import (
     CSLS,
     DynamicInvertedSoftmax,
+    DynamicNormalizer,
     GloballyCorrected,
     InvertedSoftmax,
     NearestNeighborNormalizer,
+    SinkhornNormalizer,
 )
 
 from . import reference
@@ -22,14 +24,30 @@ NORMALIZERS = {
     "NNN": NearestNeighborNormalizer(n_neighbors=1, metric="precomputed"),
     "CSLS k=3": CSLS(n_neighbors=3, metric="precomputed"),
     "NNN k=3": NearestNeighborNormalizer(n_neighbors=3, metric="precomputed"),
+    "Dynamic CSLS": DynamicNormalizer(CSLS(n_neighbors=2), metric="precomputed"),
+}
+# Those that want all of the bank and all of the gallery at once, too.
+ALL = NORMALIZERS | {
+    "Sinkhorn": SinkhornNormalizer(5.0, 4, 0.0, metric="precomputed"),
+    "Dynamic Sinkhorn": DynamicNormalizer(
+        SinkhornNormalizer(20.0, 3, 0.0, alpha=0.5), metric="precomputed"
+    ),
 }
 
 
 def expected(normalizer, bank, sims):
     """What the reference says that the normalizer must give, in float64."""
     bank, sims = np.asarray(bank, np.float64), np.asarray(sims, np.float64)
-    bank, sims = bank.tolist(), sims.tolist()
     options = normalizer.get_params()
+    if isinstance(normalizer, DynamicNormalizer):
+        gate = options["n_activation"], options["min_count"]
+        scores = expected(normalizer.normalizer, bank, sims)
+        return np.array(reference.dynamic(bank, sims, scores, *gate))
+    bank, sims = bank.tolist(), sims.tolist()
+    if isinstance(normalizer, SinkhornNormalizer):
+        settings = options["beta"], options["n_iter"]
+        bias = np.array(reference.sinkhorn_bias(bank, *settings))
+        return np.array(sims) - options["alpha"] * bias
     if isinstance(normalizer, InvertedSoftmax):
         inverted = {
             "similarity": reference.inverted_softmax,

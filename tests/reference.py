@@ -61,6 +61,33 @@ def dynamic(bank, sims, corrected, n_activation=1, min_count=1):
     ]
 
 
+def sinkhorn_bias(bank, beta=50.0, n_iter=10):
+    """The bias of each item, in the logarithms of the paper.
+
+    A constant makes the first half step inverted softmax.
+    """
+    n_bank, n_gallery = len(bank), len(bank[0])
+
+    def log_sum_exp(terms):
+        peak = max(terms)
+        return peak + math.log(math.fsum(math.exp(term - peak) for term in terms))
+
+    log_v = [0.0] * n_bank
+    for step in range(n_iter):
+        if step > 0:
+            log_v = [
+                -math.log(n_bank)
+                - log_sum_exp([beta * p + u for p, u in zip(row, log_u, strict=True)])
+                for row in bank
+            ]
+        log_u = [
+            -math.log(n_gallery)
+            - log_sum_exp([beta * p + v for p, v in zip(column, log_v, strict=True)])
+            for column in zip(*bank, strict=True)
+        ]
+    return [-(u + math.log(n_bank * n_gallery)) / beta for u in log_u]
+
+
 def csls(bank, sims, k=10):
     bias = [top_mean(column, k) for column in zip(*bank, strict=True)]
     return [

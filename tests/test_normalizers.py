@@ -18,12 +18,12 @@ from sk_qbnorm import (
 )
 
 from . import reference
-from .cases import NORMALIZERS, bank_and_sims, expected
+from .cases import ALL, NORMALIZERS, bank_and_sims, expected
 
 precomputed = {"metric": "precomputed"}
 
 VARIANTS = [
-    *NORMALIZERS.values(),
+    *ALL.values(),
     InvertedSoftmax(beta=0.5, alpha=0.3, **precomputed),
     InvertedSoftmax(beta=3, scale="probability", **precomputed),
     InvertedSoftmax(beta=3, alpha=0.5, scale="probability", **precomputed),

@@ -15,11 +15,11 @@ from sk_qbnorm import (
     InvertedSoftmax,
 )
 
-from .cases import NORMALIZERS, bank_and_sims
+from .cases import ALL, bank_and_sims
 
 precomputed = {"metric": "precomputed"}
 VARIANTS = {
-    **NORMALIZERS,
+    **ALL,
     "IS probability": InvertedSoftmax(beta=3, scale="probability", **precomputed),
     "DIS probability": DynamicInvertedSoftmax(scale="probability", **precomputed),
 }
@@ -51,7 +51,7 @@ def test_a_shortlist_of_everything_is_transform_in_order(normalizer, drawn, sing
 @pytest.mark.parametrize("as_sparse", [False, True])
 def test_the_best_by_similarity_are_scored_as_in_the_whole_row(name, as_sparse):
     bank, sims = np.random.default_rng(0).normal(size=(2, 40, 30))
-    fitted = clone(NORMALIZERS[name]).fit(bank)
+    fitted = clone(ALL[name]).fit(bank)
     indices = np.argsort(-sims, axis=1)[:, :7]
     found = np.take_along_axis(sims, indices, 1)
     if as_sparse:

@@ -26,10 +26,10 @@ from sk_qbnorm import (
 from sk_qbnorm.datasets import load_emoji_names_hi_en
 from sk_qbnorm.metrics import recall_scorer
 
-from .cases import NORMALIZERS
+from .cases import ALL
 
 VARIANTS = {
-    **NORMALIZERS,
+    **ALL,
     "IS probability": InvertedSoftmax(scale="probability"),
     "DIS probability": DynamicInvertedSoftmax(beta=3, scale="probability"),
     "DIS of two": DynamicInvertedSoftmax(n_activation=2, min_count=2),

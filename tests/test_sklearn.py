@@ -7,16 +7,21 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import sk_qbnorm
 from sk_qbnorm import (
+    CSLS,
+    DynamicNormalizer,
     GallerySimilarity,
     InvertedSoftmax,
     NearestNeighborScorer,
     QuerybankRetriever,
 )
 
-from .cases import NORMALIZERS
+from .cases import ALL
 
-CLASSES = dict.fromkeys(map(type, NORMALIZERS.values()))
-DEFAULTS = [normalizer_class(metric="precomputed") for normalizer_class in CLASSES]
+CLASSES = dict.fromkeys(map(type, ALL.values()))
+DEFAULTS = [
+    *(made(metric="precomputed") for made in CLASSES if made is not DynamicNormalizer),
+    DynamicNormalizer(CSLS(2), metric="precomputed"),
+]
 
 
 class ByMean:

@@ -15,12 +15,10 @@ from sk_qbnorm import _threads, pairwise_similarity
 from sk_qbnorm._kernels import share
 from sk_qbnorm._threads import count_threads, own_threads
 
-from .cases import NORMALIZERS
+from .cases import ALL, NORMALIZERS
 
 RANDOM = np.random.default_rng(0)
-each_normalizer = pytest.mark.parametrize(
-    "normalizer", NORMALIZERS.values(), ids=NORMALIZERS
-)
+each_normalizer = pytest.mark.parametrize("normalizer", ALL.values(), ids=ALL)
 
 
 @each_normalizer

@@ -74,8 +74,10 @@ def _subtract(sims, bias, gate, out):
             new[:] = row
 
 
-def subtract_neighborhoods(sims, k, bias, out, n_threads):
+def subtract_neighborhoods(sims, k, bias, active, out, n_threads):
     """Write ``(2 s_qj - bias[j]) - r_q``, with r_q the mean of the row's k largest.
+
+    Rows that are not corrected stay as they are.
 
     Parameters
     ----------
@@ -83,36 +85,43 @@ def subtract_neighborhoods(sims, k, bias, out, n_threads):
     k : int
         At most n_gallery.
     bias : ndarray of shape (n_gallery,), dtype float64
+    active : ndarray of shape (n_gallery,), dtype bool, or None
+        As in `subtract_bias`.
     n_threads : int
     """
     bias = bias.astype(sims.dtype)
 
     def correct(rows):
+        gate = _open_rows(sims[rows], active)
         values, _ = row_top_k((sims[rows], 0, rows.stop - rows.start, 0, width), k)
         means = values.mean(axis=1, dtype=np.float64).astype(sims.dtype)
         if out is sims:
-            _double_in_place(sims[rows], means, bias)
+            _double_in_place(sims[rows], means, bias, gate)
         else:
-            _double(sims[rows], means, bias, out[rows])
+            _double(sims[rows], means, bias, gate, out[rows])
 
     width = sims.shape[1]
     _share_blocks(correct, sims.shape, n_threads)
 
 
 @kernel
-def _double_in_place(sims, means, bias):
+def _double_in_place(sims, means, bias, gate):
     for i in range(sims.shape[0]):
-        row, mean = sims[i], means[i]
-        for j in range(row.size):
-            row[j] = (row[j] + row[j] - bias[j]) - mean
+        if gate[i]:
+            row, mean = sims[i], means[i]
+            for j in range(row.size):
+                row[j] = (row[j] + row[j] - bias[j]) - mean
 
 
 @kernel
-def _double(sims, means, bias, out):
+def _double(sims, means, bias, gate, out):
     for i in range(sims.shape[0]):
         row, new, mean = sims[i], out[i], means[i]
-        for j in range(row.size):
-            new[j] = (row[j] + row[j] - bias[j]) - mean
+        if gate[i]:
+            for j in range(row.size):
+                new[j] = (row[j] + row[j] - bias[j]) - mean
+        else:
+            new[:] = row
 
 
 def exponential_ratio(sims, bias, beta, offset, active, out, n_threads):

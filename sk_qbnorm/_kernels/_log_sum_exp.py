@@ -12,7 +12,7 @@ _COLUMNS = 4096  # this width, a block stays in the fast cache
 _LIMIT = {np.dtype(np.float32): np.float32(2.0**100), np.dtype(np.float64): 2.0**900}
 
 
-def add_log_sum_exp(tile, beta, peak, total):
+def add_log_sum_exp(tile, beta, peak, total, shift=None):
     """Add a tile of bank rows to the running log-sum-exp of its columns.
 
     ``log(sum_i exp(beta * p_ij)) = beta * peak[j] + log(total[j])``, where `peak` is
@@ -29,48 +29,56 @@ def add_log_sum_exp(tile, beta, peak, total):
     peak : ndarray of shape (n_columns,), in the dtype of the matrix
     total : ndarray of shape (n_columns,), dtype float64
         Both are updated in place. They start as any row of the tile, and as zero.
+    shift : ndarray of shape (n_rows,), in the dtype of the matrix, or None
+        What is taken off the similarities of each row.
     """
     dtype = tile[0].dtype
+    if shift is None:
+        shift = np.zeros(tile[2] - tile[1], dtype=dtype)
     # Held to the range, as beta may be a float64 that is beyond it.
     scale = dtype.type(min(beta * math.log2(math.e), float(np.finfo(dtype).max)))
     sums = np.zeros(peak.size, dtype=dtype)
-    _add_tile(*tile, scale, beta, _LIMIT[dtype], peak, total, sums)
+    _add_tile(*tile, shift, scale, beta, _LIMIT[dtype], peak, total, sums)
 
 
 @kernel
-def _add_tile(sims, top, bottom, left, right, scale, beta, limit, peak, total, sums):
+def _add_tile(
+    sims, top, bottom, left, right, shift, scale, beta, limit, peak, total, sums
+):
     for i in range(top, bottom, _ROWS):
         last = min(i + _ROWS, bottom)
+        block_shift = shift[i - top : last - top]
         for j in range(left, right, _COLUMNS):
             end = min(j + _COLUMNS, right)
             block_peak = peak[j - left : end - left]
             block_total = total[j - left : end - left]
             block_sums = sums[j - left : end - left]
-            _add_rows(sims, i, last, j, end, scale, block_peak, block_sums)
+            block = sims[i:last, j:end]
+            _add_rows(block, block_shift, scale, block_peak, block_sums)
             if _largest(block_sums) > limit:
-                new_peak = _peak(sims, i, last, j, end, block_peak)
+                new_peak = _peak(block, block_shift, block_peak)
                 _move_peak(block_peak, new_peak, beta, block_total, block_sums)
-                _add_rows(sims, i, last, j, end, scale, block_peak, block_sums)
+                _add_rows(block, block_shift, scale, block_peak, block_sums)
             _flush(block_sums, block_total)
 
 
 @kernel
-def _add_rows(sims, first, last, left, right, scale, peak, sums):
+def _add_rows(block, shift, scale, peak, sums):
     """Four rows at a time, so that the sums are loaded and stored once for the four."""
-    i = first
-    while i + 4 <= last:
-        a, b = sims[i, left:right], sims[i + 1, left:right]
-        c, d = sims[i + 2, left:right], sims[i + 3, left:right]
+    i = 0
+    while i + 4 <= block.shape[0]:
+        a, b, c, d = block[i], block[i + 1], block[i + 2], block[i + 3]
+        sa, sb, sc, sd = shift[i], shift[i + 1], shift[i + 2], shift[i + 3]
         for j in range(sums.size):
             p = peak[j]
-            ab = exp2((a[j] - p) * scale) + exp2((b[j] - p) * scale)
-            cd = exp2((c[j] - p) * scale) + exp2((d[j] - p) * scale)
+            ab = exp2((a[j] - sa - p) * scale) + exp2((b[j] - sb - p) * scale)
+            cd = exp2((c[j] - sc - p) * scale) + exp2((d[j] - sd - p) * scale)
             sums[j] += ab + cd
         i += 4
-    while i < last:
-        a = sims[i, left:right]
+    while i < block.shape[0]:
+        a, sa = block[i], shift[i]
         for j in range(sums.size):
-            sums[j] += exp2((a[j] - peak[j]) * scale)
+            sums[j] += exp2((a[j] - sa - peak[j]) * scale)
         i += 1
 
 
@@ -83,12 +91,12 @@ def _largest(sums):
 
 
 @kernel
-def _peak(sims, first, last, left, right, peak):
+def _peak(block, shift, peak):
     new = peak.copy()
-    for i in range(first, last):
-        row = sims[i, left:right]
+    for i in range(block.shape[0]):
+        row = block[i]
         for j in range(new.size):
-            new[j] = max(new[j], row[j])
+            new[j] = max(new[j], row[j] - shift[i])
     return new
 
 

@@ -9,7 +9,8 @@ as a new statistic: none is ever changed once it has seen its bank.
 from ._activations import Activations
 from ._bank import Bank
 from ._log_mean_exp import LogMeanExp
+from ._potentials import Potentials
 from ._sorted_columns import SortedColumns
 from ._top_mean import TopMean
 
-__all__ = ["Activations", "Bank", "LogMeanExp", "SortedColumns", "TopMean"]
+__all__ = ["Activations", "Bank", "LogMeanExp", "Potentials", "SortedColumns", "TopMean"]

@@ -35,7 +35,10 @@ class Bank:
     def probe(cls, tiles, make_statistics, n_jobs, progress, names=None, **settings):
         """Show a whole bank to the statistics that ``make_statistics(tiles)`` gives."""
         statistics = make_statistics(tiles)
-        walk(tiles, list(statistics.values()), n_jobs, progress)
+        shown = list(statistics.values())
+        while shown:
+            walk(tiles, shown, n_jobs, progress)
+            shown = [each for each in shown if each.wants_more()]
         for statistic in statistics.values():
             settings |= statistic.settings
         return cls(*tiles.shape, statistics, names, settings)
@@ -88,6 +91,7 @@ class Bank:
 
     def kept(self, items):
         """Return what the bank tells about some of the items, ascending, alone."""
+        self.check_joinable()
         statistics = {
             name: statistic.kept(items) for name, statistic in self.statistics.items()
         }
@@ -98,7 +102,16 @@ class Bank:
         """Return the same with one of the statistics replaced."""
         return replace(self, statistics={**self.statistics, name: statistic})
 
+    def check_joinable(self):
+        """Raise if what the bank tells cannot be made of what parts of it tell."""
+        if not all(each.joinable for each in self.statistics.values()):
+            raise ValueError(
+                "The biases of all items depend on each other and on the whole bank, "
+                "so that they cannot be learnt in parts; call fit with all of both."
+            )
+
     def _check_settings(self, other):
+        self.check_joinable()
         for setting, value in other.settings.items():
             if value != self.settings[setting]:
                 raise ValueError(

@@ -16,11 +16,12 @@ class LogMeanExp(Statistic):
 
     A smooth maximum of what the bank thinks of an item: near the mean for small `beta`,
     near the maximum for large. Rounding is of the order of that of the dtype, divided
-    by `beta`.
+    by `beta`. With a `shift` of each row, of the similarities less that.
     """
 
-    def __init__(self, tiles, beta):
+    def __init__(self, tiles, beta, shift=None):
         self.settings = {"beta": beta}
+        self._shift = shift
         self.n_bank, n_gallery = tiles.shape
         self.peak = np.empty(n_gallery, dtype=tiles.dtype)
         self.total = np.zeros(n_gallery)
@@ -29,10 +30,14 @@ class LogMeanExp(Statistic):
         """Add a tile."""
         if rows.start == 0:
             matrix, top, bottom, left, right = tile
-            first_rows = matrix[top : min(top + _FIRST_ROWS, bottom), left:right]
+            last = min(top + _FIRST_ROWS, bottom)
+            first_rows = matrix[top:last, left:right]
+            if self._shift is not None:
+                first_rows = first_rows - self._shift[: last - top, None]
             self.peak[columns] = first_rows.max(axis=0)
         beta, peak, total = self.settings["beta"], self.peak, self.total
-        _kernels.add_log_sum_exp(tile, beta, peak[columns], total[columns])
+        shift = None if self._shift is None else self._shift[rows]
+        _kernels.add_log_sum_exp(tile, beta, peak[columns], total[columns], shift)
 
     def merged(self, other):
         """Return the statistic of both banks."""

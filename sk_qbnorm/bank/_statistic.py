@@ -11,8 +11,14 @@ class Statistic:
     `settings` is what has to be the same for two to be joined.
     """
 
+    joinable = True  # whether what is known of parts tells what is known of all
+
     def end_round(self, rows):
         """Take note that all columns of some rows have been shown."""
 
     def end(self, n_threads):
         """Take note that the whole bank has been shown."""
+
+    def wants_more(self):
+        """Tell whether the bank has to be shown again."""
+        return False

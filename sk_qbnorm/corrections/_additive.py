@@ -1,5 +1,7 @@
 """A bias for each gallery item."""
 
+from copy import copy
+
 import numpy as np
 
 from sk_qbnorm import _kernels
@@ -12,16 +14,26 @@ class Additive:
     Parameters
     ----------
     bias : ndarray of shape (n_gallery,), dtype float64
-    active : ndarray of shape (n_gallery,), dtype bool, default=None
+
+    Attributes
+    ----------
+    active : ndarray of shape (n_gallery,), dtype bool, or None
         A query is corrected if its largest similarity, the first among equals, is to an
         active item, and left as it is if not; None is for all queries.
     """
 
     scale = 1.0  # of the similarity in a score, and so in an augmented query
 
-    def __init__(self, bias, active=None):
+    active = None
+
+    def __init__(self, bias):
         self.bias = bias
-        self.active = active
+
+    def gated(self, active):
+        """Return the correction of the queries that an active item lets in."""
+        twin = copy(self)
+        twin.active = active
+        return twin
 
     def apply(self, sims, scores, n_threads):
         """Write corrected C-contiguous `sims` to `scores`, which may be `sims`."""
@@ -70,15 +82,15 @@ class Additive:
 
     def part(self, items):
         """Return the correction of a slice of the gallery, for its ``searches``."""
-        return Additive(self.bias[items], self._active_part(items))
+        twin = copy(self)
+        twin.bias = self.bias[items]
+        twin.active = None if self.active is None else self.active[items]
+        return twin
 
     def ceiling(self, peak):
         """Return what no score exceeds where no similarity exceeds `peak`."""
         top = self._scores(self.scale * peak - self.bias.min(), -peak)
         return top if self.active is None else np.maximum(top, peak)
-
-    def _active_part(self, items):
-        return None if self.active is None else self.active[items]
 
     def _best(self, tiles, k):
         return BestItems(tiles, k, self.scale, self.bias)

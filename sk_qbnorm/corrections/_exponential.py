@@ -14,13 +14,11 @@ class Exponential(Additive):
     Parameters
     ----------
     bias : ndarray of shape (n_gallery,), dtype float64
-    active : ndarray of shape (n_gallery,), dtype bool, or None
-        As in `Additive`.
     beta, offset : float
     """
 
-    def __init__(self, bias, active, beta, offset):
-        super().__init__(bias, active)
+    def __init__(self, bias, beta, offset):
+        super().__init__(bias)
         self.beta = beta
         self.offset = offset
 
@@ -28,11 +26,6 @@ class Exponential(Additive):
         """Write corrected C-contiguous `sims` to `scores`, which may be `sims`."""
         settings = self.beta, self.offset, self.active
         _kernels.exponential_ratio(sims, self.bias, *settings, scores, n_threads)
-
-    def part(self, items):
-        """Return the correction of a slice of the gallery, for its ``searches``."""
-        active = self._active_part(items)
-        return Exponential(self.bias[items], active, self.beta, self.offset)
 
     def _best(self, tiles, k):
         return _BestRatios(tiles, k, self.bias, self._scores)

@@ -29,28 +29,31 @@ class Neighborly(Additive):
     def apply(self, sims, scores, n_threads):
         """Write corrected C-contiguous `sims` to `scores`, which may be `sims`."""
         k = min(self.n_neighbors, sims.shape[1])
-        _kernels.subtract_neighborhoods(sims, k, self.bias, scores, n_threads)
+        settings = k, self.bias, self.active
+        _kernels.subtract_neighborhoods(sims, *settings, scores, n_threads)
 
     def searches(self, tiles, k):
         """Return visitors that find all that the k best items of each query need."""
-        nearest = BestItems(tiles, self.n_neighbors)
-        return {"corrected": self._best(tiles, k + _SPARE), "raw": nearest}
+        n_raw = self.n_neighbors if self.active is None else max(self.n_neighbors, k)
+        raw = BestItems(tiles, n_raw)
+        return {"corrected": self._best(tiles, k + _SPARE), "raw": raw}
 
     def conclude(self, found, k):
         """Make scores of what was found, as in `Additive.conclude`."""
         keys, items = found["corrected"].found
-        ranked_sims = found["raw"].found[0]
-        scores, items = _kernels.best_first(self._scores(keys, ranked_sims), items, k)
-        if keys.shape[1] < k + _SPARE:  # nothing has been left out
-            return scores, items, np.zeros(len(items), dtype=bool)
-        # What is left out has keys that are no better than the last that was kept.
-        below = np.nextafter(keys[:, -1:], -np.inf, dtype=keys.dtype)
-        unsure = self._scores(below, ranked_sims)[:, 0] == scores[:, -1]
+        raw, raw_items = found["raw"].found
+        scores, items = _kernels.best_first(self._scores(keys, raw), items, k)
+        unsure = np.zeros(len(items), dtype=bool)
+        if keys.shape[1] == k + _SPARE:  # else nothing has been left out
+            # What is left out has keys that are no better than the last that was kept.
+            below = np.nextafter(keys[:, -1:], -np.inf, dtype=keys.dtype)
+            unsure = self._scores(below, raw)[:, 0] == scores[:, -1]
+        if self.active is not None:
+            gate = self.active[raw_items[:, :1]]
+            scores = np.where(gate, scores, raw[:, :k])
+            items = np.where(gate, items, raw_items[:, :k])
+            unsure &= gate[:, 0]
         return scores, items, unsure
-
-    def part(self, items):
-        """Return the correction of a slice of the gallery, for its ``searches``."""
-        return Neighborly(self.bias[items], self.n_neighbors)
 
     def _scores(self, keys, ranked_sims):
         nearest = ranked_sims[:, : self.n_neighbors]

@@ -5,7 +5,7 @@ import numpy as np
 from sk_qbnorm import _kernels, distributed
 from sk_qbnorm._progress import progress_bar
 from sk_qbnorm._threads import count_threads
-from sk_qbnorm.tiles import walk
+from sk_qbnorm.tiles import walk, whole_matrix
 
 
 def search(gallery, queries, correction, k, *, n_jobs, verbose):
@@ -49,26 +49,6 @@ def search(gallery, queries, correction, k, *, n_jobs, verbose):
 
 def whole_rows(gallery, queries, correction, *, n_jobs):
     """Return the corrected scores of all items for each query."""
-    tiles = gallery.tiles(queries)
-    rows = _WholeRows(tiles)
-    walk(tiles, [rows], n_jobs, lambda n_shown: None)
-    correction.apply(rows.sims, rows.sims, count_threads(n_jobs))
-    return rows.sims
-
-
-class _WholeRows:
-    """Keeps all that it is shown."""
-
-    def __init__(self, tiles):
-        self.sims = np.empty(tiles.shape, dtype=tiles.dtype)
-
-    def update(self, tile, rows, columns):
-        """Keep a tile."""
-        matrix, top, bottom, left, right = tile
-        self.sims[rows, columns] = matrix[top:bottom, left:right]
-
-    def end_round(self, rows):
-        """Nothing to do."""
-
-    def end(self, n_threads):
-        """Nothing to do."""
+    sims = whole_matrix(gallery.tiles(queries), n_jobs, lambda n_shown: None)
+    correction.apply(sims, sims, count_threads(n_jobs))
+    return sims

@@ -1,15 +1,19 @@
 """The normalizers: what a querybank makes of later queries' similarities."""
 
 from ._csls import CSLS
+from ._dynamic import DynamicNormalizer
 from ._dynamic_inverted_softmax import DynamicInvertedSoftmax
 from ._globally_corrected import GloballyCorrected
 from ._inverted_softmax import InvertedSoftmax
 from ._nearest_neighbor import NearestNeighborNormalizer
+from ._sinkhorn import SinkhornNormalizer
 
 __all__ = [
     "CSLS",
     "DynamicInvertedSoftmax",
+    "DynamicNormalizer",
     "GloballyCorrected",
     "InvertedSoftmax",
     "NearestNeighborNormalizer",
+    "SinkhornNormalizer",
 ]

@@ -1,18 +1,12 @@
 """Dynamic inverted softmax: correct only the queries that a hub may have caught."""
 
-import warnings
-from collections.abc import Iterator
-
-from sk_qbnorm._embeddings import check_embeddings
-from sk_qbnorm._validation import check_count
-from sk_qbnorm.bank import Activations
-from sk_qbnorm.distributed import is_dask
 from sk_qbnorm.similarity import Metric
 
+from ._gate import Gated
 from ._inverted_softmax import InvertedSoftmax
 
 
-class DynamicInvertedSoftmax(InvertedSoftmax):
+class DynamicInvertedSoftmax(Gated, InvertedSoftmax):
     r"""Correct the queries whose own best item the bank retrieves too (DIS).
 
     The activation set holds the items that the bank retrieves. A query is corrected as
@@ -127,62 +121,3 @@ class DynamicInvertedSoftmax(InvertedSoftmax):
         )
         self.n_activation = n_activation
         self.min_count = min_count
-
-    def _check_parameters(self):
-        super()._check_parameters()
-        check_count(self.n_activation, "n_activation")
-        check_count(self.min_count, "min_count")
-
-    def _statistics(self, tiles):
-        found = super()._statistics(tiles)
-        found["activation"] = Activations(tiles, int(self.n_activation))
-        return found
-
-    def _conclude(self, bank):
-        super()._conclude(bank)
-        self.activation_counts_ = bank["activation"].value()
-        self.activation_mask_ = self.activation_counts_ >= self.min_count
-        self.activation_rate_ = float(self.activation_mask_.mean())
-
-    def _complete(self, bank, querybank, gallery):
-        rows = bank["activation"].incomplete_rows()
-        if rows.size == 0:
-            return bank
-        if querybank is None:
-            raise ValueError(
-                f"{rows.size} queries of the bank retrieved an item that goes, so that "
-                "what they retrieve now has to be found out; pass all of the bank as "
-                "querybank, and to a normalizer the gallery that is left."
-            )
-        if isinstance(querybank, Iterator):
-            raise ValueError(
-                "Some queries of the bank have to be picked out of it, got an "
-                "iterator; pass the bank as a matrix or a numpy.memmap."
-            )
-        if not is_dask(querybank):
-            querybank = check_embeddings(querybank, "querybank", keep_on_disk=True)
-        if querybank.shape[0] != bank.n_bank:
-            raise ValueError(
-                f"The bank must be the one that the gallery was probed with, of "
-                f"{bank.n_bank} queries, got {querybank.shape[0]}."
-            )
-        again = self._probe(querybank[rows], gallery, reset=None)
-        if again.n_gallery != bank.n_gallery:
-            raise ValueError(
-                f"The gallery must be what is left, of {bank.n_gallery} items, got "
-                f"{again.n_gallery}."
-            )
-        completed = bank["activation"].completed(rows, again["activation"])
-        return bank.with_statistic("activation", completed)
-
-    def _warn_of_clipping(self):
-        if self.n_activation > self.n_features_in_:
-            warnings.warn(
-                f"n_activation={self.n_activation} is more than the "
-                f"{self.n_features_in_} items of the gallery: all are activated, as in "
-                "InvertedSoftmax.",
-                stacklevel=3,
-            )
-
-    def _active_items(self):
-        return self.activation_mask_

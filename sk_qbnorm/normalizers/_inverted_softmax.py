@@ -130,15 +130,10 @@ class InvertedSoftmax(AdditiveNormalizer):
     def _conclude(self, bank):
         self.gallery_bias_ = bank["log_mean_exp"].value()
 
-    def _active_items(self):
-        """Return the items at which a query is corrected, None for all."""
-        return
-
     def _correction(self):
-        active = self._active_items()
         bias = self.alpha * self.gallery_bias_
         if self.scale == "similarity":
-            return Additive(bias, active)
+            return Additive(bias)
         beta = self._bank["log_mean_exp"].settings["beta"]
         offset = self.alpha * np.log(self.n_bank_seen_)  # the paper sums, b_j averages
-        return Exponential(bias, active, beta, offset)
+        return Exponential(bias, beta, offset)

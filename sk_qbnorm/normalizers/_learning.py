@@ -84,6 +84,8 @@ class BankLearner(BaseEstimator, ABC):
         """
         is_first = not hasattr(self, "n_bank_seen_")
         with unchanged_on_error(self):
+            if not is_first:
+                self._bank.check_joinable()
             bank = self._probe(querybank, gallery, reset=is_first)
             self._bank = bank if is_first else self._bank.merged(bank)
             self._settle()
@@ -119,6 +121,7 @@ class BankLearner(BaseEstimator, ABC):
         """
         check_is_fitted(self)
         with unchanged_on_error(self):
+            self._bank.check_joinable()
             more = self._probe(querybank, gallery, reset=None)
             self._bank = self._bank.extended(more)
             self._settle()
@@ -176,6 +179,7 @@ class BankLearner(BaseEstimator, ABC):
             self.n_jobs,
             f"fit {type(self).__name__}",
             self.verbose,
+            getattr(self, "memory_budget", 0),
         )
         if self.metric == "precomputed":
             return probe.similarities(querybank, self._check_of_sims(reset))

@@ -4,12 +4,14 @@ import math
 from collections.abc import Iterator
 from functools import reduce
 
+import numpy as np
+
 from sk_qbnorm import distributed
 from sk_qbnorm._embeddings import check_columns, check_embeddings, check_widths, filled
 from sk_qbnorm._progress import progress_bar
 from sk_qbnorm._validation import check_choice, column_names, row_names
 from sk_qbnorm.bank import Bank
-from sk_qbnorm.tiles import Gallery, MatrixTiles
+from sk_qbnorm.tiles import Gallery, MatrixTiles, whole_matrix
 
 _METRICS = ("cosine", "dot", "precomputed")
 
@@ -27,9 +29,13 @@ class Probe:
         Of the progress bar.
     verbose : bool
         Whether to show one.
+    memory_budget : int, default=0
+        How many bytes of similarities may be held, where these are wanted again.
     """
 
-    def __init__(self, metric, make_statistics, n_jobs, title, verbose):
+    def __init__(
+        self, metric, make_statistics, n_jobs, title, verbose, memory_budget=0
+    ):
         if not callable(metric):
             check_choice(metric, "metric", _METRICS)
         self.metric = metric
@@ -37,6 +43,7 @@ class Probe:
         self._make_statistics = make_statistics
         self._title = title
         self._verbose = verbose
+        self._memory_budget = memory_budget
 
     def similarities(self, sims, check):
         """Return what similarities tell, a matrix or an iterator of such.
@@ -95,11 +102,20 @@ class Probe:
             return _joined(map(probe, _parts(parts)), Bank.extended, "gallery")
 
     def _distributed(self, querybank, gallery):
+        self._check_parts()
         return distributed.probe(
             querybank, gallery, self.metric, self._make_statistics, self._verbose
         )
 
+    def _check_parts(self):
+        """Raise if the statistics cannot be learnt in parts, before any is learnt."""
+        one = MatrixTiles(np.zeros((1, 1), dtype=np.float32))
+        Bank(1, 1, self._make_statistics(one)).check_joinable()
+
     def _shown(self, tiles, names, bar):
+        size = math.prod(tiles.shape) * tiles.dtype.itemsize
+        if size <= self._memory_budget and not isinstance(tiles, MatrixTiles):
+            tiles = MatrixTiles(whole_matrix(tiles, self.n_jobs, bar))
         return Bank.probe(
             tiles, self._make_statistics, self.n_jobs, bar, names, metric=self.metric
         )

@@ -11,6 +11,6 @@ part that counts.
 from ._best import BestItems, BestOfRows
 from ._gallery import Gallery, row_lengths
 from ._matrix import MatrixTiles
-from ._walk import walk
+from ._walk import walk, whole_matrix
 
-__all__ = ["BestItems", "BestOfRows", "Gallery", "MatrixTiles", "row_lengths", "walk"]
+__all__ = ["BestItems", "BestOfRows", "Gallery", "MatrixTiles", "row_lengths", "walk", "whole_matrix"]

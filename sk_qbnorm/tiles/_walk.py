@@ -2,6 +2,8 @@
 
 from concurrent.futures import ThreadPoolExecutor
 
+import numpy as np
+
 from sk_qbnorm._threads import count_threads, own_threads
 
 from ._tile import column_blocks
@@ -41,3 +43,28 @@ def walk(tiles, visitors, n_jobs, progress):
                 visitor.end_round(rows)
         for visitor in visitors:
             visitor.end(n_threads)
+
+
+def whole_matrix(tiles, n_jobs, progress):
+    """Return all similarities at once, for those who were asked to hold them."""
+    rows = _WholeRows(tiles)
+    walk(tiles, [rows], n_jobs, progress)
+    return rows.sims
+
+
+class _WholeRows:
+    """Keeps all that it is shown."""
+
+    def __init__(self, tiles):
+        self.sims = np.empty(tiles.shape, dtype=tiles.dtype)
+
+    def update(self, tile, rows, columns):
+        """Keep a tile."""
+        matrix, top, bottom, left, right = tile
+        self.sims[rows, columns] = matrix[top:bottom, left:right]
+
+    def end_round(self, rows):
+        """Nothing to do."""
+
+    def end(self, n_threads):
+        """Nothing to do."""

@@ -1,0 +1,170 @@
+"""Sinkhorn: the bias that makes every item the answer equally often."""
+
+import warnings
+
+from sklearn.exceptions import ConvergenceWarning
+
+from sk_qbnorm._validation import check_count, check_number
+from sk_qbnorm.bank import Potentials
+from sk_qbnorm.corrections import Additive
+from sk_qbnorm.similarity import Metric
+
+from ._augmenting import AdditiveNormalizer
+
+
+class SinkhornNormalizer(AdditiveNormalizer):
+    r"""Subtract the bias with which all items answer the bank equally often.
+
+    `InvertedSoftmax` makes up for what the bank makes of each item; that changes what
+    the queries of the bank make of all items, and so on. This goes on until both agree:
+    its first half step is `InvertedSoftmax`, its end the balanced assignment of the
+    bank's queries to the items.
+
+    Parameters
+    ----------
+    beta : float, default=50.0
+        Inverse temperature, > 0; the default is for cosine similarities.
+    n_iter : int, default=10
+        How many steps are taken at the most, >= 1.
+    tol : float, default=0.02
+        It ends when no bias moves by more than this against the others, >= 0, in units
+        of the similarity; a `ConvergenceWarning` says where `n_iter` was not enough. At
+        0 all steps are taken, without a word.
+    alpha : float, default=1.0
+        Strength of the correction, >= 0: 0 leaves the ranking as it is.
+    metric : {"cosine", "dot", "precomputed"} or callable, default="cosine"
+        How `fit` compares embeddings, as in `pairwise_similarity`. With
+        ``"precomputed"``, as a step of a Pipeline needs, `fit` is given similarities.
+    memory_budget : int, default=0
+        How many bytes of similarities `fit` may hold. Where the bank's to the whole
+        gallery fit in, embeddings are multiplied once, else anew for each half step.
+    copy : bool, default=True
+        Whether `transform` leaves its input alone. With False it writes into it where
+        it can.
+    n_jobs : int, default=None
+        Number of threads, -1 for all processors; the result does not depend on it.
+        None means 1 outside of `joblib.parallel_config`, with matrix products left to
+        the threads of BLAS, which may round them otherwise.
+    verbose : bool, default=False
+        Whether `fit` shows a progress bar, for which tqdm has to be installed.
+
+    Attributes
+    ----------
+    gallery_bias_ : ndarray of shape (n_gallery,), dtype float64
+        The bias :math:`b_j` of every gallery item, in units of the similarity.
+    n_iter_ : int
+        How many steps were taken.
+    n_bank_seen_ : int
+        Number of bank queries.
+    n_features_in_ : int
+        Number of gallery items.
+    feature_names_in_ : ndarray of shape (n_gallery,)
+        Names of the gallery items, where these are strings.
+
+    See Also
+    --------
+    InvertedSoftmax : The first half step, which banks in parts can take.
+
+    Notes
+    -----
+    With :math:`K_{ji} = \beta p_{ij}` the iteration of [1]_ is, in logarithms,
+
+    .. math::
+
+        \log u_j = -\log n_{gallery} - \mathrm{LSE}_i (K_{ji} + \log v_i), \qquad
+        \log v_i = -\log n_{bank} - \mathrm{LSE}_j (K_{ji} + \log u_j)
+
+    from v = 1, ending on u. In units of the similarity, with :math:`b_j = -\log(u_j) /
+    \beta` and :math:`a_i = -\log(v_i) / \beta` and up to constants, which move all
+    scores alike,
+
+    .. math::
+
+        b_j = \tfrac{1}{\beta} \log \tfrac{1}{n_{bank}} \sum_i e^{\beta (p_{ij} - a_i)},
+        \qquad
+        a_i = \tfrac{1}{\beta} \log \tfrac{1}{n_{gallery}} \sum_j
+        e^{\beta (p_{ij} - b_j)}
+
+    and query q scores item j :math:`s_{qj} - \alpha b_j`. The potentials :math:`b_j` of
+    all items and :math:`a_i` of all bank queries depend on each other, so there is no
+    `partial_fit` to more than one part, and items neither come nor go.
+
+    References
+    ----------
+    .. [1] Pan et al. ACM Multimedia 2025, arXiv:2508.02538.
+
+    Examples
+    --------
+    >>> from sk_qbnorm import SinkhornNormalizer
+    >>> bank_sims = [[0.9, 0.1], [0.8, 0.3], [0.9, 0.2]]  # item 0 is a hub
+    >>> normalizer = SinkhornNormalizer(beta=10, metric="precomputed").fit(bank_sims)
+    >>> normalizer.transform([[0.8, 0.6]]).round(2)
+    array([[0.27, 0.59]])
+    """
+
+    def __init__(
+        self,
+        beta: float = 50.0,
+        n_iter: int = 10,
+        tol: float = 0.02,
+        *,
+        alpha: float = 1.0,
+        metric: Metric = "cosine",
+        memory_budget: int = 0,
+        copy: bool = True,
+        n_jobs: int | None = None,
+        verbose: bool = False,
+    ) -> None:
+        self.beta = beta
+        self.n_iter = n_iter
+        self.tol = tol
+        self.alpha = alpha
+        self.metric = metric
+        self.memory_budget = memory_budget
+        self.copy = copy
+        self.n_jobs = n_jobs
+        self.verbose = verbose
+
+    def _check_parameters(self):
+        check_number(
+            self.beta,
+            "beta",
+            positive=True,
+            advice="50 is usual for cosine similarities",
+        )
+        check_count(self.n_iter, "n_iter")
+        check_number(self.tol, "tol", positive=False, advice="0 takes all n_iter steps")
+        check_number(
+            self.alpha,
+            "alpha",
+            positive=False,
+            advice="0 corrects nothing and 1 is the paper's value",
+        )
+        check_number(
+            self.memory_budget,
+            "memory_budget",
+            positive=False,
+            advice="0 holds no similarities",
+        )
+
+    def _statistics(self, tiles):
+        settings = float(self.beta), int(self.n_iter), float(self.tol)
+        return {"potentials": Potentials(tiles, *settings)}
+
+    def _conclude(self, bank):
+        self.gallery_bias_ = bank["potentials"].value()
+        self.n_iter_ = bank["potentials"].n_steps
+
+    def _correction(self):
+        return Additive(self.alpha * self.gallery_bias_)
+
+    def _warn_of_clipping(self):
+        change = self._bank["potentials"].change
+        if self.tol > 0 and change > self.tol and self.n_iter > 1:
+            warnings.warn(
+                f"Some bias still moved by {change:.2g}, more than tol={self.tol}, in "
+                f"the last of n_iter={self.n_iter} steps; take more of them or a "
+                "smaller beta.",
+                ConvergenceWarning,
+                stacklevel=3,
+            )
