@@ -13,6 +13,8 @@ from sk_qbnorm import (
     InvertedSoftmax,
     NearestNeighborNormalizer,
     QuerybankRetriever,
+    SinkhornNormalizer,
+    _kernels,
 )
 from sk_qbnorm.metrics import k_occurrence, recall_at_k, relevant_ranks
 
@@ -52,6 +54,7 @@ class Works:
         yield from self.fit_embeddings()
         yield from self.transform_in_place()
         yield self.transform_fresh()
+        yield self.sinkhorn()
         yield self.globally_corrected()
         yield from self.search()
         yield self.measures()
@@ -164,6 +167,35 @@ class Works:
                 "InvertedSoftmax": lambda: fitted.transform(bank),
                 "DynamicInvertedSoftmax": lambda: dynamic.transform(bank),
             },
+        )
+
+    def sinkhorn(self):
+        """Five steps of Sinkhorn against the log-sum-exps that they consist of."""
+        bank = self.normal(self.size, self.size, scale=0.12)
+        normalizer = SinkhornNormalizer(20.0, 5, 0.0, **SHORT, **self.jobs)
+        softmax = InvertedSoftmax(**SHORT, **self.jobs)
+        bias = np.zeros(self.size, dtype=np.float32)
+
+        def of_rows(start, stop):
+            tile = bank, start, stop, 0, self.size
+            _kernels.row_log_sum_exp(tile, 20.0, bias)
+
+        def log_sum_exps():
+            for _ in range(5):
+                softmax.fit(bank)
+            for _ in range(4):
+                _kernels.share(of_rows, self.size, self.n_threads)
+
+        yardstick = "5 column, 4 row log-sum-exps"
+        return Work(
+            f"fit Sinkhorn, 5 steps, {self.size} x {self.size} similarities",
+            yardstick,
+            1.5,
+            {
+                yardstick: log_sum_exps,
+                "SinkhornNormalizer": lambda: normalizer.fit(bank),
+            },
+            peers.sinkhorn(bank, 20.0, 5),
         )
 
     def globally_corrected(self):

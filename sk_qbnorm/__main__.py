@@ -96,8 +96,8 @@ def _add_evaluate(commands):
         default="dis",
         help="which correction (default: %(default)s)",
     )
-    add("--beta", type=float, help="inverse temperature of is and dis (default: 20)")
-    add("--alpha", type=float, help="strength of is, dis (default: 1), nnn (0.75)")
+    add("--beta", type=float, help="of is, dis (default: 20), sinkhorn (50)")
+    add("--alpha", type=float, help="of is, dis, sinkhorn (default: 1), nnn (0.75)")
     add(
         "--n-neighbors",
         type=int,

@@ -72,19 +72,18 @@ def sinkhorn_bias(bank, beta=50.0, n_iter=10):
         peak = max(terms)
         return peak + math.log(math.fsum(math.exp(term - peak) for term in terms))
 
-    log_v = [0.0] * n_bank
-    for step in range(n_iter):
-        if step > 0:
-            log_v = [
-                -math.log(n_bank)
-                - log_sum_exp([beta * p + u for p, u in zip(row, log_u, strict=True)])
-                for row in bank
-            ]
-        log_u = [
-            -math.log(n_gallery)
-            - log_sum_exp([beta * p + v for p, v in zip(column, log_v, strict=True)])
-            for column in zip(*bank, strict=True)
+    def half_step(lines, size, potentials):
+        return [
+            -math.log(size)
+            - log_sum_exp([beta * p + x for p, x in zip(line, potentials, strict=True)])
+            for line in lines
         ]
+
+    columns = list(zip(*bank, strict=True))
+    log_u = half_step(columns, n_gallery, [0.0] * n_bank)
+    for _ in range(n_iter - 1):
+        log_v = half_step(bank, n_bank, log_u)
+        log_u = half_step(columns, n_gallery, log_v)
     return [-(u + math.log(n_bank * n_gallery)) / beta for u in log_u]
 
 

@@ -90,6 +90,7 @@ def test_all_normalizers_stand_side_by_side(capsys, folder):
         "CSLS",
         "GloballyCorrected",
         "NearestNeighborNormalizer",
+        "SinkhornNormalizer",
     ]
 
 

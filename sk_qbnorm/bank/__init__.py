@@ -13,4 +13,11 @@ from ._potentials import Potentials
 from ._sorted_columns import SortedColumns
 from ._top_mean import TopMean
 
-__all__ = ["Activations", "Bank", "LogMeanExp", "Potentials", "SortedColumns", "TopMean"]
+__all__ = [
+    "Activations",
+    "Bank",
+    "LogMeanExp",
+    "Potentials",
+    "SortedColumns",
+    "TopMean",
+]

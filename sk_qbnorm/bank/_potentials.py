@@ -38,7 +38,7 @@ class Potentials(Statistic):
         self._of_blocks[columns.start] = sums
 
     def end_round(self, rows):
-        """Put together what the blocks say of the queries, in the order of the items."""
+        """Put together what the blocks say of the queries, in the order of items."""
         if self._columns is None:
             beta, blocks = self.settings["beta"], self._of_blocks
             sums = np.stack([blocks[first] for first in sorted(blocks)])

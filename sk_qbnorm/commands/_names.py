@@ -6,6 +6,7 @@ from sk_qbnorm.normalizers import (
     GloballyCorrected,
     InvertedSoftmax,
     NearestNeighborNormalizer,
+    SinkhornNormalizer,
 )
 
 NORMALIZERS = {
@@ -14,4 +15,5 @@ NORMALIZERS = {
     "csls": CSLS,
     "gc": GloballyCorrected,
     "nnn": NearestNeighborNormalizer,
+    "sinkhorn": SinkhornNormalizer,
 }

@@ -45,8 +45,8 @@ class DynamicNormalizer(Gated, _Delegating):
     Parameters
     ----------
     normalizer : normalizer
-        What corrects: any but `GloballyCorrected`, such as ``CSLS()``. It is cloned, and
-        takes the `metric` from here.
+        What corrects: any but `GloballyCorrected`, such as ``CSLS()``. It is cloned,
+        and takes the `metric` from here.
     n_activation : int, default=1
         How many best items of each bank query count as retrieved, >= 1.
     min_count : int, default=1
@@ -90,7 +90,8 @@ class DynamicNormalizer(Gated, _Delegating):
 
     Notes
     -----
-    With c the correction of `normalizer` and A the activation set, query q scores item j
+    With c the correction of `normalizer` and A the activation set, query q scores item
+    j
 
     .. math::
 

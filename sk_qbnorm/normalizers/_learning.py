@@ -84,8 +84,6 @@ class BankLearner(BaseEstimator, ABC):
         """
         is_first = not hasattr(self, "n_bank_seen_")
         with unchanged_on_error(self):
-            if not is_first:
-                self._bank.check_joinable()
             bank = self._probe(querybank, gallery, reset=is_first)
             self._bank = bank if is_first else self._bank.merged(bank)
             self._settle()

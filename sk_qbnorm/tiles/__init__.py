@@ -13,4 +13,12 @@ from ._gallery import Gallery, row_lengths
 from ._matrix import MatrixTiles
 from ._walk import walk, whole_matrix
 
-__all__ = ["BestItems", "BestOfRows", "Gallery", "MatrixTiles", "row_lengths", "walk", "whole_matrix"]
+__all__ = [
+    "BestItems",
+    "BestOfRows",
+    "Gallery",
+    "MatrixTiles",
+    "row_lengths",
+    "walk",
+    "whole_matrix",
+]

@@ -1,0 +1,142 @@
+"""Sinkhorn's biases: where they begin, where they end, and what cannot be done."""
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+from sklearn.exceptions import ConvergenceWarning
+
+from sk_qbnorm import (
+    CSLS,
+    DynamicNormalizer,
+    GloballyCorrected,
+    InvertedSoftmax,
+    QuerybankRetriever,
+    SinkhornNormalizer,
+    pairwise_similarity,
+)
+
+from . import reference
+
+RANDOM = np.random.default_rng(0)
+BANK, GALLERY = RANDOM.normal(size=(40, 6)), RANDOM.normal(size=(25, 6))
+SIMS = pairwise_similarity(BANK, GALLERY)
+precomputed = {"metric": "precomputed"}
+
+
+def test_the_first_half_step_is_inverted_softmax():
+    sinkhorn = SinkhornNormalizer(20, n_iter=1, **precomputed).fit(SIMS)
+    inverted = InvertedSoftmax(20, **precomputed).fit(SIMS)
+    np.testing.assert_array_equal(sinkhorn.gallery_bias_, inverted.gallery_bias_)
+    assert sinkhorn.n_iter_ == 1
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize(("n_rows", "n_columns"), [(1, 1), (3, 200), (70, 64), (65, 7)])
+def test_all_steps_are_those_of_the_paper(dtype, n_rows, n_columns):
+    sims = RANDOM.uniform(-1, 1, size=(n_rows, n_columns)).astype(dtype)
+    fitted = SinkhornNormalizer(20, 6, 0, **precomputed).fit(sims)
+    expected = reference.sinkhorn_bias(sims.astype(float).tolist(), 20, 6)
+    atol = 1e-5 if dtype == np.float32 else 1e-13
+    np.testing.assert_allclose(fitted.gallery_bias_, expected, atol=atol)
+
+
+def test_in_the_end_all_items_answer_equally_often():
+    beta = 10
+    fitted = SinkhornNormalizer(beta, 500, 1e-12, **precomputed).fit(SIMS)
+    assert 2 < fitted.n_iter_ < 500
+    gains = np.exp(beta * (SIMS - fitted.gallery_bias_))
+    shares = gains / gains.sum(axis=1, keepdims=True)  # of each bank query
+    np.testing.assert_allclose(shares.sum(axis=0), len(BANK) / len(GALLERY))
+
+
+def test_it_ends_when_nothing_moves_and_says_where_it_has_not():
+    with pytest.warns(ConvergenceWarning, match="the last of n_iter=2 steps") as seen:
+        SinkhornNormalizer(50, 2, 1e-9, **precomputed).fit(SIMS)
+    assert len(seen) == 1
+    assert seen[0].filename == __file__
+    assert SinkhornNormalizer(1, 50, 1e-3, **precomputed).fit(SIMS).n_iter_ < 5
+    for settings in ((50, 3, 0), (50, 1, 1e-9)):  # all steps, and no step to compare
+        SinkhornNormalizer(*settings, **precomputed).fit(SIMS)
+
+
+def test_products_are_held_where_the_budget_allows_it():
+    asked = []
+
+    def metric(queries, gallery):
+        asked.append(len(queries))
+        return pairwise_similarity(queries, gallery)
+
+    expected = SinkhornNormalizer(20, 4, 0, **precomputed).fit(SIMS).gallery_bias_
+    for budget, n_walks in ((SIMS.nbytes, 1), (SIMS.nbytes - 1, 7)):
+        asked.clear()
+        normalizer = SinkhornNormalizer(20, 4, 0, metric=metric, memory_budget=budget)
+        normalizer.fit(BANK, GALLERY)
+        assert sum(asked) == n_walks * len(BANK)
+        np.testing.assert_allclose(normalizer.gallery_bias_, expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_large_numbers_neither_overflow_nor_vanish(dtype):
+    sims = RANDOM.uniform(-1, 1, size=(30, 20)).astype(dtype) * 1000
+    fitted = SinkhornNormalizer(50, 5, 0, **precomputed).fit(sims)
+    expected = reference.sinkhorn_bias(sims.astype(float).tolist(), 50, 5)
+    rtol = 1e-5 if dtype == np.float32 else 1e-12
+    np.testing.assert_allclose(fitted.gallery_bias_, expected, atol=1000 * rtol)
+
+
+def test_what_depends_on_the_whole_is_not_learnt_in_parts():
+    sinkhorn = SinkhornNormalizer(20, 3, 0).partial_fit(BANK, GALLERY)
+    expected = sinkhorn.gallery_bias_
+    retriever = QuerybankRetriever(SinkhornNormalizer(20, 3, 0)).fit(BANK, GALLERY)
+    for act in (
+        lambda: sinkhorn.partial_fit(BANK, GALLERY),
+        lambda: sinkhorn.add_gallery(BANK, GALLERY),
+        lambda: sinkhorn.remove_gallery([0]),
+        lambda: sinkhorn.fit(iter([BANK, BANK]), GALLERY),
+        lambda: DynamicNormalizer(sinkhorn).fit(BANK, iter([GALLERY, GALLERY])),
+        lambda: retriever.remove_gallery([0], BANK),
+    ):
+        with pytest.raises(
+            ValueError, match=r"cannot be learnt in parts; call fit with"
+        ):
+            act()
+    np.testing.assert_array_equal(sinkhorn.gallery_bias_, expected)
+
+
+def test_blocks_of_dask_are_parts_too():
+    array = pytest.importorskip("dask.array")
+    blocks = array.from_array(BANK, chunks=(7, -1))
+    with pytest.raises(ValueError, match="cannot be learnt in parts"):
+        SinkhornNormalizer().fit(blocks, GALLERY)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"beta": 0}, "beta must be a finite number > 0, got 0; 50 is usual"),
+        ({"n_iter": 0}, "n_iter must be an integer >= 1, got 0"),
+        ({"tol": -1}, "tol must be a finite number >= 0, got -1; 0 takes all"),
+        ({"alpha": np.nan}, "alpha must be a finite number >= 0, got nan"),
+        ({"memory_budget": -1}, "memory_budget must be a finite number >= 0, got -1"),
+    ],
+)
+def test_settings_out_of_range_are_refused(settings, message):
+    with pytest.raises(ValueError, match=message):
+        SinkhornNormalizer(**precomputed).set_params(**settings).fit(SIMS)
+
+
+def test_any_additive_normalizer_can_be_gated():
+    sims = RANDOM.normal(size=(30, 25))
+    for normalizer in (CSLS(3), SinkhornNormalizer(5, 3, 0), InvertedSoftmax(5)):
+        plain = clone(normalizer).set_params(**precomputed).fit(SIMS)
+        dynamic = DynamicNormalizer(normalizer, **precomputed).fit(SIMS)
+        opened = dynamic.activation_mask_[sims.argmax(axis=1)]
+        assert 0 < opened.mean() < 1
+        np.testing.assert_array_equal(
+            dynamic.transform(sims),
+            np.where(opened[:, None], plain.transform(sims), sims),
+        )
+        assert not hasattr(normalizer, "gallery_bias_")
+    for wrong in (GloballyCorrected(), "csls", None):
+        with pytest.raises(ValueError, match="one that subtracts a bias of each item"):
+            DynamicNormalizer(wrong, **precomputed).fit(SIMS)
