@@ -84,7 +84,7 @@ class QuerybankRetriever(GalleryKeeper):
     >>> data = load_emoji_names_hi_en()
     >>> retriever = QuerybankRetriever(InvertedSoftmax(beta=20), n_neighbors=3)
     >>> retriever.fit(data.bank_queries, data.gallery)
-    QuerybankRetriever(n_neighbors=3, normalizer=InvertedSoftmax())
+    QuerybankRetriever(n_neighbors=3, normalizer=InvertedSoftmax(beta=20))
     >>> scores, indices = retriever.kneighbors(data.queries)
     >>> indices.shape
     (600, 3)

@@ -99,7 +99,7 @@ class SinkhornNormalizer(AdditiveNormalizer):
     >>> bank_sims = [[0.9, 0.1], [0.8, 0.3], [0.9, 0.2]]  # item 0 is a hub
     >>> normalizer = SinkhornNormalizer(beta=10, metric="precomputed").fit(bank_sims)
     >>> normalizer.transform([[0.8, 0.6]]).round(2)
-    array([[0.27, 0.59]])
+    array([[-0.09,  0.38]])
     """
 
     def __init__(
