@@ -4,8 +4,11 @@ import re
 import shlex
 from pathlib import Path
 
+import numpy as np
 import pytest
+from sklearn.base import clone
 
+from sk_qbnorm import DynamicNormalizer, QuerybankRetriever
 from sk_qbnorm.__main__ import main
 
 ROOT = Path(__file__).parent.parent
@@ -54,6 +57,31 @@ def test_the_guide_to_scale_runs(tmp_path, monkeypatch):
     for text in code:
         exec(compile(text, "scale.md", "exec"), names)
     assert names["indices"].shape == (600, 10)
+
+
+def test_the_normalizer_of_the_contributing_guide_is_a_whole_one():
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    (code,) = re.findall(
+        r"^```python\n(.*?)^```$", text, flags=re.MULTILINE | re.DOTALL
+    )
+    names = {"__name__": "guide"}
+    exec(compile(code, "CONTRIBUTING.md", "exec"), names)
+    random = np.random.default_rng(0)
+    bank, queries = random.normal(size=(2, 12, 4))
+    gallery = random.normal(size=(9, 4))
+    one = names["PeakNormalizer"](metric="dot")
+    in_parts = clone(one).partial_fit(bank[:5], gallery[:6])
+    in_parts.partial_fit(bank[5:], gallery[:6]).add_gallery(bank, gallery[6:])
+    sims = queries @ gallery.T
+    scores = sims - (bank @ gallery.T).max(axis=0)
+    np.testing.assert_allclose(in_parts.transform(sims), scores)
+    items = one.fit(bank, gallery).augment_gallery(gallery)
+    np.testing.assert_allclose(one.augment_queries(queries) @ items.T, scores)
+    for normalizer in (one, DynamicNormalizer(one)):
+        retriever = QuerybankRetriever(normalizer, 9, "dot").fit(bank, gallery)
+        found, order = retriever.kneighbors(queries)
+        whole = np.take_along_axis(retriever.decision_function(queries), order, 1)
+        np.testing.assert_array_equal(found, whole)
 
 
 def test_the_commands_that_set_up_are_those_that_ci_runs():
