@@ -82,7 +82,7 @@ def row_blocks(matrix, name):
                 "iterator; make a Dask array of it too."
             )
         matrix = check_embeddings(matrix, name)
-        return [delayed(matrix, pure=True, traverse=False)]
+        return [delayed(matrix, traverse=False)]
     check_two_dimensions(matrix, name)
     return matrix.rechunk({1: -1}).to_delayed().ravel().tolist()
 
@@ -126,7 +126,7 @@ def _shards(gallery):
 
     if not is_dask(gallery.embeddings):
         items = slice(0, gallery.embeddings.shape[0])
-        return [(items, delayed(gallery, pure=True, traverse=False))]
+        return [(items, delayed(gallery, traverse=False))]
     sizes = gallery.embeddings.chunks[0]
     stops = list(itertools.accumulate(sizes))
     items = [slice(stop - size, stop) for size, stop in zip(sizes, stops, strict=True)]
@@ -230,7 +230,7 @@ def search(gallery, queries, correction, k, verbose):
 
     look = delayed(_search_block, pure=True)
     shards = [
-        (items, delayed(correction.part(items), pure=True, traverse=False), shard)
+        (items, delayed(correction.part(items), traverse=False), shard)
         for items, shard in _shards(gallery)
     ]
     blocks = [

@@ -125,6 +125,17 @@ def test_settings_out_of_range_are_refused(settings, message):
         SinkhornNormalizer(**precomputed).set_params(**settings).fit(SIMS)
 
 
+def test_the_gate_passes_on_what_the_normalizer_has_to_say():
+    for normalizer, category, message in (
+        (CSLS(99), UserWarning, "n_neighbors=99 is more than the 40 queries"),
+        (SinkhornNormalizer(50, 2, 1e-9), ConvergenceWarning, "the last of n_iter=2"),
+    ):
+        with pytest.warns(category, match=message) as seen:
+            DynamicNormalizer(normalizer, **precomputed).fit(SIMS)
+        assert len(seen) == 1
+        assert seen[0].filename == __file__
+
+
 def test_any_additive_normalizer_can_be_gated():
     sims = RANDOM.normal(size=(30, 25))
     for normalizer in (CSLS(3), SinkhornNormalizer(5, 3, 0), InvertedSoftmax(5)):

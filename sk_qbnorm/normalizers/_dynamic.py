@@ -31,8 +31,8 @@ class _Delegating(AdditiveNormalizer):
     def _correction(self):
         return self.normalizer_._correction()
 
-    def _warn_of_clipping(self):
-        self.normalizer_._warn_of_clipping()
+    def _doubts(self):
+        return self.normalizer_._doubts()
 
 
 class DynamicNormalizer(Gated, _Delegating):

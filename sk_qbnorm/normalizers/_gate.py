@@ -1,6 +1,5 @@
 """The gate: correct only the queries that a hub may have caught."""
 
-import warnings
 from collections.abc import Iterator
 
 from sk_qbnorm._embeddings import check_embeddings
@@ -63,13 +62,14 @@ class Gated:
         completed = bank["activation"].completed(rows, again["activation"])
         return bank.with_statistic("activation", completed)
 
-    def _warn_of_clipping(self):
+    def _doubts(self):
+        yield from super()._doubts()
         if self.n_activation > self.n_features_in_:
-            warnings.warn(
+            yield (
                 f"n_activation={self.n_activation} is more than the "
-                f"{self.n_features_in_} items of the gallery: all are activated, as in "
-                "InvertedSoftmax.",
-                stacklevel=3,
+                f"{self.n_features_in_} items of the gallery: all are activated, and all "
+                "queries corrected.",
+                UserWarning,
             )
 
     def _correction(self):

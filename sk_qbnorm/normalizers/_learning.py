@@ -1,5 +1,6 @@
 """How a normalizer learns from a bank, and goes with a gallery that changes."""
 
+import warnings
 from abc import ABC, abstractmethod
 from typing import Self
 
@@ -52,7 +53,8 @@ class BankLearner(BaseEstimator, ABC):
         with unchanged_on_error(self):  # also where warnings are errors
             self._bank = self._probe(querybank, gallery, reset=True)
             self._settle()
-            self._warn_of_clipping()
+            for message, category in self._doubts():
+                warnings.warn(message, category, stacklevel=2)
         return self
 
     def partial_fit(
@@ -234,5 +236,6 @@ class BankLearner(BaseEstimator, ABC):
     def _conclude(self, bank):
         """Set the fitted attributes that are the normalizer's own."""
 
-    def _warn_of_clipping(self):
-        """Warn where `fit` could not do what a parameter asked for."""
+    def _doubts(self):
+        """Yield messages, and their kind, where `fit` could not do what was asked."""
+        yield from ()

@@ -1,7 +1,5 @@
 """What CSLS and NNN share: a bias from each item's nearest bank queries."""
 
-import warnings
-
 from sk_qbnorm._validation import check_count
 from sk_qbnorm.bank import TopMean
 
@@ -21,10 +19,10 @@ class NeighborhoodNormalizer(AdditiveNormalizer):
         self.n_neighbors_ = bank["top_mean"].n_neighbors
         self.gallery_bias_ = bank["top_mean"].value()
 
-    def _warn_of_clipping(self):
+    def _doubts(self):
         if self.n_neighbors_ < self.n_neighbors:
-            warnings.warn(
+            yield (
                 f"n_neighbors={self.n_neighbors} is more than the {self.n_bank_seen_} "
                 f"queries of the bank: {self.n_neighbors_} are used.",
-                stacklevel=3,
+                UserWarning,
             )

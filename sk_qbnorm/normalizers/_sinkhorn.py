@@ -1,7 +1,5 @@
 """Sinkhorn: the bias that makes every item the answer equally often."""
 
-import warnings
-
 from sklearn.exceptions import ConvergenceWarning
 
 from sk_qbnorm._validation import check_count, check_number
@@ -158,13 +156,12 @@ class SinkhornNormalizer(AdditiveNormalizer):
     def _correction(self):
         return Additive(self.alpha * self.gallery_bias_)
 
-    def _warn_of_clipping(self):
+    def _doubts(self):
         change = self._bank["potentials"].change
         if self.tol > 0 and change > self.tol and self.n_iter > 1:
-            warnings.warn(
+            yield (
                 f"Some bias still moved by {change:.2g}, more than tol={self.tol}, in "
                 f"the last of n_iter={self.n_iter} steps; take more of them or a "
                 "smaller beta.",
                 ConvergenceWarning,
-                stacklevel=3,
             )
