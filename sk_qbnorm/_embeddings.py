@@ -51,13 +51,17 @@ def check_widths(queries, gallery, name, metric):
 
 def check_columns(queries, gallery, name, metric):
     """Raise if both are dataframes and their columns are not the same."""
-    columns = column_names(queries), column_names(gallery)
-    if callable(metric) or columns[0] is None or columns[1] is None:
+    check_same_columns(column_names(queries), column_names(gallery), name, metric)
+
+
+def check_same_columns(columns, others, name, metric):
+    """Raise if both are known and not the same, but for a callable metric."""
+    if callable(metric) or columns is None or others is None:
         return
-    if not np.array_equal(*columns):
+    if not np.array_equal(columns, others):
         raise ValueError(
             f"{name} and gallery must have the same columns in the same order, got "
-            f"{', '.join(columns[0][:3])}, ... and {', '.join(columns[1][:3])}, ...; "
+            f"{', '.join(columns[:3])}, ... and {', '.join(others[:3])}, ...; "
             "select the columns of one from the other."
         )
 

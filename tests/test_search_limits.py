@@ -232,3 +232,20 @@ def test_what_is_not_fitted_or_no_gallery_is_told():
     for gallery in (iter([GALLERY]), None):
         with pytest.raises(ValueError, match="needs a gallery that it can keep"):
             retriever.add_gallery(BANK, gallery)
+
+
+def test_columns_in_another_order_change_no_gallery():
+    bank, gallery = frames()
+    turned, other = bank[bank.columns[::-1]], gallery[gallery.columns[::-1]]
+    retriever = QuerybankRetriever(DynamicInvertedSoftmax(), 3).fit(bank, gallery)
+    busiest = [retriever.normalizer_.activation_counts_.argmax()]
+    left = gallery.drop(gallery.index[busiest[0]])
+    for act in (
+        lambda: retriever.remove_gallery(busiest, turned),
+        lambda: retriever.add_gallery(turned, other),
+        lambda: retriever.add_gallery(bank, other),
+        lambda: retriever.normalizer_.remove_gallery(busiest, turned, left),
+    ):
+        with pytest.raises(ValueError, match=r"the same columns|same order as they"):
+            act()
+        assert retriever.n_gallery_ == 40

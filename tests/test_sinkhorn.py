@@ -7,6 +7,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from sk_qbnorm import (
     CSLS,
+    DynamicInvertedSoftmax,
     DynamicNormalizer,
     GloballyCorrected,
     InvertedSoftmax,
@@ -148,6 +149,60 @@ def test_any_additive_normalizer_can_be_gated():
             np.where(opened[:, None], plain.transform(sims), sims),
         )
         assert not hasattr(normalizer, "gallery_bias_")
-    for wrong in (GloballyCorrected(), "csls", None):
-        with pytest.raises(ValueError, match="one that subtracts a bias of each item"):
+    for wrong in (GloballyCorrected(), DynamicInvertedSoftmax(), "csls", None):
+        with pytest.raises(
+            ValueError, match="subtracts a bias of each item and has no"
+        ):
             DynamicNormalizer(wrong, **precomputed).fit(SIMS)
+
+
+def test_the_gate_hands_on_the_memory_budget():
+    asked = []
+
+    def metric(queries, gallery):
+        asked.append(len(queries))
+        return pairwise_similarity(queries, gallery)
+
+    sinkhorn = SinkhornNormalizer(20, 4, 0, memory_budget=SIMS.nbytes)
+    DynamicNormalizer(sinkhorn, metric=metric).fit(BANK, GALLERY)
+    assert sum(asked) == len(BANK)
+
+
+def test_another_normalizer_in_the_gate_starts_anew():
+    dynamic = DynamicNormalizer(CSLS(3), **precomputed).fit(SIMS)
+    dynamic.set_params(normalizer=InvertedSoftmax())
+    with pytest.raises(ValueError, match="first probed for top_mean, activation, and"):
+        dynamic.partial_fit(SIMS)
+
+
+def test_what_cannot_be_learnt_in_parts_is_refused_before_any_is():
+    asked = []
+
+    def metric(queries, gallery):
+        asked.append(len(queries))
+        return queries @ gallery.T
+
+    for given in ((iter([BANK]), GALLERY), (BANK, iter([GALLERY]))):
+        with pytest.raises(ValueError, match="cannot be learnt in parts"):
+            SinkhornNormalizer(metric=metric).fit(*given)
+    assert not asked
+
+
+def test_a_retriever_says_what_its_normalizer_has_to_say():
+    for normalizer, category in (
+        (SinkhornNormalizer(50, 2, 1e-9), ConvergenceWarning),
+        (CSLS(99), UserWarning),
+    ):
+        with pytest.warns(category) as seen:
+            QuerybankRetriever(normalizer).fit(BANK, GALLERY)
+        assert len(seen) == 1
+        assert seen[0].filename == __file__
+        QuerybankRetriever(normalizer).partial_fit(BANK, GALLERY)
+
+
+def test_the_bar_of_many_walks_has_no_end(capsys):
+    pytest.importorskip("tqdm")
+    SinkhornNormalizer(20, 3, 0, verbose=True).fit(BANK, GALLERY)
+    shown = capsys.readouterr().err
+    assert "fit SinkhornNormalizer" in shown
+    assert "%" not in shown

@@ -102,9 +102,14 @@ class Bank:
         """Return the same with one of the statistics replaced."""
         return replace(self, statistics={**self.statistics, name: statistic})
 
+    @property
+    def is_joinable(self):
+        """Whether what the bank tells can be made of what parts of it tell."""
+        return all(each.joinable for each in self.statistics.values())
+
     def check_joinable(self):
         """Raise if what the bank tells cannot be made of what parts of it tell."""
-        if not all(each.joinable for each in self.statistics.values()):
+        if not self.is_joinable:
             raise ValueError(
                 "The biases of all items depend on each other and on the whole bank, "
                 "so that they cannot be learnt in parts; call fit with all of both."
@@ -112,6 +117,12 @@ class Bank:
 
     def _check_settings(self, other):
         self.check_joinable()
+        if other.statistics.keys() != self.statistics.keys():
+            raise ValueError(
+                f"The bank was first probed for {', '.join(self.statistics)}, and is "
+                f"probed for {', '.join(other.statistics)} now, by another normalizer; "
+                "call fit to start anew."
+            )
         for setting, value in other.settings.items():
             if value != self.settings[setting]:
                 raise ValueError(

@@ -57,8 +57,7 @@ class Potentials(Statistic):
         self.bias, self._columns = bias, None
         self.n_steps += 1
         if self.n_steps > 1:  # constants do not count: they move all scores alike
-            step = bias - before
-            self.change = float(np.abs(step - step.mean()).max())
+            self.change = float(np.ptp(bias - before))
         self._of_queries = np.empty(self.shape[0], dtype=self.dtype)
 
     def wants_more(self):

@@ -16,12 +16,14 @@ from sk_qbnorm._embeddings import (
     check_columns,
     check_embeddings,
     check_metric,
+    check_same_columns,
     filled,
     is_on_disk,
 )
 from sk_qbnorm._validation import (
     check_count,
     check_features,
+    column_names,
     remaining_items,
     unchanged_on_error,
 )
@@ -59,8 +61,9 @@ class GalleryKeeper(BaseEstimator):
             finite matrix, or the two do not match.
         """
         with unchanged_on_error(self):
-            self._start("fit", querybank, gallery)
-            self._warn_of_clipping()
+            self._start(querybank, gallery)
+            for message, category in self._doubts():
+                warnings.warn(message, category, stacklevel=2)
         return self
 
     def partial_fit(self, querybank: ArrayLike, gallery: object = None) -> Self:
@@ -86,7 +89,7 @@ class GalleryKeeper(BaseEstimator):
         """
         with unchanged_on_error(self):
             if not hasattr(self, "normalizer_"):
-                self._start("partial_fit", querybank, gallery)
+                self._start(querybank, gallery)
             else:
                 normalizer = self._normalizer_now()
                 querybank = self._check_queries(querybank, "querybank", reset=False)
@@ -128,6 +131,10 @@ class GalleryKeeper(BaseEstimator):
                     f"expected {known.shape[1]}, got {new.shape[1]}; embed both with "
                     "the same model."
                 )
+            columns = getattr(self, "feature_names_in_", None)
+            new_columns = column_names(gallery)
+            check_same_columns(columns, new_columns, "querybank", self.metric)
+            querybank = self._check_queries(querybank, "querybank", reset=False)
             normalizer = self._normalizer_now().add_gallery(querybank, gallery)
             self._learn(normalizer, self._gallery.extended(new))
         return self
@@ -143,8 +150,9 @@ class GalleryKeeper(BaseEstimator):
             Indices in the gallery, or a mask of shape (n_gallery,), True for those that
             go. Of a `numpy.memmap` what is left is copied to memory.
         querybank : array-like of shape (n_bank, n_features), default=None
-            All of the bank, in the same order. Needed for `DynamicInvertedSoftmax`
-            where an item goes that the bank retrieves, to find what it retrieves now.
+            All of the bank, in the same order. Needed where there is a gate, as of
+            `DynamicInvertedSoftmax`, and an item goes that the bank retrieves, to find
+            what it retrieves now.
 
         Returns
         -------
@@ -160,12 +168,14 @@ class GalleryKeeper(BaseEstimator):
         check_is_fitted(self)
         with unchanged_on_error(self):
             left = self._gallery.kept(remaining_items(items, self.n_gallery_))
+            if querybank is not None:
+                querybank = self._check_queries(querybank, "querybank", reset=False)
             normalizer = self._normalizer_now()
             normalizer.remove_gallery(items, querybank, left.embeddings)
             self._learn(normalizer, left)
         return self
 
-    def _start(self, learn, querybank, gallery):
+    def _start(self, querybank, gallery):
         check_metric(self.metric)
         check_count(self.n_neighbors, "n_neighbors")
         gallery = self.gallery if self.gallery is not None else gallery
@@ -173,11 +183,10 @@ class GalleryKeeper(BaseEstimator):
         check_columns(querybank, gallery, "querybank", self.metric)
         normalizer = self._new_normalizer()
         querybank = self._check_queries(querybank, "querybank", reset=True)
-        if distributed.is_dask(gallery):
+        if distributed.is_dask(gallery):  # which may be refused
             kept = distributed.DaskGallery(gallery, self.metric)
-            getattr(normalizer, learn)(querybank, gallery)
-        else:
-            getattr(normalizer, learn)(querybank, gallery)
+        normalizer.partial_fit(querybank, gallery)  # a fit that says nothing
+        if not distributed.is_dask(gallery):
             kept = self._kept_for_search(gallery)
         self._learn(normalizer, kept)
 
@@ -262,12 +271,13 @@ class GalleryKeeper(BaseEstimator):
         options = {"reset": reset, "n_jobs": self.n_jobs, "check": check}
         return check_features(self, queries, name, **options)
 
-    def _warn_of_clipping(self):
+    def _doubts(self):
+        yield from self.normalizer_._doubts()
         if self.n_neighbors_ < self.n_neighbors:
-            warnings.warn(
+            yield (
                 f"n_neighbors={self.n_neighbors} is more than the {self.n_gallery_} "
                 f"items of the gallery: {self.n_gallery_} are used.",
-                stacklevel=3,
+                UserWarning,
             )
 
     def __sklearn_clone__(self):

@@ -96,8 +96,8 @@ class BaseNormalizer(OneToOneFeatureMixin, TransformerMixin, BankLearner):
 
         The whole row is not needed: what `transform` would make of each candidate is
         known from its own similarity, where the shortlist holds the query's most
-        similar item (`DynamicInvertedSoftmax`) and its `n_neighbors` most similar
-        (`CSLS`, where it moves all candidates of a query alike). Of
+        similar item (for a gate, as of `DynamicInvertedSoftmax`) and its `n_neighbors`
+        most similar (`CSLS`, where it moves all candidates of a query alike). Of
         `GloballyCorrected`, scores are places among the candidates.
 
         Parameters

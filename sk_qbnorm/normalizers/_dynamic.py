@@ -12,10 +12,11 @@ class _Delegating(AdditiveNormalizer):
     """Learns and corrects as another normalizer does."""
 
     def _check_parameters(self):
-        if not isinstance(self.normalizer, AdditiveNormalizer):
+        is_additive = isinstance(self.normalizer, AdditiveNormalizer)
+        if not is_additive or isinstance(self.normalizer, Gated):
             raise ValueError(
-                "normalizer must be one that subtracts a bias of each item, such as "
-                f"CSLS(), got {self.normalizer!r}."
+                "normalizer must be one that subtracts a bias of each item and has no "
+                f"gate, such as CSLS(), got {self.normalizer!r}."
             )
         self.normalizer._check_parameters()
 
@@ -31,6 +32,9 @@ class _Delegating(AdditiveNormalizer):
     def _correction(self):
         return self.normalizer_._correction()
 
+    def _bytes_to_hold(self):
+        return self.normalizer._bytes_to_hold()
+
     def _doubts(self):
         return self.normalizer_._doubts()
 
@@ -45,8 +49,9 @@ class DynamicNormalizer(Gated, _Delegating):
     Parameters
     ----------
     normalizer : normalizer
-        What corrects: any but `GloballyCorrected`, such as ``CSLS()``. It is cloned,
-        and takes the `metric` from here.
+        What corrects: any that subtracts a bias of each item and has no gate of its
+        own, such as ``CSLS()``. A clone is fitted, which takes the `metric` from here;
+        what is set on it later counts from the next fit.
     n_activation : int, default=1
         How many best items of each bank query count as retrieved, >= 1.
     min_count : int, default=1

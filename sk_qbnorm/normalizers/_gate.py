@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from sk_qbnorm._embeddings import check_embeddings
+from sk_qbnorm._embeddings import check_columns, check_embeddings
 from sk_qbnorm._validation import check_count
 from sk_qbnorm.bank import Activations
 from sk_qbnorm.distributed import is_dask
@@ -46,6 +46,7 @@ class Gated:
                 "Some queries of the bank have to be picked out of it, got an "
                 "iterator; pass the bank as a matrix or a numpy.memmap."
             )
+        check_columns(querybank, gallery, "querybank", self.metric)
         if not is_dask(querybank):
             querybank = check_embeddings(querybank, "querybank", keep_on_disk=True)
         if querybank.shape[0] != bank.n_bank:
@@ -67,8 +68,8 @@ class Gated:
         if self.n_activation > self.n_features_in_:
             yield (
                 f"n_activation={self.n_activation} is more than the "
-                f"{self.n_features_in_} items of the gallery: all are activated, and all "
-                "queries corrected.",
+                f"{self.n_features_in_} items of the gallery: all are activated, and "
+                "all queries corrected.",
                 UserWarning,
             )
 

@@ -136,8 +136,8 @@ class BankLearner(BaseEstimator, ABC):
         """Forget gallery items; those behind them move up.
 
         The result is that of a `fit` to what is left. Nothing of that is probed again,
-        but by `DynamicInvertedSoftmax` for the bank queries that retrieved an item that
-        goes.
+        but, where there is a gate as of `DynamicInvertedSoftmax`, for the bank queries
+        that retrieved an item that goes.
 
         Parameters
         ----------
@@ -147,8 +147,8 @@ class BankLearner(BaseEstimator, ABC):
         querybank : array-like of shape (n_bank, n_features) or (n_bank, n_left)
             All of the bank, in the same order: its embeddings or, for
             ``metric="precomputed"``, its similarities to the items that are left.
-            `DynamicInvertedSoftmax` needs it where an item goes that the bank
-            retrieves; the others ignore it.
+            A gate needs it where an item goes that the bank retrieves; normalizers
+            without one ignore it.
         gallery : array-like of shape (n_left, n_features), default=None
             Embeddings of the items that are left, to go with `querybank`.
 
@@ -179,7 +179,7 @@ class BankLearner(BaseEstimator, ABC):
             self.n_jobs,
             f"fit {type(self).__name__}",
             self.verbose,
-            getattr(self, "memory_budget", 0),
+            self._bytes_to_hold(),
         )
         if self.metric == "precomputed":
             return probe.similarities(querybank, self._check_of_sims(reset))
@@ -235,6 +235,10 @@ class BankLearner(BaseEstimator, ABC):
     @abstractmethod
     def _conclude(self, bank):
         """Set the fitted attributes that are the normalizer's own."""
+
+    def _bytes_to_hold(self):
+        """Return how many bytes of similarities may be held."""
+        return 0
 
     def _doubts(self):
         """Yield messages, and their kind, where `fit` could not do what was asked."""

@@ -44,6 +44,8 @@ class Probe:
         self._title = title
         self._verbose = verbose
         self._memory_budget = memory_budget
+        one = MatrixTiles(np.zeros((1, 1), dtype=np.float32))
+        self._nothing = Bank(1, 1, make_statistics(one))
 
     def similarities(self, sims, check):
         """Return what similarities tell, a matrix or an iterator of such.
@@ -56,7 +58,7 @@ class Probe:
             return _joined(
                 (
                     self._shown(MatrixTiles(check(part)), column_names(part), bar)
-                    for part in _parts(sims)
+                    for part in self._parts(sims)
                 ),
                 Bank.merged,
                 "querybank",
@@ -79,7 +81,7 @@ class Probe:
                 check_widths(part, gallery, "querybank", self.metric)
                 return self._shown(ready.tiles(part), names, bar)
 
-            return _joined(map(probe, _parts(querybank)), Bank.merged, "querybank")
+            return _joined(map(probe, self._parts(querybank)), Bank.merged, "querybank")
 
     def _of_gallery_in_parts(self, querybank, parts):
         if isinstance(querybank, Iterator):
@@ -99,18 +101,13 @@ class Probe:
                 tiles = Gallery(part, self.metric).tiles(querybank)
                 return self._shown(tiles, names, bar)
 
-            return _joined(map(probe, _parts(parts)), Bank.extended, "gallery")
+            return _joined(map(probe, self._parts(parts)), Bank.extended, "gallery")
 
     def _distributed(self, querybank, gallery):
-        self._check_parts()
+        self._nothing.check_joinable()
         return distributed.probe(
             querybank, gallery, self.metric, self._make_statistics, self._verbose
         )
-
-    def _check_parts(self):
-        """Raise if the statistics cannot be learnt in parts, before any is learnt."""
-        one = MatrixTiles(np.zeros((1, 1), dtype=np.float32))
-        Bank(1, 1, self._make_statistics(one)).check_joinable()
 
     def _shown(self, tiles, names, bar):
         size = math.prod(tiles.shape) * tiles.dtype.itemsize
@@ -124,15 +121,16 @@ class Probe:
         return check_embeddings(matrix, name, n_jobs=self.n_jobs, keep_on_disk=True)
 
     def _bar(self, n_sims):
+        if not self._nothing.is_joinable:  # nobody knows how many walks there will be
+            n_sims = None
         return progress_bar(self._title, n_sims, self._verbose)
 
-
-def _parts(given):
-    """Yield the matrices that are given, of an iterator those that are not empty."""
-    if not isinstance(given, Iterator):
-        yield given
-        return
-    yield from filled(given)
+    def _parts(self, given):
+        """Return the matrices that are given, of an iterator those not empty."""
+        if not isinstance(given, Iterator):
+            return iter([given])
+        self._nothing.check_joinable()
+        return filled(given)
 
 
 def _joined(banks, join, name):

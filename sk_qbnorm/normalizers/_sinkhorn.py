@@ -24,10 +24,10 @@ class SinkhornNormalizer(AdditiveNormalizer):
         Inverse temperature, > 0; the default is for cosine similarities.
     n_iter : int, default=10
         How many steps are taken at the most, >= 1.
-    tol : float, default=0.02
-        It ends when no bias moves by more than this against the others, >= 0, in units
-        of the similarity; a `ConvergenceWarning` says where `n_iter` was not enough. At
-        0 all steps are taken, without a word.
+    tol : float, default=0.03
+        It ends when no two biases move by more than this against each other, >= 0, in
+        units of the similarity; a `ConvergenceWarning` says where `n_iter` was not
+        enough. At 0 all steps are taken, without a word.
     alpha : float, default=1.0
         Strength of the correction, >= 0: 0 leaves the ranking as it is.
     metric : {"cosine", "dot", "precomputed"} or callable, default="cosine"
@@ -104,7 +104,7 @@ class SinkhornNormalizer(AdditiveNormalizer):
         self,
         beta: float = 50.0,
         n_iter: int = 10,
-        tol: float = 0.02,
+        tol: float = 0.03,
         *,
         alpha: float = 1.0,
         metric: Metric = "cosine",
@@ -155,6 +155,9 @@ class SinkhornNormalizer(AdditiveNormalizer):
 
     def _correction(self):
         return Additive(self.alpha * self.gallery_bias_)
+
+    def _bytes_to_hold(self):
+        return self.memory_budget
 
     def _doubts(self):
         change = self._bank["potentials"].change
