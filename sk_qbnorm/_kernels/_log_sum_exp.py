@@ -53,30 +53,37 @@ def _add_tile(
             block_peak = peak[j - left : end - left]
             block_total = total[j - left : end - left]
             block_sums = sums[j - left : end - left]
-            block = sims[i:last, j:end]
-            _add_rows(block, block_shift, scale, block_peak, block_sums)
+            _add_rows(sims, i, last, j, end, block_shift, scale, block_peak, block_sums)
             if _largest(block_sums) > limit:
-                new_peak = _peak(block, block_shift, block_peak)
+                new_peak = _peak(sims, i, last, j, end, block_shift, block_peak)
                 _move_peak(block_peak, new_peak, beta, block_total, block_sums)
-                _add_rows(block, block_shift, scale, block_peak, block_sums)
+                _add_rows(
+                    sims, i, last, j, end, block_shift, scale, block_peak, block_sums
+                )
             _flush(block_sums, block_total)
 
 
 @kernel
-def _add_rows(block, shift, scale, peak, sums):
-    """Four rows at a time, so that the sums are loaded and stored once for the four."""
-    i = 0
-    while i + 4 <= block.shape[0]:
-        a, b, c, d = block[i], block[i + 1], block[i + 2], block[i + 3]
-        sa, sb, sc, sd = shift[i], shift[i + 1], shift[i + 2], shift[i + 3]
+def _add_rows(sims, first, last, left, right, shift, scale, peak, sums):
+    """Four rows at a time, so that the sums are loaded and stored once for the four.
+
+    Rows are cut out of the whole matrix: numba does not know that those of a block are
+    contiguous, and LLVM would not vectorise.
+    """
+    i = first
+    while i + 4 <= last:
+        a, b = sims[i, left:right], sims[i + 1, left:right]
+        c, d = sims[i + 2, left:right], sims[i + 3, left:right]
+        sa, sb = shift[i - first], shift[i - first + 1]
+        sc, sd = shift[i - first + 2], shift[i - first + 3]
         for j in range(sums.size):
             p = peak[j]
             ab = exp2((a[j] - sa - p) * scale) + exp2((b[j] - sb - p) * scale)
             cd = exp2((c[j] - sc - p) * scale) + exp2((d[j] - sd - p) * scale)
             sums[j] += ab + cd
         i += 4
-    while i < block.shape[0]:
-        a, sa = block[i], shift[i]
+    while i < last:
+        a, sa = sims[i, left:right], shift[i - first]
         for j in range(sums.size):
             sums[j] += exp2((a[j] - sa - peak[j]) * scale)
         i += 1
@@ -91,12 +98,12 @@ def _largest(sums):
 
 
 @kernel
-def _peak(block, shift, peak):
+def _peak(sims, first, last, left, right, shift, peak):
     new = peak.copy()
-    for i in range(block.shape[0]):
-        row = block[i]
+    for i in range(first, last):
+        row, taken = sims[i, left:right], shift[i - first]
         for j in range(new.size):
-            new[j] = max(new[j], row[j] - shift[i])
+            new[j] = max(new[j], row[j] - taken)
     return new
 
 
