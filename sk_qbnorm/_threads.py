@@ -1,6 +1,7 @@
 """How many threads there are, and BLAS held to one of them."""
 
 import os
+import sys
 import threading
 from contextlib import contextmanager, nullcontext
 from multiprocessing import parent_process
@@ -47,14 +48,20 @@ class _Blas:
         self._lock = threading.Lock()
         self._users = 0
         self._controller = self._limit = None
+        self._n_modules = 0
+
+    def _libraries(self):
+        # To look for them costs milliseconds, and only an import brings new ones.
+        if self._n_modules != len(sys.modules):
+            self._controller = ThreadpoolController()
+            self._n_modules = len(sys.modules)
+        return self._controller
 
     @contextmanager
     def on_one_thread(self):
         with self._lock:
             if self._users == 0:
-                # Made once: to look for the libraries costs milliseconds.
-                self._controller = self._controller or ThreadpoolController()
-                self._limit = self._controller.limit(limits=1, user_api="blas")
+                self._limit = self._libraries().limit(limits=1, user_api="blas")
             self._users += 1
         try:
             yield

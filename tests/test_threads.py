@@ -72,7 +72,8 @@ def test_a_worker_has_as_many_threads_as_joblib_leaves_it(monkeypatch):
 
 
 def blas_threads():
-    return {pool["num_threads"] for pool in threadpool_info() if "blas" in str(pool)}
+    pools = threadpool_info()
+    return {pool["num_threads"] for pool in pools if pool["user_api"] == "blas"}
 
 
 def test_blas_is_held_to_one_thread_as_long_as_anybody_asks():
@@ -94,6 +95,17 @@ def test_a_failure_gives_blas_back():
         raise RuntimeError("no")
     assert blas_threads() == before
     assert _threads._blas._users == 0
+
+
+def test_libraries_that_are_imported_later_are_held_too(monkeypatch):
+    looked, look = [], _threads.ThreadpoolController
+    monkeypatch.setattr(_threads, "ThreadpoolController", lambda: looked.append(1) or look())
+    blas = _threads._Blas()
+    for module, expected in [(None, 1), (None, 1), ("brings_a_library", 2), (None, 2)]:
+        if module is not None:
+            monkeypatch.setitem(sys.modules, module, None)
+        with blas.on_one_thread():
+            assert len(looked) == expected
 
 
 def test_a_limit_that_cannot_be_set_leaves_nobody_behind(monkeypatch):
