@@ -99,7 +99,9 @@ def test_a_failure_gives_blas_back():
 
 def test_libraries_that_are_imported_later_are_held_too(monkeypatch):
     looked, look = [], _threads.ThreadpoolController
-    monkeypatch.setattr(_threads, "ThreadpoolController", lambda: looked.append(1) or look())
+    monkeypatch.setattr(
+        _threads, "ThreadpoolController", lambda: looked.append(1) or look()
+    )
     blas = _threads._Blas()
     for module, expected in [(None, 1), (None, 1), ("brings_a_library", 2), (None, 2)]:
         if module is not None:
