@@ -19,6 +19,8 @@ from .augmentation import augment_gallery, augment_queries
 from .neighbors import NearestNeighborScorer, QuerybankRetriever
 from .normalizers import (
     CSLS,
+    DualDynamicInvertedSoftmax,
+    DualInvertedSoftmax,
     DynamicInvertedSoftmax,
     DynamicNormalizer,
     GloballyCorrected,
@@ -32,6 +34,8 @@ __version__ = "0.1.0"
 
 __all__ = [
     "CSLS",
+    "DualDynamicInvertedSoftmax",
+    "DualInvertedSoftmax",
     "DynamicInvertedSoftmax",
     "DynamicNormalizer",
     "GallerySimilarity",

@@ -30,8 +30,9 @@ def augment_gallery(
     gallery : array-like of shape (n_gallery, n_features)
         Gallery embeddings, of length 1 if the similarity is the cosine; all of the
         gallery or some of its items.
-    bias : array-like of shape (n_gallery,)
-        What is subtracted from the similarities to each of these items.
+    bias : array-like of shape (n_gallery,) or (n_gallery, n_biases)
+        What is subtracted from the similarities to each of these items; of several
+        biases, a query says which are.
     space : {"inner_product", "euclidean"}, default="inner_product"
         How the index compares. For ``"euclidean"`` a second dimension brings all items
         to one length, the `radius`, so that the nearest is the one of largest score;
@@ -43,9 +44,8 @@ def augment_gallery(
 
     Returns
     -------
-    augmented : ndarray of shape (n_gallery, n_features + 1)
-        Or ``n_features + 2`` for ``"euclidean"``. In float32 if `gallery` is, else
-        float64.
+    augmented : ndarray of shape (n_gallery, n_features + n_biases)
+        One more for ``"euclidean"``. In float32 if `gallery` is, else float64.
 
     Raises
     ------
@@ -77,12 +77,14 @@ def augment_gallery(
     """
     check_choice(space, "space", _SPACES)
     items, biases = check_matrix(gallery, "gallery"), np.asarray(bias)
-    if biases.shape != items.shape[:1]:
+    if biases.ndim not in (1, 2) or biases.shape[:1] != items.shape[:1]:
         raise ValueError(
             f"bias must have one number a gallery item, expected shape "
-            f"{items.shape[:1]}, got {biases.shape}."
+            f"{items.shape[:1]}, or a column each of several, got {biases.shape}."
         )
-    columns = [items, -check_matrix(biases[:, None], "bias")]
+    if biases.ndim == 1:
+        biases = biases[:, None]
+    columns = [items, -check_matrix(biases, "bias")]
     if space == "euclidean":
         squares = sum(np.square(each, dtype=np.float64).sum(axis=1) for each in columns)
         largest = float(np.sqrt(squares.max()))
@@ -110,19 +112,19 @@ def augment_queries(
     ----------
     queries : array-like of shape (n_queries, n_features)
         Query embeddings, of length 1 if the similarity is the cosine.
-    corrected : bool or array-like of bool of shape (n_queries,), default=True
-        Which queries ask for corrected scores: 1 is appended to these, and 0 to the
-        others, whose inner products are the raw similarities. So one index serves
-        `DynamicInvertedSoftmax`: it is asked for the raw best item of each query,
-        and then again, corrected where that item is in the activation set.
+    corrected : bool or array-like of bool, default=True
+        Which queries ask for corrected scores, of shape (n_queries,): 1 is appended to
+        these, and 0 to the others, whose inner products are the raw similarities. So
+        one index serves `DynamicInvertedSoftmax`: it is asked for the raw best item of
+        each query, and then again, corrected where that item is in the activation set.
+        Of shape (n_queries, n_biases) for a gallery with several biases.
     space : {"inner_product", "euclidean"}, default="inner_product"
         As in `augment_gallery`.
 
     Returns
     -------
-    augmented : ndarray of shape (n_queries, n_features + 1)
-        Or ``n_features + 2`` for ``"euclidean"``. In float32 if `queries` is, else
-        float64.
+    augmented : ndarray of shape (n_queries, n_features + n_biases)
+        One more for ``"euclidean"``. In float32 if `queries` is, else float64.
 
     Raises
     ------
@@ -143,14 +145,18 @@ def augment_queries(
     check_choice(space, "space", _SPACES)
     checked = check_matrix(queries, "queries")
     gate = np.asarray(corrected)
-    if gate.dtype != bool or gate.shape not in ((), checked.shape[:1]):
+    fits = gate.ndim == 0 or (gate.ndim <= 2 and gate.shape[:1] == checked.shape[:1])
+    if gate.dtype != bool or not fits:
         raise ValueError(
             f"corrected must be a bool, or one a query, expected shape "
-            f"{checked.shape[:1]}, got {gate.dtype} of shape {gate.shape}."
+            f"{checked.shape[:1]}, or a column each for several biases, got "
+            f"{gate.dtype} of shape {gate.shape}."
         )
     n_rows, n_features = checked.shape
-    width = n_features + _SPACES.index(space) + 1
+    n_biases = gate.shape[1] if gate.ndim == 2 else 1
+    width = n_features + n_biases + _SPACES.index(space)
     augmented = np.zeros((n_rows, width), dtype=float_dtype(checked))
     augmented[:, :n_features] = checked
-    augmented[:, n_features] = gate
+    asked = gate[:, None] if gate.ndim == 1 else gate
+    augmented[:, n_features : n_features + n_biases] = asked
     return augmented

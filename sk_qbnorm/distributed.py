@@ -25,7 +25,7 @@ def is_dask(matrix):
     return type(matrix).__module__.startswith("dask.array")
 
 
-def probe(querybank, gallery, metric, make_statistics, verbose):
+def probe(querybank, gallery, metric, make_statistics, verbose, name):
     """Return what a bank tells about a gallery, of which some are Dask arrays.
 
     Every block of the bank meets every block of the gallery in a task of its own, on
@@ -43,6 +43,8 @@ def probe(querybank, gallery, metric, make_statistics, verbose):
         From tiles to fresh statistics.
     verbose : bool
         Whether a bar is shown; a cluster has a dashboard instead.
+    name : str
+        What errors call the bank.
 
     Returns
     -------
@@ -52,20 +54,20 @@ def probe(querybank, gallery, metric, make_statistics, verbose):
 
     show = delayed(_show_block, pure=True)
     if metric == "precomputed":
-        check_two_dimensions(querybank, "querybank")
+        check_two_dimensions(querybank, name)
         grid = querybank.to_delayed()
         columns = [
-            [show(block, None, metric, make_statistics) for block in column]
+            [show(block, None, metric, make_statistics, name) for block in column]
             for column in grid.T
         ]
     else:
-        queries = row_blocks(querybank, "querybank")
+        queries = row_blocks(querybank, name)
         columns = [
-            [show(block, items, metric, make_statistics) for block in queries]
+            [show(block, items, metric, make_statistics, name) for block in queries]
             for items in row_blocks(gallery, "gallery")
         ]
     merged = [tree(column, Bank.merged) for column in columns]
-    bank = compute(tree(merged, Bank.extended), "querybank or gallery", verbose)
+    bank = compute(tree(merged, Bank.extended), f"{name} or gallery", verbose)
     # Not by the tasks: a callable is another object in every process.
     settings = {**bank.settings, "metric": metric}
     return replace(bank, settings=settings, names=row_names(gallery))
@@ -160,16 +162,16 @@ def _folded(parts, join):
     return reduce(join, parts) if parts else None
 
 
-def _show_block(queries, gallery, metric, make_statistics):
+def _show_block(queries, gallery, metric, make_statistics, name):
     """Return what a block tells, None if it is empty, as filters leave some."""
     if 0 in queries.shape or (gallery is not None and gallery.shape[0] == 0):
         return None
     if metric == "precomputed":
-        tiles = MatrixTiles(check_matrix(queries, "a block of querybank"))
+        tiles = MatrixTiles(check_matrix(queries, f"a block of {name}"))
     else:
-        queries = check_embeddings(queries, "a block of querybank")
+        queries = check_embeddings(queries, f"a block of {name}")
         gallery = check_embeddings(gallery, "a block of the gallery")
-        check_widths(queries, gallery, "querybank", metric)
+        check_widths(queries, gallery, name, metric)
         tiles = Gallery(gallery, metric).tiles(queries)
     return Bank.probe(tiles, make_statistics, 1, _no_bar)
 

@@ -6,6 +6,8 @@ from hypothesis.extra import numpy as hnp
 
 from sk_qbnorm import (
     CSLS,
+    DualDynamicInvertedSoftmax,
+    DualInvertedSoftmax,
     DynamicInvertedSoftmax,
     DynamicNormalizer,
     GloballyCorrected,
@@ -25,6 +27,8 @@ NORMALIZERS = {
     "CSLS k=3": CSLS(n_neighbors=3, metric="precomputed"),
     "NNN k=3": NearestNeighborNormalizer(n_neighbors=3, metric="precomputed"),
     "Dynamic CSLS": DynamicNormalizer(CSLS(n_neighbors=2), metric="precomputed"),
+    "DualIS": DualInvertedSoftmax(metric="precomputed"),
+    "DualDIS": DualDynamicInvertedSoftmax(metric="precomputed"),
 }
 # Those that want all of the bank and all of the gallery at once, too.
 ALL = NORMALIZERS | {
@@ -44,6 +48,12 @@ def expected(normalizer, bank, sims):
         scores = expected(normalizer.normalizer, bank, sims)
         return np.array(reference.dynamic(bank, sims, scores, *gate))
     bank, sims = bank.tolist(), sims.tolist()
+    if isinstance(normalizer, (DualInvertedSoftmax, DualDynamicInvertedSoftmax)):
+        gate = None
+        if isinstance(normalizer, DualDynamicInvertedSoftmax):
+            gate = options["n_activation"], options["min_count"]
+        settings = [options["beta_query"]], options["alpha"], gate
+        return np.array(reference.dual_inverted_softmax([bank], sims, *settings))
     if isinstance(normalizer, SinkhornNormalizer):
         settings = options["beta"], options["n_iter"]
         bias = np.array(reference.sinkhorn_bias(bank, *settings))

@@ -61,6 +61,27 @@ def dynamic(bank, sims, corrected, n_activation=1, min_count=1):
     ]
 
 
+def dual_inverted_softmax(banks, sims, betas, alpha=1.0, gate=None):
+    """The logarithm of a product of ratios, one a bank, over the sum of the betas.
+
+    A ratio whose gate is shut, the row's best item not being activated by its bank, is
+    its numerator alone. ``gate`` is (n_activation, min_count), or None for no gate.
+    """
+    scores = []
+    for row in sims:
+        exponents = [0.0] * len(row)
+        for bank, beta in zip(banks, betas, strict=True):
+            is_open = gate is None or (
+                activation_counts(bank, gate[0])[best(row)] >= gate[1]
+            )
+            for j, column in enumerate(zip(*bank, strict=True)):
+                exponents[j] += beta * row[j]
+                if is_open:
+                    exponents[j] -= alpha * beta * log_mean_exp(column, beta)
+        scores.append([exponent / sum(betas) for exponent in exponents])
+    return scores
+
+
 def sinkhorn_bias(bank, beta=50.0, n_iter=10):
     """The bias of each item, in the logarithms of the paper.
 

@@ -9,26 +9,26 @@ from ._threads import share
 _BLOCK = 2**18  # entries of a block of rows that stays in the fast cache
 
 
-def subtract_bias(sims, bias, active, out, n_threads):
-    """Write ``s_qj - bias[j]`` for rows that are corrected, ``s_qj`` for the others.
+def subtract_bias(sims, biases, choice, out, n_threads):
+    """Write ``s_qj - biases[c - 1, j]``, c being the choice of the row; ``s_qj`` for 0.
 
     Parameters
     ----------
     sims, out : ndarray of shape (n_queries, n_gallery)
-    bias : ndarray of shape (n_gallery,), dtype float64
-    active : ndarray of shape (n_gallery,), dtype bool, or None
-        A row is corrected if its largest entry, the first among equals, is at an active
-        item; every row if there is None.
+    biases : ndarray of shape (n_choices, n_gallery), dtype float64
+    choice : ndarray of shape (n_gallery,), or None
+        In [0, n_choices] or bool. That of a row is the one at its largest entry, the
+        first among equals; 1 for every row if there is None.
     n_threads : int
     """
-    bias = bias.astype(sims.dtype)
+    biases = biases.astype(sims.dtype)
 
     def correct(rows):
-        gate = _open_rows(sims[rows], active)
+        chosen = _chosen(sims[rows], choice).astype(np.int64)
         if out is sims:
-            _subtract_in_place(sims[rows], bias, gate)
+            _subtract_in_place(sims[rows], biases, chosen)
         else:
-            _subtract(sims[rows], bias, gate, out[rows])
+            _subtract(sims[rows], biases, chosen, out[rows])
 
     _share_blocks(correct, sims.shape, n_threads)
 
@@ -44,10 +44,10 @@ def _share_blocks(task, shape, n_threads):
     share(work, shape[0], n_threads)
 
 
-def _open_rows(sims, active):
-    if active is None:
+def _chosen(sims, choice):
+    if choice is None:
         return np.ones(sims.shape[0], dtype=bool)
-    return active[sims.argmax(axis=1)]
+    return choice[sims.argmax(axis=1)]
 
 
 # Into the matrix itself and into another are kernels of their own: LLVM does not
@@ -55,19 +55,20 @@ def _open_rows(sims, active):
 
 
 @kernel
-def _subtract_in_place(sims, bias, gate):
+def _subtract_in_place(sims, biases, chosen):
     for i in range(sims.shape[0]):
-        if gate[i]:
-            row = sims[i]
+        if chosen[i] > 0:
+            row, bias = sims[i], biases[chosen[i] - 1]
             for j in range(row.size):
                 row[j] -= bias[j]
 
 
 @kernel
-def _subtract(sims, bias, gate, out):
+def _subtract(sims, biases, chosen, out):
     for i in range(sims.shape[0]):
         row, new = sims[i], out[i]
-        if gate[i]:
+        if chosen[i] > 0:
+            bias = biases[chosen[i] - 1]
             for j in range(row.size):
                 new[j] = row[j] - bias[j]
         else:
@@ -86,13 +87,13 @@ def subtract_neighborhoods(sims, k, bias, active, out, n_threads):
         At most n_gallery.
     bias : ndarray of shape (n_gallery,), dtype float64
     active : ndarray of shape (n_gallery,), dtype bool, or None
-        As in `subtract_bias`.
+        The choice of `subtract_bias`: rows are corrected or not.
     n_threads : int
     """
     bias = bias.astype(sims.dtype)
 
     def correct(rows):
-        gate = _open_rows(sims[rows], active)
+        gate = _chosen(sims[rows], active)
         values, _ = row_top_k((sims[rows], 0, rows.stop - rows.start, 0, width), k)
         means = values.mean(axis=1, dtype=np.float64).astype(sims.dtype)
         if out is sims:
@@ -133,13 +134,13 @@ def exponential_ratio(sims, bias, beta, offset, active, out, n_threads):
     bias : ndarray of shape (n_gallery,), dtype float64
     beta, offset : float
     active : ndarray of shape (n_gallery,), dtype bool, or None
-        As in `subtract_bias`.
+        The choice of `subtract_bias`: rows are corrected or not.
     n_threads : int
     """
     bias = bias.astype(sims.dtype)
 
     def correct(rows):
-        gate = _open_rows(sims[rows], active)
+        gate = _chosen(sims[rows], active)
         ratio = bounded_exp(sims[rows] - bias, beta, offset)
         ratio[~gate] = sims[rows][~gate]
         out[rows] = ratio

@@ -8,6 +8,7 @@ are too long to be held, ``searches`` says what to look for, tile by tile, and
 from ._additive import Additive
 from ._by_rank import ByRank
 from ._exponential import Exponential
+from ._gates import Gates
 from ._neighborly import Neighborly
 
-__all__ = ["Additive", "ByRank", "Exponential", "Neighborly"]
+__all__ = ["Additive", "ByRank", "Exponential", "Gates", "Neighborly"]

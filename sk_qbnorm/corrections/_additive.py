@@ -29,6 +29,11 @@ class Additive:
     def __init__(self, bias):
         self.bias = bias
 
+    @property
+    def index_biases(self):
+        """What a vector index can subtract, shape (n_gates, n_gallery)."""
+        return self.bias[None]
+
     def gated(self, active):
         """Return the correction of the queries that an active item lets in."""
         twin = copy(self)
@@ -37,7 +42,8 @@ class Additive:
 
     def apply(self, sims, scores, n_threads):
         """Write corrected C-contiguous `sims` to `scores`, which may be `sims`."""
-        _kernels.subtract_bias(sims, self.bias, self.active, scores, n_threads)
+        biases = self.bias[None]
+        _kernels.subtract_bias(sims, biases, self.active, scores, n_threads)
 
     def searches(self, tiles, k):
         """Return visitors that find all that the k best items of each query need."""

@@ -1,6 +1,8 @@
 """The normalizers: what a querybank makes of later queries' similarities."""
 
 from ._csls import CSLS
+from ._dual_dynamic_inverted_softmax import DualDynamicInvertedSoftmax
+from ._dual_inverted_softmax import DualInvertedSoftmax
 from ._dynamic import DynamicNormalizer
 from ._dynamic_inverted_softmax import DynamicInvertedSoftmax
 from ._globally_corrected import GloballyCorrected
@@ -10,6 +12,8 @@ from ._sinkhorn import SinkhornNormalizer
 
 __all__ = [
     "CSLS",
+    "DualDynamicInvertedSoftmax",
+    "DualInvertedSoftmax",
     "DynamicInvertedSoftmax",
     "DynamicNormalizer",
     "GloballyCorrected",

@@ -8,9 +8,10 @@ from sk_qbnorm.augmentation import augment_gallery, augment_queries
 from sk_qbnorm.similarity import unit_rows
 
 from ._base import BaseNormalizer, correction_of
+from ._learning import BankLearner
 
 
-class AdditiveNormalizer(BaseNormalizer):
+class Augmenting(BaseNormalizer):
     """Hand the correction to a vector index, as one more dimension."""
 
     def augment_gallery(
@@ -38,7 +39,8 @@ class AdditiveNormalizer(BaseNormalizer):
         Returns
         -------
         augmented : ndarray of shape (n_gallery, n_features + 1)
-            Or ``n_features + 2`` for ``"euclidean"``. The inner product with an
+            One more for ``"euclidean"``, and one more for `DualDynamicInvertedSoftmax`,
+            of which each bank has its own. The inner product with an
             augmented query is what `transform` returns with ``scale="similarity"``;
             for `CSLS` it is without the mean of the query's nearest, which moves all
             of its scores alike.
@@ -49,9 +51,9 @@ class AdditiveNormalizer(BaseNormalizer):
             If ``metric`` is neither ``"cosine"`` nor ``"dot"``, or `gallery` is not a
             finite matrix with a row for each item.
         """
-        bias = correction_of(self).bias
+        bias = correction_of(self).index_biases.T
         if items is not None:
-            bias = bias[check_items(items, bias.size)]
+            bias = bias[check_items(items, len(bias))]
         units = self._in_index(gallery, "gallery")
         return augment_gallery(units, bias, space=space, radius=radius)
 
@@ -71,14 +73,15 @@ class AdditiveNormalizer(BaseNormalizer):
         corrected : bool or array-like of bool of shape (n_queries,), default=True
             Which queries ask for corrected scores; the others for raw similarities.
             For `DynamicInvertedSoftmax`, ask without first, and then with
-            ``activation_mask_[best]`` of the best items that the index found.
+            ``activation_mask_[best]`` of the best items that the index found; for
+            `DualDynamicInvertedSoftmax`, whose mask has two columns, likewise.
         space : {"inner_product", "euclidean"}, default="inner_product"
             How the index compares, as in `sk_qbnorm.augment_queries`.
 
         Returns
         -------
         augmented : ndarray of shape (n_queries, n_features + 1)
-            Or ``n_features + 2`` for ``"euclidean"``. In float32 if `queries` is, else
+            More of them as in `augment_gallery`. In float32 if `queries` is, else
             float64.
 
         Raises
@@ -92,11 +95,15 @@ class AdditiveNormalizer(BaseNormalizer):
         An approximate index that misses a query's most similar item makes
         `DynamicInvertedSoftmax` decide by another.
         """
-        scale = correction_of(self).scale
+        correction = correction_of(self)
         units = self._in_index(queries, "queries")
+        n_biases = len(correction.index_biases)
+        if np.ndim(corrected) == 0 and n_biases > 1:
+            corrected = np.full((len(units), n_biases), corrected)
         augmented = augment_queries(units, corrected, space=space)
-        asks = np.broadcast_to(corrected, len(augmented))
-        augmented[asks, : units.shape[1]] *= scale
+        if correction.scale != 1:
+            asks = augmented[:, units.shape[1]] > 0
+            augmented[asks, : units.shape[1]] *= correction.scale
         return augmented
 
     def _in_index(self, embeddings, name):
@@ -108,3 +115,7 @@ class AdditiveNormalizer(BaseNormalizer):
             )
         embeddings = check_matrix(embeddings, name)
         return unit_rows(embeddings) if self.metric == "cosine" else embeddings
+
+
+class AdditiveNormalizer(Augmenting, BankLearner):
+    """Learn a bias of each item from one bank."""

@@ -1,29 +1,33 @@
-"""The recipe that every normalizer follows; a subclass fills four hooks."""
+"""What every normalizer does with what it has learnt."""
 
-from abc import abstractmethod
+from abc import ABC, abstractmethod
+from typing import Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
-from sklearn.base import OneToOneFeatureMixin, TransformerMixin
+from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils import gen_batches
 from sklearn.utils.validation import check_is_fitted
 
 from sk_qbnorm._threads import count_threads
 from sk_qbnorm._validation import check_features
 
-from ._learning import BankLearner
 from ._shortlist import rescored
 
 _BLOCK_ROWS = 256
 
 
-class BaseNormalizer(OneToOneFeatureMixin, TransformerMixin, BankLearner):
+class BaseNormalizer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator, ABC):
     """Probe the gallery with a bank once; correct the queries that come later.
 
-    Subclasses give ``_correction`` beside what `BankLearner` asks for. The features of
+    Subclasses give ``fit``, ``_check_parameters`` and ``_correction``. The features of
     a normalizer are the gallery items.
     """
+
+    @abstractmethod
+    def fit(self, querybank: ArrayLike, gallery: ArrayLike | None = None) -> Self:
+        """Probe the gallery with a querybank."""
 
     def transform(self, query_sims: ArrayLike) -> NDArray:
         """Correct the similarities of queries to the gallery.
@@ -152,6 +156,14 @@ class BaseNormalizer(OneToOneFeatureMixin, TransformerMixin, BankLearner):
             # Whoever has embeddings has no dataframe of similarities.
             names_required=self.metric == "precomputed",
         )
+
+    @abstractmethod
+    def _check_parameters(self):
+        """Raise if a parameter is out of range."""
+
+    def _doubts(self):
+        """Yield messages, and their kind, where `fit` could not do what was asked."""
+        yield from ()
 
     @abstractmethod
     def _correction(self):

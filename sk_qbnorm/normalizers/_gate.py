@@ -39,16 +39,16 @@ class Gated:
             raise ValueError(
                 f"{rows.size} queries of the bank retrieved an item that goes, so that "
                 "what they retrieve now has to be found out; pass all of the bank as "
-                "querybank, and to a normalizer the gallery that is left."
+                f"{self._bank_name}, and to a normalizer the gallery that is left."
             )
         if isinstance(querybank, Iterator):
             raise ValueError(
                 "Some queries of the bank have to be picked out of it, got an "
                 "iterator; pass the bank as a matrix or a numpy.memmap."
             )
-        check_columns(querybank, gallery, "querybank", self.metric)
+        check_columns(querybank, gallery, self._bank_name, self.metric)
         if not is_dask(querybank):
-            querybank = check_embeddings(querybank, "querybank", keep_on_disk=True)
+            querybank = check_embeddings(querybank, self._bank_name, keep_on_disk=True)
         if querybank.shape[0] != bank.n_bank:
             raise ValueError(
                 f"The bank must be the one that the gallery was probed with, of "

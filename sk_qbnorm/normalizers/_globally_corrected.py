@@ -10,10 +10,10 @@ from sk_qbnorm.corrections import ByRank
 from sk_qbnorm.distributed import is_dask
 from sk_qbnorm.similarity import Metric
 
-from ._base import BaseNormalizer
+from ._learning import BankLearner
 
 
-class GloballyCorrected(BaseNormalizer):
+class GloballyCorrected(BankLearner):
     r"""Rank items by how few bank queries are closer to them than the query is (GC).
 
     Parameters

@@ -134,6 +134,10 @@ class InvertedSoftmax(AdditiveNormalizer):
         bias = self.alpha * self.gallery_bias_
         if self.scale == "similarity":
             return Additive(bias)
-        beta = self._bank["log_mean_exp"].settings["beta"]
+        beta = self._beta_learnt()
         offset = self.alpha * np.log(self.n_bank_seen_)  # the paper sums, b_j averages
         return Exponential(bias, beta, offset)
+
+    def _beta_learnt(self):
+        """Return the `beta` of the fit: the parameter may have been set since."""
+        return self._bank["log_mean_exp"].settings["beta"]

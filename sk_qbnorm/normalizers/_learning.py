@@ -1,12 +1,12 @@
 """How a normalizer learns from a bank, and goes with a gallery that changes."""
 
 import warnings
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from typing import Self
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.base import BaseEstimator, clone
+from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted
 
 from sk_qbnorm._validation import (
@@ -16,14 +16,18 @@ from sk_qbnorm._validation import (
     unchanged_on_error,
 )
 
+from ._base import BaseNormalizer
 from ._probing import Probe
 
 
-class BankLearner(BaseEstimator, ABC):
+class BankLearner(BaseNormalizer):
     """Probe a gallery with a bank, and keep what was found up to date.
 
-    Subclasses give ``_check_parameters``, ``_statistics`` and ``_conclude``.
+    The recipe that most normalizers follow: a subclass fills four hooks,
+    ``_check_parameters``, ``_statistics``, ``_conclude`` and ``_correction``.
     """
+
+    _bank_name = "querybank"  # what errors call it
 
     def fit(self, querybank: ArrayLike, gallery: ArrayLike | None = None) -> Self:
         """Probe the gallery with a querybank.
@@ -50,11 +54,14 @@ class BankLearner(BaseEstimator, ABC):
             If a parameter is out of range, an input is not a finite matrix, the
             gallery is missing or does not match the bank.
         """
+        return self._fit(querybank, gallery)
+
+    def _fit(self, querybank, gallery, **beside):
         with unchanged_on_error(self):  # also where warnings are errors
-            self._bank = self._probe(querybank, gallery, reset=True)
+            self._bank = self._probe(querybank, gallery, reset=True, **beside)
             self._settle()
             for message, category in self._doubts():
-                warnings.warn(message, category, stacklevel=2)
+                warnings.warn(message, category, stacklevel=3)
         return self
 
     def partial_fit(
@@ -84,9 +91,12 @@ class BankLearner(BaseEstimator, ABC):
             As in `fit`; also if a parameter that the bank was probed with has changed
             since the first call.
         """
+        return self._partial_fit(querybank, gallery)
+
+    def _partial_fit(self, querybank, gallery, **beside):
         is_first = not hasattr(self, "n_bank_seen_")
         with unchanged_on_error(self):
-            bank = self._probe(querybank, gallery, reset=is_first)
+            bank = self._probe(querybank, gallery, reset=is_first, **beside)
             self._bank = bank if is_first else self._bank.merged(bank)
             self._settle()
         return self
@@ -170,7 +180,7 @@ class BankLearner(BaseEstimator, ABC):
             self._settle()
         return self
 
-    def _probe(self, querybank, gallery, *, reset):
+    def _probe(self, querybank, gallery, *, reset, gallerybank=None):
         """Return what a bank tells; `reset` is None for items beside those known."""
         self._check_parameters()
         probe = Probe(
@@ -179,7 +189,9 @@ class BankLearner(BaseEstimator, ABC):
             self.n_jobs,
             f"fit {type(self).__name__}",
             self.verbose,
-            self._bytes_to_hold(),
+            memory_budget=self._bytes_to_hold(),
+            name=self._bank_name,
+            gallerybank=gallerybank,
         )
         if self.metric == "precomputed":
             return probe.similarities(querybank, self._check_of_sims(reset))
@@ -195,14 +207,14 @@ class BankLearner(BaseEstimator, ABC):
     def _check_of_sims(self, reset):
         """Return what checks the bank's similarities, a part of the bank at a time."""
         if reset is None:
-            return lambda sims: check_matrix(sims, "querybank", n_jobs=self.n_jobs)
+            return lambda sims: check_matrix(sims, self._bank_name, n_jobs=self.n_jobs)
         parts = iter([reset])  # the first may be another gallery than before
 
         def check(sims):
             return check_features(
                 self,
                 sims,
-                "querybank",
+                self._bank_name,
                 reset=next(parts, False),
                 n_jobs=self.n_jobs,
             )
@@ -225,10 +237,6 @@ class BankLearner(BaseEstimator, ABC):
         return bank
 
     @abstractmethod
-    def _check_parameters(self):
-        """Raise if a parameter is out of range."""
-
-    @abstractmethod
     def _statistics(self, tiles):
         """Return fresh statistics for these tiles, a dict of those in `bank`."""
 
@@ -239,7 +247,3 @@ class BankLearner(BaseEstimator, ABC):
     def _bytes_to_hold(self):
         """Return how many bytes of similarities may be held."""
         return 0
-
-    def _doubts(self):
-        """Yield messages, and their kind, where `fit` could not do what was asked."""
-        yield from ()

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import reduce
 
 import numpy as np
@@ -9,9 +10,14 @@ import numpy as np
 from sk_qbnorm import distributed
 from sk_qbnorm._embeddings import check_columns, check_embeddings, check_widths, filled
 from sk_qbnorm._progress import progress_bar
-from sk_qbnorm._validation import check_choice, column_names, row_names
+from sk_qbnorm._validation import (
+    check_choice,
+    check_matrix,
+    column_names,
+    row_names,
+)
 from sk_qbnorm.bank import Bank
-from sk_qbnorm.tiles import Gallery, MatrixTiles, whole_matrix
+from sk_qbnorm.tiles import Beside, Gallery, MatrixTiles, whole_matrix
 
 _METRICS = ("cosine", "dot", "precomputed")
 
@@ -31,10 +37,22 @@ class Probe:
         Whether to show one.
     memory_budget : int, default=0
         How many bytes of similarities may be held, where these are wanted again.
+    name : str, default="querybank"
+        What errors call the bank.
+    gallerybank : matrix, default=None
+        Items, or similarities to items, that the bank is shown beside the gallery.
     """
 
     def __init__(
-        self, metric, make_statistics, n_jobs, title, verbose, memory_budget=0
+        self,
+        metric,
+        make_statistics,
+        n_jobs,
+        title,
+        verbose,
+        memory_budget=0,
+        name="querybank",
+        gallerybank=None,
     ):
         if not callable(metric):
             check_choice(metric, "metric", _METRICS)
@@ -44,6 +62,8 @@ class Probe:
         self._title = title
         self._verbose = verbose
         self._memory_budget = memory_budget
+        self._name = name
+        self._gallerybank = gallerybank
         one = MatrixTiles(np.zeros((1, 1), dtype=np.float32))
         self._nothing = Bank(1, 1, make_statistics(one))
 
@@ -55,14 +75,12 @@ class Probe:
         if distributed.is_dask(sims):
             return self._distributed(sims, None)
         with self._bar(math.prod(_shape(sims)) or None) as bar:
-            return _joined(
-                (
-                    self._shown(MatrixTiles(check(part)), column_names(part), bar)
-                    for part in self._parts(sims)
-                ),
-                Bank.merged,
-                "querybank",
-            )
+
+            def probe(part):
+                tiles = self._with_similarities_beside(MatrixTiles(check(part)))
+                return self._shown(tiles, column_names(part), bar)
+
+            return _joined(map(probe, self._parts(sims)), Bank.merged, self._name)
 
     def embeddings(self, querybank, gallery):
         """Return what embeddings tell, matrices or an iterator of such and a matrix."""
@@ -73,31 +91,32 @@ class Probe:
         frame, names = gallery, row_names(gallery)
         gallery = self._checked(gallery, "gallery")
         ready = Gallery(gallery, self.metric)
+        tiles_beside = self._embeddings_beside(gallery)
         with self._bar(_shape(querybank)[0] * gallery.shape[0] or None) as bar:
 
             def probe(part):
-                check_columns(part, frame, "querybank", self.metric)
-                part = self._checked(part, "querybank")
-                check_widths(part, gallery, "querybank", self.metric)
-                return self._shown(ready.tiles(part), names, bar)
+                check_columns(part, frame, self._name, self.metric)
+                part = self._checked(part, self._name)
+                check_widths(part, gallery, self._name, self.metric)
+                return self._shown(tiles_beside(part, ready.tiles(part)), names, bar)
 
-            return _joined(map(probe, self._parts(querybank)), Bank.merged, "querybank")
+            return _joined(map(probe, self._parts(querybank)), Bank.merged, self._name)
 
     def _of_gallery_in_parts(self, querybank, parts):
         if isinstance(querybank, Iterator):
             raise ValueError(
-                "Only one of querybank and gallery can be an iterator, as the other is "
-                "gone through for each of its parts, got two; pass a matrix or a "
+                f"Only one of {self._name} and gallery can be an iterator, as the other "
+                "is gone through for each of its parts, got two; pass a matrix or a "
                 "numpy.memmap for one of them."
             )
-        frame, querybank = querybank, self._checked(querybank, "querybank")
+        frame, querybank = querybank, self._checked(querybank, self._name)
         with self._bar(None) as bar:
 
             def probe(part):
                 names = row_names(part)
-                check_columns(frame, part, "querybank", self.metric)
+                check_columns(frame, part, self._name, self.metric)
                 part = self._checked(part, "gallery")
-                check_widths(querybank, part, "querybank", self.metric)
+                check_widths(querybank, part, self._name, self.metric)
                 tiles = Gallery(part, self.metric).tiles(querybank)
                 return self._shown(tiles, names, bar)
 
@@ -106,16 +125,44 @@ class Probe:
     def _distributed(self, querybank, gallery):
         self._nothing.check_joinable()
         return distributed.probe(
-            querybank, gallery, self.metric, self._make_statistics, self._verbose
+            querybank,
+            gallery,
+            self.metric,
+            self._make_statistics,
+            self._verbose,
+            self._name,
         )
 
+    def _with_similarities_beside(self, tiles):
+        if self._gallerybank is None:
+            return tiles
+        sims = check_matrix(self._gallerybank, "gallerybank", n_jobs=self.n_jobs)
+        if sims.shape[0] != tiles.shape[0]:
+            raise ValueError(
+                f"gallerybank must have one row a query of the bank, expected "
+                f"{tiles.shape[0]}, got {sims.shape[0]}; pass the similarities of the "
+                "same queries to the items of the gallery bank."
+            )
+        return Beside(tiles, MatrixTiles(sims))
+
+    def _embeddings_beside(self, gallery):
+        """Return what puts the gallery bank beside the tiles of some queries."""
+        if self._gallerybank is None:
+            return lambda queries, tiles: tiles
+        items = self._checked(self._gallerybank, "gallerybank")
+        check_widths(items, gallery, "gallerybank", self.metric)
+        ready = Gallery(items, self.metric)
+        return lambda queries, tiles: Beside(tiles, ready.tiles(queries))
+
     def _shown(self, tiles, names, bar):
+        n_gallery = tiles.n_left if isinstance(tiles, Beside) else tiles.shape[1]
         size = math.prod(tiles.shape) * tiles.dtype.itemsize
         if size <= self._memory_budget and not isinstance(tiles, MatrixTiles):
             tiles = MatrixTiles(whole_matrix(tiles, self.n_jobs, bar))
-        return Bank.probe(
-            tiles, self._make_statistics, self.n_jobs, bar, names, metric=self.metric
-        )
+        make = self._make_statistics
+        settings = {"metric": self.metric}
+        bank = Bank.probe(tiles, make, self.n_jobs, bar, names, **settings)
+        return replace(bank, n_gallery=n_gallery)
 
     def _checked(self, matrix, name):
         return check_embeddings(matrix, name, n_jobs=self.n_jobs, keep_on_disk=True)

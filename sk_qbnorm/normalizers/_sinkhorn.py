@@ -1,5 +1,8 @@
 """Sinkhorn: the bias that makes every item the answer equally often."""
 
+from typing import Self
+
+from numpy.typing import ArrayLike
 from sklearn.exceptions import ConvergenceWarning
 
 from sk_qbnorm._validation import check_count, check_number
@@ -87,9 +90,29 @@ class SinkhornNormalizer(AdditiveNormalizer):
     all items and :math:`a_i` of all bank queries depend on each other, so there is no
     `partial_fit` to more than one part, and items neither come nor go.
 
+    With a gallery bank, the dual bank of [1]_, j goes over the items of both, and
+    :math:`b_j` of the gallery is kept. Without one, every query of the bank is given
+    away among the items of the gallery, also those that belong to none.
+
+    The hubless nearest neighbour search of [2]_ is the same thing. It asks for the
+    assignment :math:`P_{ij}` of the bank's queries to the items that is worth most,
+    :math:`\sum_{ij} P_{ij} p_{ij}` and the entropy of P divided by `beta`, among those
+    that give every item the same share. Its multipliers of these shares, which it finds
+    by gradients of the dual and subtracts, are :math:`b_j`: the dual
+
+    .. math::
+
+        \min_b \; \frac{1}{\beta n_{bank}} \sum_i \log \sum_j
+        e^{\beta (p_{ij} - b_j)} + \frac{1}{n_{gallery}} \sum_j b_j
+
+    is least where the items' shares are equal, where a step changes nothing. A step of
+    Sinkhorn solves for all :math:`b_j` at once, the :math:`a_i` held.
+
     References
     ----------
     .. [1] Pan et al. ACM Multimedia 2025, arXiv:2508.02538.
+    .. [2] Huang, Qiu, Church. Hubless nearest neighbor search for bilingual lexicon
+       induction. ACL 2019.
 
     Examples
     --------
@@ -123,6 +146,75 @@ class SinkhornNormalizer(AdditiveNormalizer):
         self.n_jobs = n_jobs
         self.verbose = verbose
 
+    def fit(
+        self,
+        querybank: ArrayLike,
+        gallery: ArrayLike | None = None,
+        gallerybank: ArrayLike | None = None,
+    ) -> Self:
+        """Balance a querybank and the gallery, at will with a gallery bank beside it.
+
+        Parameters
+        ----------
+        querybank : array-like of shape (n_bank, n_features) or (n_bank, n_gallery)
+            Embeddings of the bank's queries, dense, sparse or a `numpy.memmap`. For
+            ``metric="precomputed"`` their similarities to the gallery.
+        gallery : array-like of shape (n_gallery, n_features), default=None
+            Embeddings of the gallery; the index of a dataframe names its items. Ignored
+            for ``metric="precomputed"``, so that a Pipeline may pass `y`.
+        gallerybank : array-like of shape (n_gallerybank, n_features), default=None
+            Embeddings of items that stand beside the gallery while it is balanced, as
+            answers to those queries of the bank that have none in the gallery; they are
+            never retrieved. For ``metric="precomputed"`` the similarities of the bank's
+            queries to them, of shape (n_bank, n_gallerybank).
+
+        Returns
+        -------
+        self : SinkhornNormalizer
+            The fitted normalizer.
+
+        Raises
+        ------
+        ValueError
+            If a parameter is out of range, an input is not a finite matrix, the
+            gallery is missing, the three do not match, or an input comes in parts.
+
+        Warns
+        -----
+        ConvergenceWarning
+            If some bias still moved by more than `tol` in the last step.
+        """
+        return self._fit(querybank, gallery, gallerybank=gallerybank)
+
+    def partial_fit(
+        self,
+        querybank: ArrayLike,
+        gallery: ArrayLike | None = None,
+        gallerybank: ArrayLike | None = None,
+    ) -> Self:
+        """Fit to a first and only part of a bank, without a word on convergence.
+
+        Parameters
+        ----------
+        querybank : array-like of shape (n_bank, n_features) or (n_bank, n_gallery)
+            As in `fit`.
+        gallery : array-like of shape (n_gallery, n_features), default=None
+            As in `fit`.
+        gallerybank : array-like of shape (n_gallerybank, n_features), default=None
+            As in `fit`.
+
+        Returns
+        -------
+        self : SinkhornNormalizer
+            The fitted normalizer.
+
+        Raises
+        ------
+        ValueError
+            As in `fit`; also at a second call, as the biases depend on all of the bank.
+        """
+        return self._partial_fit(querybank, gallery, gallerybank=gallerybank)
+
     def _check_parameters(self):
         check_number(
             self.beta,
@@ -150,7 +242,8 @@ class SinkhornNormalizer(AdditiveNormalizer):
         return {"potentials": Potentials(tiles, *settings)}
 
     def _conclude(self, bank):
-        self.gallery_bias_ = bank["potentials"].value()
+        # Behind the gallery come the items of a gallery bank.
+        self.gallery_bias_ = bank["potentials"].value()[: bank.n_gallery]
         self.n_iter_ = bank["potentials"].n_steps
 
     def _correction(self):

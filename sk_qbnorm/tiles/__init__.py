@@ -8,12 +8,14 @@ What is handed out is what kernels want: a C-contiguous matrix and the bounds of
 part that counts.
 """
 
+from ._beside import Beside
 from ._best import BestItems, BestOfRows
 from ._gallery import Gallery, row_lengths
 from ._matrix import MatrixTiles
 from ._walk import walk, whole_matrix
 
 __all__ = [
+    "Beside",
     "BestItems",
     "BestOfRows",
     "Gallery",

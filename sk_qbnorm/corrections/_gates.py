@@ -1,0 +1,72 @@
+"""Several biases for each item, every one with a gate of its own."""
+
+from copy import copy
+
+import numpy as np
+
+from sk_qbnorm import _kernels
+from sk_qbnorm.tiles import BestItems
+
+from ._additive import Additive
+
+
+class Gates(Additive):
+    """Scores ``s_qj`` less the ``biases[g, j]`` of all gates g that query q opens.
+
+    Parameters
+    ----------
+    biases : ndarray of shape (n_gates, n_gallery), dtype float64
+    active : ndarray of shape (n_gates, n_gallery), dtype bool
+        A query opens the gates that are active at the item of its largest similarity,
+        the first among equals.
+    """
+
+    def __init__(self, biases, active):
+        self._by_gate = biases
+        self._choice = (1 << np.arange(len(active))) @ active  # the open gates as bits
+        open_gates = np.arange(1 << len(active))[:, None] >> np.arange(len(active)) & 1
+        self._biases = open_gates @ biases  # none of them first
+
+    @property
+    def index_biases(self):
+        """What a vector index can subtract, shape (n_gates, n_gallery)."""
+        return self._by_gate
+
+    def apply(self, sims, scores, n_threads):
+        """Write corrected C-contiguous `sims` to `scores`, which may be `sims`."""
+        biases = self._biases[1:]
+        _kernels.subtract_bias(sims, biases, self._choice, scores, n_threads)
+
+    def searches(self, tiles, k):
+        """Return visitors that find all that the k best items of each query need."""
+        return {
+            choice: BestItems(tiles, k, bias=bias if choice else None)
+            for choice, bias in enumerate(self._biases)
+        }
+
+    def conclude(self, found, k):
+        """Make scores of what was found, as in `Additive.conclude`."""
+        scores, items = found[0].found
+        chosen = self._choice[items[:, :1]]
+        for choice, best in found.items():
+            others, other_items = best.found
+            scores = np.where(chosen == choice, others, scores)
+            items = np.where(chosen == choice, other_items, items)
+        return scores, items, np.zeros(len(items), dtype=bool)
+
+    def rescore(self, sims, items):
+        """Return the scores of some items a query, as in `Additive.rescore`."""
+        _, ranked = _kernels.best_first(sims, items, sims.shape[1])
+        biases = self._biases.astype(sims.dtype)
+        scores = sims - biases[self._choice[ranked[:, :1]], items]
+        return np.where(items < 0, -np.inf, scores).astype(sims.dtype, copy=False)
+
+    def part(self, items):
+        """Return the correction of a slice of the gallery, for its ``searches``."""
+        twin = copy(self)
+        twin._biases, twin._choice = self._biases[:, items], self._choice[items]
+        return twin
+
+    def ceiling(self, peak):
+        """Return what no score exceeds where no similarity exceeds `peak`."""
+        return peak - self._biases.min()
