@@ -158,3 +158,35 @@ def average_precision(ranked_relevance):
             hits += 1
             total += hits / place
     return total / hits
+
+
+def occurrence(lists, n_gallery):
+    """How many of the lists hold each item."""
+    return [sum(j in row for row in lists) for j in range(n_gallery)]
+
+
+def skewness(counts):
+    mean = math.fsum(counts) / len(counts)
+    second = math.fsum((c - mean) ** 2 for c in counts) / len(counts)
+    third = math.fsum((c - mean) ** 3 for c in counts) / len(counts)
+    return third / second**1.5 if second else 0.0
+
+
+def robin_hood(counts):
+    """What lies above the mean, as a share of all."""
+    mean = math.fsum(counts) / len(counts)
+    return math.fsum(c - mean for c in counts if c > mean) / sum(counts)
+
+
+def gini(counts):
+    differences = sum(abs(c - d) for c in counts for d in counts)
+    return differences / (2 * len(counts) * sum(counts))
+
+
+def antihub_rate(counts):
+    return sum(c == 0 for c in counts) / len(counts)
+
+
+def hub_rate(counts):
+    n_top = max(1, math.ceil(len(counts) / 100))
+    return sum(sorted(counts, reverse=True)[:n_top]) / sum(counts)
