@@ -190,3 +190,26 @@ def antihub_rate(counts):
 def hub_rate(counts):
     n_top = max(1, math.ceil(len(counts) / 100))
     return sum(sorted(counts, reverse=True)[:n_top]) / sum(counts)
+
+
+def measures(ranks, precisions):
+    """All retrieval measures of the rank and the precision of each query."""
+    n_queries, ordered = len(ranks), sorted(ranks)
+    recalls = [sum(r <= k for r in ranks) / n_queries for k in (1, 5, 10)]
+    middle = ordered[(n_queries - 1) // 2], ordered[n_queries // 2]
+    return [
+        *recalls,
+        math.prod(recalls) ** (1 / 3),
+        sum(middle) / 2,
+        math.fsum(ranks) / n_queries,
+        math.fsum(1 / r for r in ranks) / n_queries,
+        math.fsum(precisions) / n_queries,
+    ]
+
+
+def percentile(values, share):
+    """Between the two of the sorted values where that share of them lies below."""
+    values = sorted(values)
+    place = share * (len(values) - 1)
+    left = min(math.floor(place), len(values) - 2)
+    return values[left] + (place - left) * (values[left + 1] - values[left])

@@ -1,5 +1,6 @@
-"""How good a ranking is, and how much its hubs take."""
+"""How good a ranking is, how sure that is, and how much its hubs take."""
 
+from ._bootstrap import bootstrap_report, paired_bootstrap_report
 from ._hubness import gini_index, hubness_skewness, robin_hood_index
 from ._hubness_report import hubness_report
 from ._hubs import antihub_rate, hub_rate, max_k_occurrence
@@ -14,6 +15,7 @@ from ._scorers import make_retrieval_scorer, recall_scorer
 __all__ = [
     "antihub_rate",
     "average_precision",
+    "bootstrap_report",
     "geometric_mean_recall",
     "gini_index",
     "hub_rate",
@@ -25,6 +27,7 @@ __all__ = [
     "mean_rank",
     "mean_reciprocal_rank",
     "median_rank",
+    "paired_bootstrap_report",
     "recall_at_k",
     "recall_scorer",
     "relevant_ranks",

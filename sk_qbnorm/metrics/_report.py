@@ -54,6 +54,7 @@ def retrieval_report(
     See Also
     --------
     recall_at_k : One measure alone.
+    bootstrap_report : How far these values are to be trusted.
 
     Examples
     --------
