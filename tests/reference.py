@@ -179,3 +179,58 @@ def average_precision(ranked_relevance):
             hits += 1
             total += hits / place
     return total / hits
+
+
+def occurrence(lists, n_gallery):
+    """How many of the lists hold each item."""
+    return [sum(j in row for row in lists) for j in range(n_gallery)]
+
+
+def skewness(counts):
+    mean = math.fsum(counts) / len(counts)
+    second = math.fsum((c - mean) ** 2 for c in counts) / len(counts)
+    third = math.fsum((c - mean) ** 3 for c in counts) / len(counts)
+    return third / second**1.5 if second else 0.0
+
+
+def robin_hood(counts):
+    """What lies above the mean, as a share of all."""
+    mean = math.fsum(counts) / len(counts)
+    return math.fsum(c - mean for c in counts if c > mean) / sum(counts)
+
+
+def gini(counts):
+    differences = sum(abs(c - d) for c in counts for d in counts)
+    return differences / (2 * len(counts) * sum(counts))
+
+
+def antihub_rate(counts):
+    return sum(c == 0 for c in counts) / len(counts)
+
+
+def hub_rate(counts):
+    n_top = max(1, math.ceil(len(counts) / 100))
+    return sum(sorted(counts, reverse=True)[:n_top]) / sum(counts)
+
+
+def measures(ranks, precisions):
+    """All retrieval measures of the rank and the precision of each query."""
+    n_queries, ordered = len(ranks), sorted(ranks)
+    recalls = [sum(r <= k for r in ranks) / n_queries for k in (1, 5, 10)]
+    middle = ordered[(n_queries - 1) // 2], ordered[n_queries // 2]
+    return [
+        *recalls,
+        math.prod(recalls) ** (1 / 3),
+        sum(middle) / 2,
+        math.fsum(ranks) / n_queries,
+        math.fsum(1 / r for r in ranks) / n_queries,
+        math.fsum(precisions) / n_queries,
+    ]
+
+
+def percentile(values, share):
+    """Between the two of the sorted values where that share of them lies below."""
+    values = sorted(values)
+    place = share * (len(values) - 1)
+    left = min(math.floor(place), len(values) - 2)
+    return values[left] + (place - left) * (values[left + 1] - values[left])

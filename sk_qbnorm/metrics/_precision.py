@@ -68,13 +68,10 @@ def average_precision(
     """
     check_choice(ties, "ties", _LUCK)
     checked = check_relevance(relevant, scores, gallery_labels, query_mask)
-    return mean_precision(*checked, ties)
+    return float(np.mean(query_precision(*checked, ties)))
 
 
-def mean_precision(scores, indptr, indices, ties):
-    """Return the mean average precision, given what `check_relevance` says."""
+def query_precision(scores, indptr, indices, ties):
+    """Average precision of each query, given what `check_relevance` says."""
     n_threads = count_threads(None)
-    precision = _kernels.average_precision(
-        scores, indptr, indices, _LUCK[ties], n_threads
-    )
-    return float(np.mean(precision))
+    return _kernels.average_precision(scores, indptr, indices, _LUCK[ties], n_threads)

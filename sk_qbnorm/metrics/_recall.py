@@ -76,7 +76,7 @@ def recall_at_k(
         ties=ties,
     )
     warn_of_large_k(k, np.shape(scores)[1])
-    return recall(ranks, k)
+    return float(recall(ranks, k))
 
 
 def geometric_mean_recall(
@@ -137,17 +137,17 @@ def geometric_mean_recall(
         ties=ties,
     )
     warn_of_large_k(max(RECALL_AT), np.shape(scores)[1])
-    return geometric_mean([recall(ranks, k) for k in RECALL_AT])
+    return float(geometric_mean([recall(ranks, k) for k in RECALL_AT]))
 
 
 def recall(ranks, k):
-    """Return the share of ranks that are at most `k`."""
-    return float(np.mean(ranks <= k))
+    """Return the share of ranks, over the last axis, that are at most `k`."""
+    return np.mean(ranks <= k, axis=-1)
 
 
 def geometric_mean(values):
-    """Return the geometric mean of numbers >= 0."""
-    return float(np.prod(values) ** (1 / len(values)))
+    """Return the geometric mean of numbers >= 0, over the first axis."""
+    return np.prod(values, axis=0) ** (1 / len(values))
 
 
 def warn_of_large_k(k, n_gallery):

@@ -15,7 +15,7 @@ Relevance: TypeAlias = (
 
 
 def check_relevance(
-    relevant, scores, gallery_labels, query_mask
+    relevant, scores, gallery_labels, query_mask, name="scores"
 ) -> tuple[NDArray, NDArray, NDArray]:
     """Return scores and the relevant items in CSR form, of the kept queries only.
 
@@ -26,6 +26,8 @@ def check_relevance(
     scores : array-like of shape (n_queries, n_gallery)
     gallery_labels : array-like of shape (n_gallery,) or None
     query_mask : array-like of shape (n_queries,) or None
+    name : str, default="scores"
+        What the caller's caller calls the scores.
 
     Returns
     -------
@@ -33,11 +35,11 @@ def check_relevance(
     indptr, indices : ndarray, dtype int64
         Sorted, without repetition, at least one a query.
     """
-    scores = check_matrix(scores, "scores", finite=False)
+    scores = check_matrix(scores, name, finite=False)
     kept = slice(None)
     if query_mask is not None:
         kept = _check_mask(query_mask, scores.shape[0])
-    check_finite(scores[kept], "scores")
+    check_finite(scores[kept], name)
     if gallery_labels is not None:
         indicator = _from_labels(relevant, gallery_labels, scores.shape)
     elif sparse.issparse(relevant) or np.ndim(_peek(relevant)) == 2:

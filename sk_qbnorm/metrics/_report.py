@@ -5,7 +5,7 @@ from numpy.typing import ArrayLike
 
 from sk_qbnorm._validation import check_choice
 
-from ._precision import mean_precision
+from ._precision import query_precision
 from ._ranks import TIES, first_ranks
 from ._recall import RECALL_AT, geometric_mean, recall, warn_of_large_k
 from ._relevance import Relevance, check_relevance
@@ -54,6 +54,7 @@ def retrieval_report(
     See Also
     --------
     recall_at_k : One measure alone.
+    bootstrap_report : How far these values are to be trusted.
 
     Examples
     --------
@@ -71,11 +72,21 @@ def retrieval_report(
     check_choice(ties, "ties", TIES)
     checked = check_relevance(relevant, scores, gallery_labels, query_mask)
     warn_of_large_k(max(RECALL_AT), checked[0].shape[1])
-    ranks = first_ranks(*checked, ties)
-    report = {f"recall@{k}": recall(ranks, k) for k in RECALL_AT}
-    report["geometric_mean_recall"] = geometric_mean(list(report.values()))
-    report["median_rank"] = float(np.median(ranks))
-    report["mean_rank"] = float(np.mean(ranks))
-    report["mean_reciprocal_rank"] = float(np.mean(1 / ranks))
-    report["average_precision"] = mean_precision(*checked, ties)
-    return report
+    measures = measures_of(*query_results(checked, ties))
+    return {name: float(value) for name, value in measures.items()}
+
+
+def query_results(checked, ties):
+    """Return what all measures are made of: of each query a rank and a precision."""
+    return first_ranks(*checked, ties), query_precision(*checked, ties)
+
+
+def measures_of(ranks, precision):
+    """Return all measures by name, over the last axis, which is that of the queries."""
+    measures = {f"recall@{k}": recall(ranks, k) for k in RECALL_AT}
+    measures["geometric_mean_recall"] = geometric_mean(list(measures.values()))
+    measures["median_rank"] = np.median(ranks, axis=-1)
+    measures["mean_rank"] = np.mean(ranks, axis=-1)
+    measures["mean_reciprocal_rank"] = np.mean(1 / ranks, axis=-1)
+    measures["average_precision"] = np.mean(precision, axis=-1)
+    return measures

@@ -1,0 +1,275 @@
+"""Confidence intervals over queries, of one ranking and of the difference of two."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from sklearn.exceptions import UndefinedMetricWarning
+
+from sk_qbnorm.metrics import (
+    bootstrap_report,
+    paired_bootstrap_report,
+    relevant_ranks,
+    retrieval_report,
+)
+
+from . import reference
+
+small_gallery = pytest.mark.filterwarnings("ignore:Recall at")
+RANDOM = np.random.default_rng(0)
+RELEVANT = RANDOM.integers(15, size=40)
+BEFORE = RANDOM.normal(size=(40, 15))
+BEFORE[np.arange(40), RELEVANT] += 1
+AFTER = BEFORE + 0.3 * RANDOM.normal(size=BEFORE.shape)
+AFTER[np.arange(40), RELEVANT] += 0.5
+
+
+@st.composite
+def two_rankings(draw):
+    """Scores of few values, before and after, and the relevant item of each query."""
+    shape = draw(st.integers(2, 6)), draw(st.integers(1, 12))
+    scores = hnp.arrays(np.float64, shape, elements=st.integers(0, 3))
+    items = hnp.arrays(np.int64, shape[0], elements=st.integers(0, shape[1] - 1))
+    return draw(items), draw(scores), draw(scores)
+
+
+def results_of(relevant, scores):
+    """Rank and precision of each query; with one relevant item this is 1 / rank."""
+    scores = scores + 1e-9 * np.arange(scores.shape[1])  # no ties
+    ranks = [
+        reference.rank(row, [item], "average")
+        for row, item in zip(scores.tolist(), relevant, strict=True)
+    ]
+    return ranks, [1 / rank for rank in ranks]
+
+
+def resampled(results, n_resamples, seed):
+    """The measures of every resample of the queries."""
+    ranks, precision = results
+    random = np.random.RandomState(seed)
+    for _ in range(n_resamples):
+        drawn = [random.randint(len(ranks)) for _ in ranks]
+        yield reference.measures(
+            [ranks[i] for i in drawn], [precision[i] for i in drawn]
+        )
+
+
+def fields(report):
+    return [[entry[name] for name in ("value", "low", "high")] for entry in report]
+
+
+@small_gallery
+@given(drawn=two_rankings(), seed=st.integers(0, 99))
+def test_intervals_are_those_of_the_definition(drawn, seed):
+    relevant, before, after = drawn
+    before, after = (s + 1e-9 * np.arange(s.shape[1]) for s in (before, after))
+    options = {"n_resamples": 13, "confidence_level": 0.8, "random_state": seed}
+    results = [results_of(relevant, scores) for scores in (before, after)]
+    values = [reference.measures(*result) for result in results]
+    outcomes = [list(resampled(result, 13, seed)) for result in results]
+    alone = bootstrap_report(relevant, before, **options)
+    gain = paired_bootstrap_report(relevant, before, after, **options)
+    for report, value, outcome in (
+        (alone, values[0], np.array(outcomes[0])),
+        (gain, np.subtract(*values[::-1]), np.subtract(*outcomes[::-1])),
+    ):
+        low, high = (
+            [reference.percentile(column, share) for column in outcome.T.tolist()]
+            for share in (0.1, 0.9)
+        )
+        expected = np.transpose([value, low, high])
+        np.testing.assert_allclose(fields(report.values()), expected, atol=1e-12)
+
+
+@small_gallery
+@given(drawn=two_rankings(), ties=st.sampled_from(["average", "pessimistic"]))
+def test_values_are_those_of_the_report(drawn, ties):
+    relevant, before, after = drawn
+    first, second = (retrieval_report(relevant, s, ties=ties) for s in (before, after))
+    alone = bootstrap_report(relevant, before, ties=ties, n_resamples=2)
+    assert {name: entry["value"] for name, entry in alone.items()} == first
+    gain = paired_bootstrap_report(relevant, before, after, ties=ties, n_resamples=2)
+    for name, entry in gain.items():
+        assert entry["value"] == second[name] - first[name]
+    for report in (alone, gain):
+        assert all(list(e) == ["value", "low", "high"] for e in report.values())
+        assert all(type(v) is float for e in report.values() for v in e.values())
+
+
+@small_gallery
+@given(drawn=two_rankings(), level=st.floats(0.01, 0.99))
+def test_intervals_keep_within_the_range_of_the_measure(drawn, level):
+    relevant, scores, _ = drawn
+    ranks = relevant_ranks(relevant, scores)
+    report = bootstrap_report(
+        relevant, scores, n_resamples=5, confidence_level=level, random_state=0
+    )
+    for name, entry in report.items():
+        least, most = (min(ranks), max(ranks)) if name.endswith("_rank") else (0, 1)
+        if name == "mean_reciprocal_rank":
+            least, most = 0, 1
+        assert least - 1e-12 <= entry["low"] <= entry["high"] <= most + 1e-12
+
+
+@small_gallery
+@given(drawn=two_rankings(), seed=st.integers(0, 99))
+def test_a_ranking_gains_nothing_on_itself(drawn, seed):
+    relevant, scores, _ = drawn
+    report = paired_bootstrap_report(
+        relevant, scores, scores, n_resamples=7, random_state=seed
+    )
+    assert fields(report.values()) == [[0, 0, 0]] * 8
+
+
+def test_a_gain_the_other_way_is_a_loss():
+    gain = paired_bootstrap_report(RELEVANT, BEFORE, AFTER, random_state=0)
+    loss = paired_bootstrap_report(RELEVANT, AFTER, BEFORE, random_state=0)
+    for name, entry in gain.items():
+        assert loss[name]["value"] == -entry["value"]
+        assert loss[name]["low"] == pytest.approx(-entry["high"], abs=1e-12)
+
+
+def test_pairs_say_more_than_two_intervals():
+    first, second = (
+        bootstrap_report(RELEVANT, scores, random_state=0) for scores in (BEFORE, AFTER)
+    )
+    gain = paired_bootstrap_report(RELEVANT, BEFORE, AFTER, random_state=0)
+    name = "mean_reciprocal_rank"
+    assert first[name]["high"] > second[name]["low"]
+    assert gain[name]["low"] > 0
+
+
+def test_the_same_seed_gives_the_same_intervals(monkeypatch):
+    expected = bootstrap_report(RELEVANT, BEFORE, random_state=3)
+    assert bootstrap_report(RELEVANT, BEFORE, random_state=3) == expected
+    state = np.random.RandomState(3)
+    assert bootstrap_report(RELEVANT, BEFORE, random_state=state) == expected
+    assert bootstrap_report(RELEVANT, BEFORE, random_state=state) != expected
+    for size in (1, 3 * 40 + 7):  # what is held at a time is nobody's concern
+        monkeypatch.setattr("sk_qbnorm.metrics._bootstrap._BLOCK", size)
+        assert bootstrap_report(RELEVANT, BEFORE, random_state=3) == expected
+
+
+def test_more_confidence_makes_a_wider_interval():
+    reports = [
+        bootstrap_report(RELEVANT, BEFORE, confidence_level=level, random_state=0)
+        for level in (0.5, 0.9, 0.99)
+    ]
+    for name in reports[0]:
+        narrow, middle, wide = (report[name] for report in reports)
+        assert wide["low"] <= middle["low"] <= narrow["low"]
+        assert narrow["high"] <= middle["high"] <= wide["high"]
+
+
+@pytest.mark.parametrize("measure", ["recall@1", "median_rank", "mean_reciprocal_rank"])
+def test_intervals_cover_the_truth_as_often_as_they_say(measure):
+    random = np.random.default_rng(0)
+    chances = np.array([0.35, 0.25] + [0.04] * 10)
+    places = np.arange(12)
+    truth = {
+        "recall@1": 0.35,
+        "median_rank": 2,
+        "mean_reciprocal_rank": chances @ (1 / (places + 1)),
+    }
+    scores = np.tile(-places, (100, 1))  # the item is its own rank, less 1
+    covered = 0
+    for _ in range(100):
+        relevant = random.choice(places, size=100, p=chances)
+        report = bootstrap_report(relevant, scores, n_resamples=200, random_state=0)
+        covered += report[measure]["low"] <= truth[measure] <= report[measure]["high"]
+    # 95 are expected, with a standard deviation of 2.2; the median is discrete.
+    assert 86 <= covered <= 100
+
+
+def test_a_gain_that_is_noise_is_rarely_taken_for_one():
+    random = np.random.default_rng(0)
+    found = 0
+    for _ in range(100):
+        before, after = random.normal(size=(2, 60, 11))
+        report = paired_bootstrap_report(
+            np.zeros(60, dtype=int), before, after, n_resamples=200, random_state=0
+        )
+        entry = report["mean_rank"]
+        found += not entry["low"] <= 0 <= entry["high"]
+    assert found <= 12  # 5 are expected
+
+
+def test_relevance_may_be_told_in_every_way():
+    labels, gallery_labels = np.arange(40) % 3, np.arange(15) % 3
+    mask = np.arange(40) % 4 > 0
+    options = {"gallery_labels": gallery_labels, "ties": "optimistic"}
+    kept = bootstrap_report(labels[mask], BEFORE[mask], random_state=0, **options)
+    options["query_mask"] = mask
+    assert bootstrap_report(labels, BEFORE, random_state=0, **options) == kept
+    gain = paired_bootstrap_report(labels, BEFORE, AFTER, random_state=0, **options)
+    first, second = (retrieval_report(labels, s, **options) for s in (BEFORE, AFTER))
+    for name, entry in gain.items():
+        assert entry["value"] == second[name] - first[name]
+
+
+def test_the_reports_may_be_frames():
+    pandas = pytest.importorskip("pandas")
+    for report, scores in (
+        (bootstrap_report, [BEFORE]),
+        (paired_bootstrap_report, [BEFORE, AFTER]),
+    ):
+        expected = report(RELEVANT, *scores, random_state=0)
+        frame = report(RELEVANT, *scores, random_state=0, as_frame=True)
+        assert isinstance(frame, pandas.DataFrame)
+        assert list(frame.index) == list(expected)
+        assert frame.T.to_dict() == expected
+
+
+def test_recalls_of_a_small_gallery_are_warned_about():
+    for report, scores in (
+        (bootstrap_report, [BEFORE[:, :5]]),
+        (paired_bootstrap_report, [BEFORE[:, :5], AFTER[:, :5]]),
+    ):
+        with pytest.warns(UndefinedMetricWarning, match="Recall at 10 of 5") as seen:
+            report(RELEVANT % 5, *scores, n_resamples=1)
+        assert seen[0].filename == __file__
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"n_resamples": 0}, "n_resamples must be an integer >= 1, got 0"),
+        ({"n_resamples": 10.0}, "n_resamples must be an integer >= 1, got 10.0"),
+        (
+            {"confidence_level": 0},
+            "confidence_level must be a finite number > 0, got 0",
+        ),
+        ({"confidence_level": 95}, "confidence_level must be below 1, got 95"),
+        ({"confidence_level": 1}, "confidence_level must be below 1, got 1"),
+        ({"confidence_level": "95%"}, "confidence_level must be a finite number > 0"),
+        ({"random_state": "0"}, "cannot be used to seed"),
+        ({"ties": "best"}, "ties must be one of 'average'"),
+        ({"query_mask": np.arange(40) == 7}, "An interval needs 2 queries or more"),
+        ({"gallery_labels": [0, 1]}, "gallery_labels must have shape"),
+    ],
+)
+def test_parameters_out_of_range_are_refused(options, message):
+    with pytest.raises(ValueError, match=message):
+        bootstrap_report(RELEVANT, BEFORE, **options)
+    with pytest.raises(ValueError, match=message):
+        paired_bootstrap_report(RELEVANT, BEFORE, AFTER, **options)
+
+
+def test_scores_that_are_none_are_named():
+    spoilt = AFTER.copy()
+    spoilt[2, 1] = np.nan
+    with pytest.raises(ValueError, match="scores must be finite, got NaN in row 2"):
+        bootstrap_report(RELEVANT, spoilt)
+    with pytest.raises(ValueError, match="before must be finite, got NaN in row 2"):
+        paired_bootstrap_report(RELEVANT, spoilt, AFTER)
+    with pytest.raises(ValueError, match="after must be finite, got NaN in row 2"):
+        paired_bootstrap_report(RELEVANT, BEFORE, spoilt)
+    with pytest.raises(ValueError, match=r"of shape \(40, 15\) and \(39, 15\)"):
+        paired_bootstrap_report(RELEVANT, BEFORE, AFTER[1:])
+    with pytest.raises(ValueError, match="after must hold numbers, got text"):
+        paired_bootstrap_report([0, 0], [[0.1], [0.2]], [["a"], ["b"]])
+    with pytest.raises(ValueError, match=r"relevant must have one entry a query"):
+        paired_bootstrap_report(RELEVANT[1:], BEFORE, AFTER)
+    with pytest.raises(ValueError, match="Expected 2D array, got 1D array"):
+        bootstrap_report(RELEVANT, BEFORE[:, 0])
