@@ -7,7 +7,11 @@ from contextlib import contextmanager, nullcontext
 from multiprocessing import parent_process
 
 from joblib import effective_n_jobs
-from threadpoolctl import ThreadpoolController
+from threadpoolctl import OpenBLASController, ThreadpoolController
+
+# Since threadpoolctl 3.8 the thread that sets a limit keeps all others from setting one
+# until it lets go; ours is taken back by whichever thread is the last to leave.
+_let_go = getattr(OpenBLASController, "clear_controlling_thread", lambda: None)
 
 
 def count_threads(n_jobs):
@@ -62,6 +66,7 @@ class _Blas:
         with self._lock:
             if self._users == 0:
                 self._limit = self._libraries().limit(limits=1, user_api="blas")
+                _let_go()
             self._users += 1
         try:
             yield
@@ -70,6 +75,7 @@ class _Blas:
                 self._users -= 1
                 if self._users == 0:
                     self._limit.restore_original_limits()
+                    _let_go()
 
 
 _blas = _Blas()

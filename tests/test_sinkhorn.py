@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+from scipy.optimize import minimize
+from scipy.special import logsumexp
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 
@@ -48,6 +50,21 @@ def test_in_the_end_all_items_answer_equally_often():
     gains = np.exp(beta * (SIMS - fitted.gallery_bias_))
     shares = gains / gains.sum(axis=1, keepdims=True)  # of each bank query
     np.testing.assert_allclose(shares.sum(axis=0), len(BANK) / len(GALLERY))
+
+
+def test_its_end_is_hubless_nearest_neighbor_search():
+    beta = 10
+
+    def dual(bias):
+        exponents = beta * (SIMS - bias)
+        gain = np.exp(exponents) / np.exp(exponents).sum(axis=1, keepdims=True)
+        value = logsumexp(exponents, axis=1).mean() / beta + bias.mean()
+        return value, 1 / bias.size - gain.mean(axis=0)
+
+    found = minimize(dual, np.zeros(len(GALLERY)), jac=True, tol=1e-12)
+    fitted = SinkhornNormalizer(beta, 500, 1e-12, **precomputed).fit(SIMS)
+    difference = fitted.gallery_bias_ - found.x
+    assert np.ptp(difference) < 1e-5 < np.ptp(found.x)
 
 
 def test_it_ends_when_nothing_moves_and_says_where_it_has_not():

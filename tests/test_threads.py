@@ -89,6 +89,21 @@ def test_blas_is_held_to_one_thread_as_long_as_anybody_asks():
         assert blas_threads() == before
 
 
+def test_blas_is_given_back_by_whichever_thread_is_the_last():
+    before = blas_threads()
+    with ThreadPoolExecutor(1) as first, ThreadPoolExecutor(1) as second:
+        held = own_threads(2), own_threads(2)
+        for pool, context in zip((first, second), held, strict=True):
+            pool.submit(context.__enter__).result()
+            assert blas_threads() == {1}
+        for pool, context in zip((first, second), held, strict=True):
+            pool.submit(context.__exit__, None, None, None).result()
+        assert blas_threads() == before
+        with own_threads(2):  # as long as both threads live
+            assert blas_threads() == {1}
+        assert blas_threads() == before
+
+
 def test_a_failure_gives_blas_back():
     before = blas_threads()
     with pytest.raises(RuntimeError, match="no"), own_threads(2):
@@ -129,12 +144,13 @@ from sk_qbnorm import DynamicInvertedSoftmax, CSLS, GloballyCorrected
 random = np.random.default_rng(0)
 bank, queries = random.normal(size=(2, 200, 20))
 gallery = random.normal(size=(300, 20))
+sims = queries @ gallery.T  # here, as BLAS has other threads while others fit
 
 def work(n_jobs):
     found = []
     for normalizer_class in (DynamicInvertedSoftmax, CSLS, GloballyCorrected):
         fitted = normalizer_class(metric="dot", n_jobs=n_jobs).fit(bank, gallery)
-        found.append(fitted.transform(queries @ gallery.T))
+        found.append(fitted.transform(sims))
     return np.stack(found)
 
 alone = work(1)

@@ -3,12 +3,11 @@
 import copy
 import warnings
 from collections.abc import Iterator
-from functools import partial
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.base import BaseEstimator, clone
+from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted
 
 from sk_qbnorm import distributed
@@ -17,27 +16,28 @@ from sk_qbnorm._embeddings import (
     check_embeddings,
     check_metric,
     check_same_columns,
-    filled,
     is_on_disk,
 )
 from sk_qbnorm._validation import (
     check_count,
-    check_features,
     column_names,
     remaining_items,
     unchanged_on_error,
 )
-from sk_qbnorm.normalizers import DynamicInvertedSoftmax
-from sk_qbnorm.normalizers._base import BaseNormalizer
 from sk_qbnorm.tiles import Gallery
 
+from ._checks import InputChecker
 
-class GalleryKeeper(BaseEstimator):
+
+class GalleryKeeper(InputChecker):
     """Fit a normalizer to a gallery of embeddings, and keep both."""
 
-    normalizer_: BaseNormalizer
-
-    def fit(self, querybank: ArrayLike, gallery: object = None) -> Self:
+    def fit(
+        self,
+        querybank: ArrayLike,
+        gallery: object = None,
+        gallerybank: ArrayLike | None = None,
+    ) -> Self:
         """Probe the gallery with a querybank, and keep the gallery for searches.
 
         Parameters
@@ -48,6 +48,9 @@ class GalleryKeeper(BaseEstimator):
         gallery : array-like of shape (n_gallery, n_features), default=None
             Embeddings of the gallery, dense, sparse, a `numpy.memmap` or a Dask array.
             Ignored where the constructor was given the gallery.
+        gallerybank : array-like of shape (n_gallerybank, n_features), default=None
+            Embeddings of other items, for a normalizer of two banks such as
+            `DualInvertedSoftmax`.
 
         Returns
         -------
@@ -61,12 +64,17 @@ class GalleryKeeper(BaseEstimator):
             finite matrix, or the two do not match.
         """
         with unchanged_on_error(self):
-            self._start(querybank, gallery)
+            self._start(querybank, gallery, gallerybank)
             for message, category in self._doubts():
                 warnings.warn(message, category, stacklevel=2)
         return self
 
-    def partial_fit(self, querybank: ArrayLike, gallery: object = None) -> Self:
+    def partial_fit(
+        self,
+        querybank: ArrayLike,
+        gallery: object = None,
+        gallerybank: ArrayLike | None = None,
+    ) -> Self:
         """Add more queries to the bank.
 
         Parameters
@@ -75,6 +83,8 @@ class GalleryKeeper(BaseEstimator):
             As in `fit`.
         gallery : array-like of shape (n_gallery, n_features), default=None
             As in `fit`, for the first call; ignored later, as the gallery is known.
+        gallerybank : array-like of shape (n_gallerybank, n_features), default=None
+            More of the gallery bank, as in `fit`.
 
         Returns
         -------
@@ -89,15 +99,22 @@ class GalleryKeeper(BaseEstimator):
         """
         with unchanged_on_error(self):
             if not hasattr(self, "normalizer_"):
-                self._start(querybank, gallery)
+                self._start(querybank, gallery, gallerybank)
             else:
                 normalizer = self._normalizer_now()
                 querybank = self._check_queries(querybank, "querybank", reset=False)
-                normalizer.partial_fit(querybank, self._gallery.embeddings)
+                beside = self._check_gallerybank(gallerybank, normalizer)
+                known = self._gallery.embeddings
+                normalizer.partial_fit(querybank, known, **beside)
                 self.normalizer_ = normalizer
         return self
 
-    def add_gallery(self, querybank: ArrayLike, gallery: ArrayLike) -> Self:
+    def add_gallery(
+        self,
+        querybank: ArrayLike,
+        gallery: ArrayLike,
+        gallerybank: ArrayLike | None = None,
+    ) -> Self:
         """Add gallery items behind those that are known, which are not probed again.
 
         Parameters
@@ -107,6 +124,8 @@ class GalleryKeeper(BaseEstimator):
         gallery : array-like of shape (n_new, n_features)
             Embeddings of the new items. If the gallery is a `numpy.memmap`, all of it
             is copied to memory.
+        gallerybank : array-like of shape (n_gallerybank, n_features), default=None
+            All of the gallery bank, where there was one.
 
         Returns
         -------
@@ -135,12 +154,17 @@ class GalleryKeeper(BaseEstimator):
             new_columns = column_names(gallery)
             check_same_columns(columns, new_columns, "querybank", self.metric)
             querybank = self._check_queries(querybank, "querybank", reset=False)
-            normalizer = self._normalizer_now().add_gallery(querybank, gallery)
+            normalizer = self._normalizer_now()
+            beside = self._check_gallerybank(gallerybank, normalizer)
+            normalizer.add_gallery(querybank, gallery, **beside)
             self._learn(normalizer, self._gallery.extended(new))
         return self
 
     def remove_gallery(
-        self, items: ArrayLike, querybank: ArrayLike | None = None
+        self,
+        items: ArrayLike,
+        querybank: ArrayLike | None = None,
+        gallerybank: ArrayLike | None = None,
     ) -> Self:
         """Remove gallery items; those behind them move up.
 
@@ -153,6 +177,8 @@ class GalleryKeeper(BaseEstimator):
             All of the bank, in the same order. Needed where there is a gate, as of
             `DynamicInvertedSoftmax`, and an item goes that the bank retrieves, to find
             what it retrieves now.
+        gallerybank : array-like of shape (n_gallerybank, n_features), default=None
+            All of the gallery bank, which its gate needs likewise.
 
         Returns
         -------
@@ -171,11 +197,12 @@ class GalleryKeeper(BaseEstimator):
             if querybank is not None:
                 querybank = self._check_queries(querybank, "querybank", reset=False)
             normalizer = self._normalizer_now()
-            normalizer.remove_gallery(items, querybank, left.embeddings)
+            beside = self._check_gallerybank(gallerybank, normalizer)
+            normalizer.remove_gallery(items, querybank, left.embeddings, **beside)
             self._learn(normalizer, left)
         return self
 
-    def _start(self, querybank, gallery):
+    def _start(self, querybank, gallery, gallerybank):
         check_metric(self.metric)
         check_count(self.n_neighbors, "n_neighbors")
         gallery = self.gallery if self.gallery is not None else gallery
@@ -183,9 +210,11 @@ class GalleryKeeper(BaseEstimator):
         check_columns(querybank, gallery, "querybank", self.metric)
         normalizer = self._new_normalizer()
         querybank = self._check_queries(querybank, "querybank", reset=True)
+        beside = self._check_gallerybank(gallerybank, normalizer)
         if distributed.is_dask(gallery):  # which may be refused
             kept = distributed.DaskGallery(gallery, self.metric)
-        normalizer.partial_fit(querybank, gallery)  # a fit that says nothing
+        # A fit that says nothing; the retriever does, to whom it may concern.
+        normalizer.partial_fit(querybank, gallery, **beside)
         if not distributed.is_dask(gallery):
             kept = self._kept_for_search(gallery)
         self._learn(normalizer, kept)
@@ -204,35 +233,6 @@ class GalleryKeeper(BaseEstimator):
                 "matrix, or give the gallery to the constructor."
             )
 
-    def _new_normalizer(self):
-        """Return the normalizer to be fitted, with what the retriever says."""
-        normalizer = DynamicInvertedSoftmax()
-        if self.normalizer is not None:
-            normalizer = self.normalizer
-        if not isinstance(normalizer, BaseNormalizer):
-            raise ValueError(
-                f"normalizer must be a normalizer of sk_qbnorm, got {normalizer!r}; "
-                "pass one such as InvertedSoftmax()."
-            )
-        if normalizer.metric not in ("cosine", "precomputed", self.metric):
-            raise ValueError(
-                f"The retriever compares by its own metric={self.metric!r}, but its "
-                f"normalizer was given {normalizer.metric!r}; give this to the "
-                "retriever."
-            )
-        settings = {"metric": self.metric, "n_jobs": self.n_jobs}
-        return clone(normalizer).set_params(**settings, verbose=self.verbose)
-
-    def _normalizer_now(self):
-        """Return a copy of the fitted normalizer with the parameters of now."""
-        normalizer, now = copy.copy(self.normalizer_), self._new_normalizer()
-        if type(now) is not type(normalizer):
-            raise ValueError(
-                f"The normalizer was {type(normalizer).__name__} when the gallery was "
-                f"first probed and is {type(now).__name__} now; call fit to start anew."
-            )
-        return normalizer.set_params(**now.get_params(deep=False))
-
     def _kept_for_search(self, gallery):
         keep_units = not is_on_disk(gallery)
         # What is not finite the normalizer has found.
@@ -244,32 +244,6 @@ class GalleryKeeper(BaseEstimator):
         self.normalizer_, self._gallery = normalizer, gallery
         self.n_gallery_ = normalizer.n_features_in_
         self.n_neighbors_ = min(int(self.n_neighbors), self.n_gallery_)
-
-    def _check_queries(self, queries, name, *, reset):
-        """Return queries as the normalizer and the search take them."""
-        if isinstance(queries, Iterator) and name == "querybank":
-            return self._check_parts(queries, name, reset)
-        if isinstance(queries, Iterator):
-            raise ValueError(
-                "queries must be a matrix, got an iterator; ask for a part at a time."
-            )
-        if not distributed.is_dask(queries):
-            return self._check_features(queries, name, reset)
-        distributed.check_two_dimensions(queries, name)
-        if reset:
-            self.n_features_in_ = queries.shape[1]
-            vars(self).pop("feature_names_in_", None)
-        return queries
-
-    def _check_parts(self, parts, name, reset):
-        for part in filled(parts):
-            yield self._check_features(part, name, reset)
-            reset = False
-
-    def _check_features(self, queries, name, reset):
-        check = partial(check_embeddings, keep_on_disk=True)
-        options = {"reset": reset, "n_jobs": self.n_jobs, "check": check}
-        return check_features(self, queries, name, **options)
 
     def _doubts(self):
         yield from self.normalizer_._doubts()

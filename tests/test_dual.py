@@ -1,0 +1,293 @@
+"""Two banks for one gallery: the formula, and all that both banks have to do alike."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn.base import clone
+
+from sk_qbnorm import (
+    CSLS,
+    DualDynamicInvertedSoftmax,
+    DualInvertedSoftmax,
+    DynamicInvertedSoftmax,
+    InvertedSoftmax,
+    QuerybankRetriever,
+    SinkhornNormalizer,
+    pairwise_similarity,
+)
+
+from . import reference
+from .cases import bank_and_sims
+
+RANDOM = np.random.default_rng(0)
+BANK, ITEMS, GALLERY, QUERIES = (RANDOM.normal(size=(n, 5)) for n in (40, 30, 25, 60))
+SIMS = [pairwise_similarity(each, GALLERY) for each in (BANK, ITEMS, QUERIES)]
+DUALS = [DualInvertedSoftmax(), DualDynamicInvertedSoftmax(min_count=2)]
+each_dual = pytest.mark.parametrize("dual", DUALS, ids=["DualIS", "DualDIS"])
+precomputed = {"metric": "precomputed"}
+
+
+@given(bank_and_sims(), st.data())
+def test_scores_are_those_of_the_formula(bank_and_sims, data):
+    bank, sims = bank_and_sims
+    items = data.draw(st.permutations(range(len(sims)))), bank[::-1]
+    items = np.vstack([sims[items[0]], items[1]])[: data.draw(st.integers(1, 9))]
+    settings = {"beta_query": 4.0, "beta_gallery": 7.0, "alpha": 0.5}
+    gates = {"n_activation": 1, "min_count": data.draw(st.integers(1, 3))}
+    for dual, gate in (
+        (DualInvertedSoftmax(**settings, **precomputed), None),
+        (DualDynamicInvertedSoftmax(**settings, **gates, **precomputed), (1, gates)),
+    ):
+        if gate is not None:
+            gate = 1, gates["min_count"]
+        scores = dual.fit(bank, gallerybank=items).transform(sims)
+        banks = [bank.tolist(), items.tolist()]
+        expected = reference.dual_inverted_softmax(
+            banks, sims.tolist(), [4.0, 7.0], 0.5, gate
+        )
+        np.testing.assert_allclose(scores, expected, atol=1e-12)
+
+
+def test_all_four_combinations_of_gates_are_met():
+    dual = DualDynamicInvertedSoftmax(min_count=2).fit(BANK, GALLERY, ITEMS)
+    opened = dual.activation_mask_[SIMS[2].argmax(axis=1)]
+    assert len(np.unique(opened, axis=0)) == 4
+    assert dual.activation_mask_.shape == (25, 2)
+    assert (dual.n_bank_seen_, dual.n_gallerybank_seen_) == (40, 30)
+
+
+def test_without_a_gallery_bank_it_is_the_querybank_alone():
+    for dual, alone in (
+        (DualInvertedSoftmax(beta_query=7), InvertedSoftmax(7)),
+        (DualDynamicInvertedSoftmax(beta_query=7), DynamicInvertedSoftmax(7)),
+    ):
+        expected = alone.fit(BANK, GALLERY).transform(SIMS[2])
+        np.testing.assert_array_equal(
+            dual.fit(BANK, GALLERY).transform(SIMS[2]), expected
+        )
+        assert dual.gallerybank_normalizer_ is None
+        assert dual.n_gallerybank_seen_ == 0
+
+
+@each_dual
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_similarities_and_embeddings_say_the_same(dual, dtype):
+    data = [each.astype(dtype) for each in (BANK, GALLERY, ITEMS)]
+    sims = [each.astype(dtype) for each in SIMS]
+    of_embeddings = clone(dual).fit(*data)
+    of_sims = clone(dual).set_params(**precomputed)
+    of_sims.fit(sims[0], "a Pipeline's y is ignored", sims[1])
+    scores = of_embeddings.transform(sims[2])
+    assert scores.dtype == dtype
+    tolerance = 1e-5 if dtype == np.float32 else 1e-12
+    np.testing.assert_allclose(scores, of_sims.transform(sims[2]), atol=tolerance)
+
+
+@each_dual
+def test_banks_in_parts_are_the_whole_banks(dual):
+    expected = clone(dual).fit(BANK, GALLERY, ITEMS)
+    parts = clone(dual).partial_fit(BANK[:7], GALLERY)
+    parts.partial_fit(BANK[7:20], GALLERY, ITEMS[:11])
+    parts.partial_fit(BANK[20:], GALLERY, ITEMS[11:])
+    iterators = clone(dual).fit(iter([BANK[:7], BANK[7:]]), GALLERY, iter([ITEMS]))
+    for found in (parts, iterators):
+        assert found.n_gallerybank_seen_ == 30
+        np.testing.assert_allclose(
+            found.transform(SIMS[2]), expected.transform(SIMS[2]), atol=1e-12
+        )
+    with pytest.raises(ValueError, match="gone through once for each bank, got an it"):
+        dual.fit(BANK, iter([GALLERY]), ITEMS)
+
+
+@each_dual
+def test_dask_arrays_say_what_arrays_say(dual):
+    array = pytest.importorskip("dask.array")
+    blocks = [array.from_array(each, chunks=(9, -1)) for each in (BANK, GALLERY, ITEMS)]
+    expected = clone(dual).fit(BANK, GALLERY, ITEMS).transform(SIMS[2])
+    found = clone(dual).fit(*blocks).transform(SIMS[2])
+    np.testing.assert_allclose(found, expected, atol=1e-12)
+
+
+@each_dual
+def test_the_search_finds_what_transform_ranks_first(dual):
+    retriever = QuerybankRetriever(dual, n_neighbors=4).fit(BANK, GALLERY, ITEMS)
+    scores = retriever.normalizer_.transform(SIMS[2])
+    best = np.argsort(-scores, axis=1, kind="stable")[:, :4]
+    found_scores, found = retriever.kneighbors(QUERIES)
+    np.testing.assert_array_equal(found, best)
+    expected = np.take_along_axis(scores, best, 1)
+    np.testing.assert_allclose(found_scores, expected, atol=1e-12)
+    ceiling = retriever.kneighbors_graph(QUERIES, mode="distance")
+    assert ceiling.data.min() >= 0
+    array = pytest.importorskip("dask.array")
+    blocks = array.from_array(QUERIES, chunks=(13, -1))
+    on_dask = QuerybankRetriever(dual, n_neighbors=4)
+    on_dask.fit(BANK, array.from_array(GALLERY, chunks=(7, -1)), ITEMS)
+    np.testing.assert_array_equal(on_dask.kneighbors(blocks)[1], best)
+
+
+@each_dual
+def test_a_shortlist_is_scored_as_the_whole_row(dual):
+    fitted = clone(dual).fit(BANK, GALLERY, ITEMS)
+    items = np.argsort(-SIMS[2], axis=1)[:, :6]
+    shortlist = np.take_along_axis(SIMS[2], items, 1)
+    scores, found = fitted.rescore(shortlist, items)
+    whole = np.take_along_axis(fitted.transform(SIMS[2]), found, 1)
+    np.testing.assert_allclose(scores, whole, atol=1e-12)
+    items[:, -1] = -1
+    assert np.isneginf(fitted.rescore(shortlist, items)[0][:, -1]).all()
+
+
+@pytest.mark.parametrize("space", ["inner_product", "euclidean"])
+@each_dual
+def test_an_index_subtracts_what_each_query_asks_for(dual, space):
+    fitted = clone(dual).set_params(metric="dot").fit(BANK, GALLERY, ITEMS)
+    sims = QUERIES @ GALLERY.T
+    index = fitted.augment_gallery(GALLERY, space=space)
+    raw = fitted.augment_queries(QUERIES, False, space=space) @ index.T
+    np.testing.assert_allclose(raw, sims, atol=1e-12)
+    asked = True
+    if isinstance(dual, DualDynamicInvertedSoftmax):
+        asked = fitted.activation_mask_[raw.argmax(axis=1)]
+        both = fitted.augment_queries(QUERIES, space=space) @ index.T
+        np.testing.assert_allclose(both, sims - fitted.gallery_bias_, atol=1e-12)
+    scores = fitted.augment_queries(QUERIES, asked, space=space) @ index.T
+    np.testing.assert_allclose(scores, fitted.transform(sims), atol=1e-12)
+    part = fitted.augment_gallery(GALLERY[3:5], [3, 4])
+    np.testing.assert_array_equal(part, fitted.augment_gallery(GALLERY)[3:5])
+
+
+@each_dual
+def test_the_gallery_may_change(dual):
+    expected = clone(dual).fit(BANK, GALLERY[:20], ITEMS)
+    grown = clone(dual).fit(BANK, GALLERY[:12], ITEMS)
+    grown.add_gallery(BANK, GALLERY[12:20], ITEMS)
+    shrunk = clone(dual).fit(BANK, GALLERY, ITEMS)
+    shrunk.remove_gallery(np.arange(20, 25), BANK, GALLERY[:20], ITEMS)
+    retriever = QuerybankRetriever(dual).fit(BANK, GALLERY[3:23], ITEMS)
+    retriever.add_gallery(BANK, GALLERY[23:], ITEMS)
+    retriever.remove_gallery([18, 19, 20, 21], BANK, ITEMS)
+    again = clone(dual).fit(BANK, np.vstack([GALLERY[3:21]]), ITEMS)
+    sims = SIMS[2][:, :20]
+    for found in (grown, shrunk):
+        np.testing.assert_allclose(
+            found.transform(sims), expected.transform(sims), atol=1e-12
+        )
+    np.testing.assert_allclose(
+        retriever.normalizer_.gallery_bias_, again.gallery_bias_, atol=1e-12
+    )
+    alone = clone(dual).fit(BANK, GALLERY[:20]).add_gallery(BANK, GALLERY[20:])
+    alone.remove_gallery([0], BANK, GALLERY[1:])
+    assert alone.n_features_in_ == 24
+
+
+@each_dual
+def test_a_retriever_takes_both_banks_in_parts(dual):
+    expected = QuerybankRetriever(dual).fit(BANK, GALLERY, ITEMS)
+    parts = QuerybankRetriever(dual, gallery=GALLERY).partial_fit(BANK[:9])
+    parts.partial_fit(BANK[9:], None, ITEMS)
+    np.testing.assert_allclose(
+        parts.decision_function(QUERIES),
+        expected.decision_function(QUERIES),
+        atol=1e-12,
+    )
+
+
+@each_dual
+def test_what_does_not_match_is_refused_and_changes_nothing(dual):
+    fitted = clone(dual).fit(BANK, GALLERY, ITEMS)
+    of_sims = clone(dual).set_params(**precomputed)
+    of_sims.fit(SIMS[0], gallerybank=SIMS[1])
+    alone = clone(dual).fit(BANK, GALLERY)
+    before = fitted.transform(SIMS[2])
+    for act, message in (
+        (lambda: fitted.fit(BANK, GALLERY, ITEMS[:, :4]), "gallerybank and gallery mu"),
+        (lambda: fitted.fit(BANK, GALLERY, ITEMS * np.nan), "gallerybank must be fini"),
+        (lambda: fitted.fit(BANK, None, ITEMS), "needs the embeddings of the gallery"),
+        (
+            lambda: of_sims.fit(SIMS[0], gallerybank=SIMS[1][:, :9]),
+            "gallerybank must be compared with the same gallery as querybank, of 25",
+        ),
+        (lambda: fitted.add_gallery(BANK, GALLERY[:2]), "of 30 items, got None; pass"),
+        (lambda: alone.add_gallery(BANK, GALLERY[:2], ITEMS), "of 0 items, got one"),
+        (lambda: fitted.add_gallery(BANK, GALLERY, ITEMS[:4]), "of 30 queries, got 4"),
+        (lambda: fitted.set_params(beta_gallery=0).fit(BANK, GALLERY), "beta_gallery"),
+        (
+            lambda: fitted.set_params(beta_gallery=3).partial_fit(BANK, GALLERY, ITEMS),
+            "beta was 5.0 when the bank was first probed and is 3.0 now",
+        ),
+    ):
+        with pytest.raises(ValueError, match=message):
+            act()
+        fitted.set_params(beta_gallery=5.0)
+        np.testing.assert_array_equal(fitted.transform(SIMS[2]), before)
+
+
+def test_a_gate_asks_for_the_bank_that_it_needs():
+    dual = DualDynamicInvertedSoftmax().fit(BANK, GALLERY, ITEMS)
+    of_queries, of_items = dual.activation_mask_.T
+    (first, *_) = np.flatnonzero(of_items)
+    with pytest.raises(ValueError, match="pass all of the bank as gallerybank"):
+        dual.remove_gallery([first], BANK, np.delete(GALLERY, first, 0))
+    (first, *_) = np.flatnonzero(of_queries)
+    with pytest.raises(ValueError, match="pass all of the bank as querybank"):
+        dual.remove_gallery([first], None, np.delete(GALLERY, first, 0), ITEMS)
+
+
+def test_beta_counts_from_the_next_fit_and_alpha_at_once():
+    dual = DualInvertedSoftmax().fit(BANK, GALLERY, ITEMS)
+    before = dual.gallery_bias_
+    dual.set_params(beta_gallery=50, alpha=0.5).partial_fit(BANK[:0:-1], GALLERY)
+    assert np.abs(dual.gallery_bias_ - before).max() < 0.1
+    halved = dual.transform(SIMS[2])
+    np.testing.assert_allclose(halved, SIMS[2] - 0.5 * dual.gallery_bias_)
+
+
+def test_doubts_are_told_once_and_point_at_the_caller():
+    dual = DualDynamicInvertedSoftmax(n_activation=99)
+    with pytest.warns(UserWarning, match="n_activation=99 is more than") as seen:
+        dual.fit(BANK, GALLERY, ITEMS)
+    assert len(seen) == 1
+    assert seen[0].filename == __file__
+
+
+def test_normalizers_of_one_bank_refuse_a_second():
+    for normalizer in (None, CSLS(3)):
+        with pytest.raises(ValueError, match="has no use for a gallery bank, got one"):
+            QuerybankRetriever(normalizer).fit(BANK, GALLERY, ITEMS)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_sinkhorn_balances_both_galleries_and_keeps_the_first(dtype):
+    settings = SinkhornNormalizer(20, 5, 0)
+    bank, gallery, items = (x.astype(dtype) for x in (BANK, GALLERY, ITEMS))
+    both = clone(settings).fit(bank, np.vstack([gallery, items]))
+    expected = both.gallery_bias_[:25]
+    beside = pairwise_similarity(bank, items)
+    sims = pairwise_similarity(bank, gallery)
+    of_sims = clone(settings).set_params(**precomputed)
+    for found in (
+        clone(settings).fit(bank, gallery, items),
+        clone(settings).set_params(memory_budget=1e9).fit(bank, gallery, items),
+        clone(settings).partial_fit(bank, gallery, items.astype(np.float64)),
+        of_sims.fit(sims, gallerybank=beside),
+        QuerybankRetriever(settings).fit(bank, gallery, items).normalizer_,
+    ):
+        assert found.n_features_in_ == 25
+        tolerance = 1e-5 if dtype == np.float32 else 1e-12
+        np.testing.assert_allclose(found.gallery_bias_, expected, atol=tolerance)
+        assert found.transform(sims).dtype == dtype
+    with pytest.raises(ValueError, match="one row a query of the bank, expected 40, g"):
+        of_sims.fit(sims, gallerybank=beside[:3])
+    with pytest.raises(ValueError, match="gallerybank and gallery must have the same"):
+        clone(settings).fit(bank, gallery, items[:, :2])
+
+
+def test_a_gallery_bank_wider_than_a_tile_stands_beside_the_gallery():
+    bank, gallery, items = (RANDOM.normal(size=(n, 3)) for n in (9, 700, 2000))
+    expected = SinkhornNormalizer(20, 2, 0).fit(bank, np.vstack([gallery, items]))
+    for metric in ("cosine", pairwise_similarity):
+        found = SinkhornNormalizer(20, 2, 0, metric=metric).fit(bank, gallery, items)
+        expected_bias = expected.gallery_bias_[:700]
+        np.testing.assert_allclose(found.gallery_bias_, expected_bias, atol=1e-12)
