@@ -28,8 +28,9 @@ def count_threads(n_jobs):
 def own_threads(n_jobs):
     """Return a context in which our threads are the only ones.
 
-    Where nothing was asked for, by `n_jobs` or by `joblib.parallel_config`, BLAS keeps
-    the threads that it has.
+    It gives what a thread that is started within has to call, or None. Where nothing
+    was asked for, by `n_jobs` or by `joblib.parallel_config`, BLAS keeps the threads
+    that it has.
     """
     if n_jobs is None and count_threads(None) == 1:
         return nullcontext()
@@ -69,13 +70,18 @@ class _Blas:
                 _let_go()
             self._users += 1
         try:
-            yield
+            yield self._on_this_thread
         finally:
             with self._lock:
                 self._users -= 1
                 if self._users == 0:
                     self._limit.restore_original_limits()
                     _let_go()
+
+    def _on_this_thread(self):
+        # A BLAS on OpenMP has a limit for each thread; it ends as the thread does.
+        self._controller.limit(limits=1, user_api="blas")
+        _let_go()
 
 
 _blas = _Blas()

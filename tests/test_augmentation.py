@@ -7,6 +7,7 @@ from sklearn.exceptions import NotFittedError
 
 from sk_qbnorm import (
     CSLS,
+    DualDynamicInvertedSoftmax,
     DynamicInvertedSoftmax,
     GloballyCorrected,
     InvertedSoftmax,
@@ -24,7 +25,10 @@ BANK, GALLERY = RANDOM.normal(size=(6, 3)), RANDOM.normal(size=(4, 3))
     [
         ({"bias": [0.1, 0.2]}, r"one number a gallery item, expected shape \(4,\)"),
         ({"bias": [0.1, 0.2, np.nan, 0]}, "bias must be finite, got NaN in row 2"),
-        ({"bias": "high"}, r"expected shape \(4,\), got \(\)"),
+        (
+            {"bias": "high"},
+            r"expected shape \(4,\), or a column each of several, got \(\)",
+        ),
         ({"space": "hamming"}, "space must be one of 'inner_product', 'euclidean'"),
         ({"space": "euclidean", "radius": 0.1}, "at least the length of the longest"),
         ({"space": "euclidean", "radius": -1}, "radius must be a finite number > 0"),
@@ -39,16 +43,32 @@ def test_a_gallery_that_cannot_be_augmented_is_refused(options, message):
 
 
 @pytest.mark.parametrize(
-    "corrected", [1, [True, False], np.ones(6), [[True]] * 6, "yes", None]
+    "corrected", [1, [True, False], np.ones(6), [[[True]]] * 6, "yes", None]
 )
 def test_which_queries_are_corrected_must_be_told_by_bools(corrected):
     with pytest.raises(ValueError, match=r"corrected must be a bool, or one a query"):
         augment_queries(BANK, corrected)
 
 
+def test_a_query_has_a_flag_for_each_bias():
+    flags = np.array([[True, False], [True, True], [False, True]] * 2)
+    items = augment_gallery(GALLERY, np.arange(8.0).reshape(4, 2))
+    products = augment_queries(BANK, flags) @ items.T
+    shift = flags @ np.arange(8.0).reshape(4, 2).T
+    np.testing.assert_allclose(products, BANK @ GALLERY.T - shift)
+    for normalizer, wrong in (
+        (InvertedSoftmax(), flags),
+        (DualDynamicInvertedSoftmax(), flags[:, 0]),
+    ):
+        with pytest.raises(
+            ValueError, match="corrected must have a column for each of"
+        ):
+            normalizer.fit(BANK, GALLERY).augment_queries(BANK, wrong)
+
+
 def test_a_normalizer_augments_what_it_was_fitted_to():
     normalizer = InvertedSoftmax().fit(BANK, GALLERY)
-    with pytest.raises(ValueError, match=r"expected shape \(3,\), got \(4,\)"):
+    with pytest.raises(ValueError, match=r"expected shape \(3,\), or .*, got \(4,\)"):
         normalizer.augment_gallery(GALLERY[:3])
     part = normalizer.augment_gallery(GALLERY[[2, 0]], items=[2, 0])
     np.testing.assert_allclose(part, normalizer.augment_gallery(GALLERY)[[2, 0]])

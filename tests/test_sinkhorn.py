@@ -121,11 +121,45 @@ def test_what_depends_on_the_whole_is_not_learnt_in_parts():
     np.testing.assert_array_equal(sinkhorn.gallery_bias_, expected)
 
 
-def test_blocks_of_dask_are_parts_too():
+@pytest.mark.parametrize("metric", ["cosine", "dot", pairwise_similarity])
+def test_blocks_of_dask_are_balanced_as_the_whole(metric):
     array = pytest.importorskip("dask.array")
-    blocks = array.from_array(BANK, chunks=(7, -1))
-    with pytest.raises(ValueError, match="cannot be learnt in parts"):
-        SinkhornNormalizer().fit(blocks, GALLERY)
+    items = RANDOM.normal(size=(30, 6))
+    settings = SinkhornNormalizer(3, 4, 0, metric=metric)
+    bank, gallery, beside = (
+        array.from_array(each, chunks=(7, 4)) for each in (BANK, GALLERY, items)
+    )
+    alone = clone(settings).fit(BANK, GALLERY).gallery_bias_
+    both = clone(settings).fit(BANK, GALLERY, items).gallery_bias_
+    dynamic = DynamicNormalizer(settings, metric=metric).fit(BANK, GALLERY)
+    found = DynamicNormalizer(settings, metric=metric).fit(bank, gallery)
+    np.testing.assert_allclose(found.gallery_bias_, alone, atol=1e-12)
+    np.testing.assert_array_equal(found.activation_mask_, dynamic.activation_mask_)
+    for given, expected in (
+        ((bank, gallery), alone),
+        ((BANK, gallery), alone),
+        ((array.concatenate([bank[:9], bank[:0], bank[9:]]), GALLERY), alone),
+        ((bank, gallery, beside), both),
+        ((bank, GALLERY, items), both),
+    ):
+        fitted = clone(settings).fit(*given)
+        assert (fitted.n_bank_seen_, fitted.n_features_in_) == (40, 25)
+        assert fitted.n_iter_ == 4
+        np.testing.assert_allclose(fitted.gallery_bias_, expected, atol=1e-12)
+
+
+def test_similarities_in_blocks_are_balanced_as_the_whole():
+    array = pytest.importorskip("dask.array")
+    beside = RANDOM.uniform(-1, 1, size=(40, 9))
+    settings = SinkhornNormalizer(20, 4, 0, **precomputed)
+    expected = clone(settings).fit(SIMS, gallerybank=beside).gallery_bias_
+    blocks = array.from_array(SIMS, chunks=(9, 8))
+    for given in (beside, array.from_array(beside, chunks=(5, 4))):
+        fitted = clone(settings).fit(blocks, gallerybank=given)
+        np.testing.assert_allclose(fitted.gallery_bias_, expected, atol=1e-12)
+    for wrong, message in ((beside[:3], "expected 40, got 3"), (beside[0], "2D array")):
+        with pytest.raises(ValueError, match=message):
+            clone(settings).fit(blocks, gallerybank=wrong)
 
 
 @pytest.mark.parametrize(

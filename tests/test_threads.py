@@ -71,9 +71,19 @@ def test_a_worker_has_as_many_threads_as_joblib_leaves_it(monkeypatch):
         assert count_threads(8) == 8
 
 
-def blas_threads():
-    pools = threadpool_info()
-    return {pool["num_threads"] for pool in pools if pool["user_api"] == "blas"}
+def blas_threads(of_all=True):
+    """The threads of every BLAS; of those of the process, not of this thread alone."""
+    pools = [pool for pool in threadpool_info() if pool["user_api"] == "blas"]
+    if of_all:
+        pools = [pool for pool in pools if pool["threading_layer"] != "openmp"]
+    return {pool["num_threads"] for pool in pools}
+
+
+def test_every_blas_has_one_thread_in_a_thread_that_is_told():
+    with own_threads(2) as alone, ThreadPoolExecutor(1, initializer=alone) as pool:
+        assert pool.submit(blas_threads, of_all=False).result() == {1}
+    with own_threads(None) as alone:
+        assert alone is None
 
 
 def test_blas_is_held_to_one_thread_as_long_as_anybody_asks():

@@ -9,7 +9,7 @@ as a new statistic: none is ever changed once it has seen its bank.
 from ._activations import Activations
 from ._bank import Bank
 from ._log_mean_exp import LogMeanExp
-from ._potentials import Potentials
+from ._potentials import Potentials, half_step
 from ._sorted_columns import SortedColumns
 from ._top_mean import TopMean
 
@@ -20,4 +20,5 @@ __all__ = [
     "Potentials",
     "SortedColumns",
     "TopMean",
+    "half_step",
 ]

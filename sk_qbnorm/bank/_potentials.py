@@ -2,10 +2,16 @@
 
 import numpy as np
 
-from sk_qbnorm import _kernels
-
 from ._log_mean_exp import LogMeanExp
+from ._row_log_mean_exp import RowLogMeanExp
 from ._statistic import Statistic
+
+
+def half_step(tiles, beta, shift=None, bias=None):
+    """Return the statistic of the half that follows from one of the potentials."""
+    if bias is not None:
+        return RowLogMeanExp(tiles, beta, bias)
+    return LogMeanExp(tiles, beta, None if shift is None else shift.astype(tiles.dtype))
 
 
 class Potentials(Statistic):
@@ -13,7 +19,8 @@ class Potentials(Statistic):
 
     Half a step makes ``b_j = log(mean_i exp(beta * (p_ij - a_i))) / beta`` of every
     item, the other half ``a_i = log(mean_j exp(beta * (p_ij - b_j))) / beta`` of every
-    query, from a that is zero; it ends on b. Each half is a walk over the bank.
+    query, from a that is zero; it ends on b. Each half is a walk over the bank, and a
+    statistic of its own, that of parts of the bank and of the gallery.
     """
 
     joinable = False
@@ -23,54 +30,41 @@ class Potentials(Statistic):
         self.shape, self.dtype = tiles.shape, tiles.dtype
         self.n_steps = 0
         self.change = np.inf
-        self.bias = np.zeros(self.shape[1])
-        self._columns = LogMeanExp(self, beta)
-        self._of_queries = None
-        self._of_blocks = {}
+        self.bias = None
+        self._half = half_step(self, beta)
+
+    def take(self, bias):
+        """Take note of the bias after a step, and tell whether it was the last."""
+        self.n_steps += 1
+        if self.n_steps > 1:  # constants do not count: they move all scores alike
+            self.change = float(np.ptp(bias - self.bias)) * self.settings["beta"]
+        self.bias = bias
+        return (
+            self.n_steps >= self.settings["n_iter"]
+            or self.change <= self.settings["tol"]
+        )
 
     def update(self, tile, rows, columns):
         """Add a tile."""
-        if self._columns is not None:
-            self._columns.update(tile, rows, columns)
-            return
-        bias = self.bias[columns].astype(self.dtype)
-        sums = _kernels.row_log_sum_exp(tile, self.settings["beta"], bias)
-        self._of_blocks[columns.start] = sums
+        self._half.update(tile, rows, columns)
 
     def end_round(self, rows):
-        """Put together what the blocks say of the queries, in the order of items."""
-        if self._columns is None:
-            beta, blocks = self.settings["beta"], self._of_blocks
-            sums = np.stack([blocks[first] for first in sorted(blocks)])
-            peak = sums.max(axis=0)
-            total = np.exp(beta * (sums - peak)).sum(axis=0)
-            self._of_queries[rows] = peak + np.log(total / self.shape[1]) / beta
-            self._of_blocks = {}
+        """Take note that all columns of some rows have been shown."""
+        self._half.end_round(rows)
 
     def end(self, n_threads):
         """Take half a step."""
-        beta = self.settings["beta"]
-        if self._columns is None:
-            self._columns = LogMeanExp(self, beta, self._of_queries)
-            return
-        bias, before = self._columns.value(), self.bias
-        self.bias, self._columns = bias, None
-        self.n_steps += 1
-        if self.n_steps > 1:  # constants do not count: they move all scores alike
-            self.change = float(np.ptp(bias - before))
-        self._of_queries = np.empty(self.shape[0], dtype=self.dtype)
+        beta, potential = self.settings["beta"], self._half.value()
+        if isinstance(self._half, RowLogMeanExp):
+            self._half = half_step(self, beta, shift=potential)
+        elif self.take(potential):
+            self._half = None
+        else:
+            self._half = half_step(self, beta, bias=potential)
 
     def wants_more(self):
         """Tell whether the bank has to be shown again."""
-        if self._columns is not None or not self._is_done():
-            return True
-        self._of_queries = None
-        return False
-
-    def _is_done(self):
-        return self.n_steps >= self.settings["n_iter"] or (
-            self.change <= self.settings["tol"]
-        )
+        return self._half is not None
 
     def value(self):
         """Return the bias of each item, shape (n_gallery,)."""

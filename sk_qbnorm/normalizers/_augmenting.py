@@ -51,7 +51,8 @@ class Augmenting(BaseNormalizer):
             If ``metric`` is neither ``"cosine"`` nor ``"dot"``, or `gallery` is not a
             finite matrix with a row for each item.
         """
-        bias = correction_of(self).index_biases.T
+        biases = correction_of(self).index_biases
+        bias = biases.T if len(biases) > 1 else biases[0]
         if items is not None:
             bias = bias[check_items(items, len(bias))]
         units = self._in_index(gallery, "gallery")
@@ -99,7 +100,13 @@ class Augmenting(BaseNormalizer):
         units = self._in_index(queries, "queries")
         n_biases = len(correction.index_biases)
         if np.ndim(corrected) == 0 and n_biases > 1:
-            corrected = np.full((len(units), n_biases), corrected)
+            corrected = np.full((units.shape[0], n_biases), corrected)
+        n_columns = np.shape(corrected)[1] if np.ndim(corrected) == 2 else 1
+        if np.ndim(corrected) > 0 and n_columns != n_biases:
+            raise ValueError(
+                f"corrected must have a column for each of the {n_biases} biases of "
+                f"{type(self).__name__}, got {n_columns}; pass activation_mask_[best]."
+            )
         augmented = augment_queries(units, corrected, space=space)
         if correction.scale != 1:
             asks = augmented[:, units.shape[1]] > 0

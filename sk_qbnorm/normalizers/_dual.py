@@ -13,6 +13,7 @@ from sk_qbnorm._validation import check_number, unchanged_on_error
 
 from ._augmenting import Augmenting
 from ._inverted_softmax import InvertedSoftmax
+from ._probing import check_gallery_given
 
 _ADVICE = "take as much as for cosine similarities, some 20, or less"
 
@@ -265,8 +266,10 @@ class DualNormalizer(Augmenting):
         )
 
     def _check_gallery(self, gallery, gallerybank):
-        given_twice = gallerybank is not None and self.metric != "precomputed"
-        if given_twice and isinstance(gallery, Iterator):
+        if self.metric == "precomputed":
+            return
+        check_gallery_given(self, gallery)
+        if isinstance(gallery, Iterator) and gallerybank is not None:
             raise ValueError(
                 "The gallery is gone through once for each bank, got an iterator; pass "
                 "a matrix or a numpy.memmap."

@@ -4,7 +4,6 @@ import warnings
 from abc import abstractmethod
 from typing import Self
 
-import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted
@@ -17,7 +16,7 @@ from sk_qbnorm._validation import (
 )
 
 from ._base import BaseNormalizer
-from ._probing import Probe
+from ._probing import Probe, check_gallery_given
 
 
 class BankLearner(BaseNormalizer):
@@ -195,13 +194,7 @@ class BankLearner(BaseNormalizer):
         )
         if self.metric == "precomputed":
             return probe.similarities(querybank, self._check_of_sims(reset))
-        if gallery is None or np.ndim(gallery) == 1:
-            got = "None" if gallery is None else "one number an item"
-            raise ValueError(
-                f"{type(self).__name__} with metric={self.metric!r} needs the "
-                f"embeddings of the gallery, got {got}; call fit(querybank, gallery), "
-                'or set metric="precomputed" and pass its similarities to the bank.'
-            )
+        check_gallery_given(self, gallery)
         return probe.embeddings(querybank, gallery)
 
     def _check_of_sims(self, reset):

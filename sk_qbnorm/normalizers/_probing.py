@@ -105,9 +105,9 @@ class Probe:
     def _of_gallery_in_parts(self, querybank, parts):
         if isinstance(querybank, Iterator):
             raise ValueError(
-                f"Only one of {self._name} and gallery can be an iterator, as the other "
-                "is gone through for each of its parts, got two; pass a matrix or a "
-                "numpy.memmap for one of them."
+                f"Only one of {self._name} and gallery can be an iterator, as the "
+                "other is gone through for each of its parts, got two; pass a matrix "
+                "or a numpy.memmap for one of them."
             )
         frame, querybank = querybank, self._checked(querybank, self._name)
         with self._bar(None) as bar:
@@ -123,7 +123,6 @@ class Probe:
             return _joined(map(probe, self._parts(parts)), Bank.extended, "gallery")
 
     def _distributed(self, querybank, gallery):
-        self._nothing.check_joinable()
         return distributed.probe(
             querybank,
             gallery,
@@ -131,6 +130,7 @@ class Probe:
             self._make_statistics,
             self._verbose,
             self._name,
+            self._gallerybank,
         )
 
     def _with_similarities_beside(self, tiles):
@@ -178,6 +178,17 @@ class Probe:
             return iter([given])
         self._nothing.check_joinable()
         return filled(given)
+
+
+def check_gallery_given(normalizer, gallery):
+    """Raise if a normalizer of embeddings is given no gallery."""
+    if gallery is None or np.ndim(gallery) == 1:
+        got = "None" if gallery is None else "one number an item"
+        raise ValueError(
+            f"{type(normalizer).__name__} with metric={normalizer.metric!r} needs the "
+            f"embeddings of the gallery, got {got}; call fit(querybank, gallery), or "
+            'set metric="precomputed" and pass its similarities to the bank.'
+        )
 
 
 def _joined(banks, join, name):

@@ -27,9 +27,9 @@ class SinkhornNormalizer(AdditiveNormalizer):
         Inverse temperature, > 0; the default is for cosine similarities.
     n_iter : int, default=10
         How many steps are taken at the most, >= 1.
-    tol : float, default=0.03
+    tol : float, default=1.5
         It ends when no two biases move by more than this against each other, >= 0, in
-        units of the similarity; a `ConvergenceWarning` says where `n_iter` was not
+        units of ``1 / beta``; a `ConvergenceWarning` says where `n_iter` was not
         enough. At 0 all steps are taken, without a word.
     alpha : float, default=1.0
         Strength of the correction, >= 0: 0 leaves the ranking as it is.
@@ -127,7 +127,7 @@ class SinkhornNormalizer(AdditiveNormalizer):
         self,
         beta: float = 50.0,
         n_iter: int = 10,
-        tol: float = 0.03,
+        tol: float = 1.5,
         *,
         alpha: float = 1.0,
         metric: Metric = "cosine",
@@ -256,8 +256,8 @@ class SinkhornNormalizer(AdditiveNormalizer):
         change = self._bank["potentials"].change
         if self.tol > 0 and change > self.tol and self.n_iter > 1:
             yield (
-                f"Some bias still moved by {change:.2g}, more than tol={self.tol}, in "
-                f"the last of n_iter={self.n_iter} steps; take more of them or a "
-                "smaller beta.",
+                f"Some bias still moved by {change:.2g} / beta, more than "
+                f"tol={self.tol}, in the last of n_iter={self.n_iter} steps; take more "
+                "of them or a smaller beta.",
                 ConvergenceWarning,
             )

@@ -26,7 +26,7 @@ def walk(tiles, visitors, n_jobs, progress):
     """
     n_threads = count_threads(n_jobs)
     blocks = column_blocks(tiles.shape[1])
-    with own_threads(n_jobs), ThreadPoolExecutor(n_threads) as pool:
+    with own_threads(n_jobs) as alone, ThreadPoolExecutor(n_threads, "", alone) as pool:
         for rows in tiles.rounds():
             tile = tiles.prepare(rows)
 

@@ -1,0 +1,56 @@
+"""A smooth maximum of what each query thinks of the gallery."""
+
+from copy import copy
+
+import numpy as np
+
+from sk_qbnorm import _kernels
+
+from ._statistic import Statistic
+
+
+class RowLogMeanExp(Statistic):
+    """``log(mean_j exp(beta * (p_ij - bias[j]))) / beta`` of every row.
+
+    The one statistic of rows: of more bank queries there are more of them.
+    """
+
+    def __init__(self, tiles, beta, bias):
+        self.settings = {"beta": beta}
+        self.n_gallery = tiles.shape[1]
+        self.sums = np.empty(tiles.shape[0])
+        self._bias = bias.astype(tiles.dtype)
+        self._of_blocks = {}
+
+    def update(self, tile, rows, columns):
+        """Add a tile."""
+        beta, bias = self.settings["beta"], self._bias[columns]
+        self._of_blocks[columns.start] = _kernels.row_log_sum_exp(tile, beta, bias)
+
+    def end_round(self, rows):
+        """Put together what the blocks say of the queries, in the order of items."""
+        of_blocks = [self._of_blocks[first] for first in sorted(self._of_blocks)]
+        self.sums[rows] = self._log_sum_exp(of_blocks)
+        self._of_blocks = {}
+
+    def merged(self, other):
+        """Return the statistic of both banks."""
+        both = copy(self)
+        both.sums = np.concatenate([self.sums, other.sums])
+        return both
+
+    def extended(self, other):
+        """Return the statistic of both galleries."""
+        both = copy(self)
+        both.sums = self._log_sum_exp([self.sums, other.sums])
+        both.n_gallery += other.n_gallery
+        return both
+
+    def value(self):
+        """Return the statistic, shape (n_bank,)."""
+        return self.sums - np.log(self.n_gallery) / self.settings["beta"]
+
+    def _log_sum_exp(self, parts):
+        beta, sums = self.settings["beta"], np.stack(parts)
+        peak = sums.max(axis=0)
+        return peak + np.log(np.exp(beta * (sums - peak)).sum(axis=0)) / beta

@@ -1,0 +1,65 @@
+"""Statistics that want a bank again and again, of Dask arrays."""
+
+from functools import reduce
+
+from sk_qbnorm.bank import half_step
+from sk_qbnorm.tiles import walk
+
+from ._tasks import compute, no_bar, tree
+
+
+def balance(columns, potentials, tiles_of, verbose):
+    """Take all steps of potentials, each half of a step a graph of its own.
+
+    What the halves say comes here and goes out with the next ones: a number an item,
+    and one a bank query. The arrays are gone through again for each, from wherever
+    they come.
+
+    Parameters
+    ----------
+    columns : list of list of pairs of tasks
+        The blocks of the bank, of each block of the gallery.
+    potentials : bank.Potentials
+        Fresh; takes all its steps.
+    tiles_of : callable
+        From a block to its tiles, None if it is empty.
+    verbose : bool
+    """
+    from dask import delayed
+
+    half = delayed(_half_step, pure=True)
+    fixed = tiles_of, potentials.settings["beta"]
+    rows = list(zip(*columns, strict=True))
+    shifts = [None] * len(rows)
+    while True:
+        halves = [
+            tree([half(*block, *fixed, shift=a) for block, a in pairs], _merged)
+            for pairs in (zip(column, shifts, strict=True) for column in columns)
+        ]
+        of_items = compute(halves, "querybank or gallery", verbose)
+        if potentials.take(reduce(_extended, filter(None, of_items)).value()):
+            return
+        biases = [each and each.value() for each in of_items]
+        halves = [
+            tree([half(*block, *fixed, bias=b) for block, b in pairs], _extended)
+            for pairs in (zip(row, biases, strict=True) for row in rows)
+        ]
+        of_queries = compute(halves, "querybank or gallery", verbose)
+        shifts = [each and each.value() for each in of_queries]
+
+
+def _half_step(queries, gallery, tiles_of, beta, shift=None, bias=None):
+    tiles = tiles_of(queries, gallery)
+    if tiles is None:
+        return None
+    statistic = half_step(tiles, beta, shift=shift, bias=bias)
+    walk(tiles, [statistic], 1, no_bar)
+    return statistic
+
+
+def _merged(half, other):
+    return half.merged(other)
+
+
+def _extended(half, other):
+    return half.extended(other)

@@ -1,0 +1,128 @@
+"""Banks and galleries that are Dask arrays: blocks as tasks, merged as a tree."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from sk_qbnorm._embeddings import check_embeddings, check_widths
+from sk_qbnorm._validation import check_matrix, row_names
+from sk_qbnorm.bank import Bank
+from sk_qbnorm.tiles import Gallery, MatrixTiles
+
+from ._balance import balance
+from ._tasks import check_two_dimensions, compute, no_bar, row_blocks, tree
+
+
+def probe(querybank, gallery, metric, make_statistics, verbose, name, gallerybank=None):
+    """Return what a bank tells about a gallery, of which some are Dask arrays.
+
+    Every block of the bank meets every block of the gallery in a task of its own, on
+    one thread; a tree of tasks merges the statistics, and the last gives them here.
+    Lost tasks are done again by the scheduler, and sums do not depend on who did them.
+    Statistics that are not those of parts are seen to afterwards, by `balance`.
+
+    Parameters
+    ----------
+    querybank : dask.array.Array or ndarray of shape (n_bank, n_features)
+        Or, for ``metric="precomputed"``, the similarities.
+    gallery : dask.array.Array or ndarray of shape (n_gallery, n_features)
+        None for ``metric="precomputed"``.
+    metric : {"cosine", "dot", "precomputed"} or callable
+    make_statistics : callable
+        From tiles to fresh statistics.
+    verbose : bool
+        Whether a bar is shown; a cluster has a dashboard instead.
+    name : str
+        What errors call the bank.
+    gallerybank : dask.array.Array or ndarray, default=None
+        Items, or similarities to items, beside the gallery, for statistics that are
+        balanced.
+
+    Returns
+    -------
+    bank : Bank
+    """
+    from dask import delayed
+
+    tiles_of = _TilesOf(metric, name)
+    columns = _grid(querybank, gallery, metric, name)
+    show = delayed(_show_block, pure=True)
+    merged = [
+        tree([show(*block, tiles_of, make_statistics) for block in column], Bank.merged)
+        for column in columns
+    ]
+    tasks = [tree(merged, Bank.extended)]
+    (bank,) = compute(tasks, f"{name} or gallery", verbose)
+    # Not by the tasks: a callable is another object in every process.
+    bank = replace(
+        bank, settings={**bank.settings, "metric": metric}, names=row_names(gallery)
+    )
+    if gallerybank is not None:
+        columns += _grid_beside(querybank, gallerybank, metric, name)
+    for key, statistic in _fresh(make_statistics).items():
+        if not statistic.joinable:
+            balance(columns, statistic, tiles_of, verbose)
+            bank = bank.with_statistic(key, statistic)
+    return bank
+
+
+def _fresh(make_statistics):
+    """Return statistics that have seen nothing."""
+    return make_statistics(MatrixTiles(np.zeros((1, 1), dtype=np.float32)))
+
+
+def _grid(querybank, gallery, metric, name):
+    """Return the blocks of the bank, of each block of the gallery."""
+    if metric == "precomputed":
+        check_two_dimensions(querybank, name)
+        return [
+            [(block, None) for block in column] for column in querybank.to_delayed().T
+        ]
+    queries = row_blocks(querybank, name)
+    return [
+        [(block, items) for block in queries]
+        for items in row_blocks(gallery, "gallery")
+    ]
+
+
+def _grid_beside(querybank, gallerybank, metric, name):
+    """Return the same of the gallery bank, whose similarities may be cut elsewhere."""
+    if metric != "precomputed":
+        return _grid(querybank, gallerybank, metric, name)
+    from dask import array
+
+    check_two_dimensions(gallerybank, "gallerybank")
+    if gallerybank.shape[0] != querybank.shape[0]:
+        raise ValueError(
+            f"gallerybank must have one row a query of the bank, expected "
+            f"{querybank.shape[0]}, got {gallerybank.shape[0]}; pass the similarities "
+            "of the same queries to the items of the gallery bank."
+        )
+    sims = array.asarray(gallerybank).rechunk({0: querybank.chunks[0]})
+    return _grid(sims, None, metric, "gallerybank")
+
+
+class _TilesOf:
+    """Make the tiles of a block, None if it is empty, as filters leave some."""
+
+    def __init__(self, metric, name):
+        self.metric, self.name = metric, name
+
+    def __call__(self, queries, gallery):
+        if 0 in queries.shape or (gallery is not None and gallery.shape[0] == 0):
+            return None
+        if self.metric == "precomputed":
+            return MatrixTiles(check_matrix(queries, f"a block of {self.name}"))
+        queries = check_embeddings(queries, f"a block of {self.name}")
+        gallery = check_embeddings(gallery, "a block of the gallery")
+        check_widths(queries, gallery, self.name, self.metric)
+        return Gallery(gallery, self.metric).tiles(queries)
+
+
+def _show_block(queries, gallery, tiles_of, make_statistics):
+    tiles = tiles_of(queries, gallery)
+    if tiles is None:
+        return None
+    statistics = make_statistics(tiles)
+    joinable = {name: each for name, each in statistics.items() if each.joinable}
+    return Bank.probe(tiles, lambda tiles: joinable, 1, no_bar)

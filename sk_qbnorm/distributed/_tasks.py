@@ -1,0 +1,82 @@
+"""Dask arrays as blocks, and trees of tasks that join what blocks tell.
+
+Dask is imported by whoever has such an array, and so it is here, inside the functions.
+"""
+
+from collections.abc import Iterator
+from contextlib import nullcontext
+from functools import reduce
+
+from sklearn.utils import gen_batches
+
+from sk_qbnorm._embeddings import check_embeddings
+
+_FAN_IN = 4  # how many blocks of statistics a task joins
+
+
+def is_dask(matrix):
+    """Tell whether this is a Dask array."""
+    return type(matrix).__module__.startswith("dask.array")
+
+
+def row_blocks(matrix, name):
+    """Return the blocks of rows of a Dask array, or the one of another matrix."""
+    from dask import delayed
+
+    if not is_dask(matrix):
+        if isinstance(matrix, Iterator):
+            raise ValueError(
+                f"{name} must be a matrix where the other is a Dask array, got an "
+                "iterator; make a Dask array of it too."
+            )
+        matrix = check_embeddings(matrix, name)
+        return [delayed(matrix, traverse=False)]
+    check_two_dimensions(matrix, name)
+    return matrix.rechunk({1: -1}).to_delayed().ravel().tolist()
+
+
+def check_two_dimensions(matrix, name):
+    """Raise if a Dask array is no matrix."""
+    if matrix.ndim != 2:
+        raise ValueError(
+            f"Expected 2D array, got {matrix.ndim}D array for {name}; give it one row "
+            "a query or item."
+        )
+
+
+def tree(parts, join):
+    """Return a task that joins parts, a few at a time and in their order."""
+    from dask import delayed
+
+    fold = delayed(_folded, pure=True)
+    while len(parts) > 1:
+        parts = [fold(parts[some], join) for some in gen_batches(len(parts), _FAN_IN)]
+    return parts[0]
+
+
+def compute(tasks, name, verbose):
+    """Return the results of tasks, on whatever scheduler is in force.
+
+    None is that of no data; not all may be.
+    """
+    import dask
+    from dask.diagnostics import ProgressBar
+
+    with ProgressBar() if verbose else nullcontext():
+        results = dask.compute(*tasks)
+    if all(result is None for result in results):
+        raise ValueError(
+            f"Found array with 0 sample(s) in all blocks of {name}, while a minimum of "
+            "1 is required."
+        )
+    return results
+
+
+def _folded(parts, join):
+    """Return all parts joined in their order, but for those that are None."""
+    parts = [part for part in parts if part is not None]
+    return reduce(join, parts) if parts else None
+
+
+def no_bar(n_shown):
+    """Show nothing: a task has no terminal."""
