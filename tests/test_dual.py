@@ -291,3 +291,6 @@ def test_a_gallery_bank_wider_than_a_tile_stands_beside_the_gallery():
         found = SinkhornNormalizer(20, 2, 0, metric=metric).fit(bank, gallery, items)
         expected_bias = expected.gallery_bias_[:700]
         np.testing.assert_allclose(found.gallery_bias_, expected_bias, atol=1e-12)
+    narrow = SinkhornNormalizer(20, 2, 0)
+    narrow.fit(bank.astype(np.float32), gallery.astype(np.float32), items)
+    np.testing.assert_allclose(narrow.gallery_bias_, expected_bias, atol=1e-5)

@@ -12,7 +12,7 @@ from ._statistic import Statistic
 class RowLogMeanExp(Statistic):
     """``log(mean_j exp(beta * (p_ij - bias[j]))) / beta`` of every row.
 
-    The one statistic of rows: of more bank queries there are more of them.
+    The one statistic of rows. Those of other bank queries are not joined to these.
     """
 
     def __init__(self, tiles, beta, bias):
@@ -32,12 +32,6 @@ class RowLogMeanExp(Statistic):
         of_blocks = [self._of_blocks[first] for first in sorted(self._of_blocks)]
         self.sums[rows] = self._log_sum_exp(of_blocks)
         self._of_blocks = {}
-
-    def merged(self, other):
-        """Return the statistic of both banks."""
-        both = copy(self)
-        both.sums = np.concatenate([self.sums, other.sums])
-        return both
 
     def extended(self, other):
         """Return the statistic of both galleries."""

@@ -45,10 +45,12 @@ def make_hub_retrieval(
     -------
     data : Bunch
         ``bank_queries`` (n_bank, n_features) of the domain of the queries,
-        ``bank_queries_ood`` (n_bank, n_features) of another, ``queries`` (n_queries,
-        n_features) and ``gallery`` (n_gallery, n_features), float64; ``relevant``
-        (n_queries,), the gallery index of each query; ``leaning`` (n_gallery,), in
-        [0, 1], how much of a hub each item is; and ``DESCR``.
+        ``bank_queries_ood`` (n_bank, n_features) of another, ``bank_gallery`` (n_bank,
+        n_features), the items that the bank's queries ask for, none of which is in the
+        gallery, ``queries`` (n_queries, n_features) and ``gallery`` (n_gallery,
+        n_features), float64; ``relevant`` (n_queries,), the gallery index of each
+        query; ``leaning`` (n_gallery,), in [0, 1], how much of a hub each item is; and
+        ``DESCR``.
 
     Raises
     ------
@@ -66,8 +68,8 @@ def make_hub_retrieval(
     and :math:`h_j` drawn from a beta distribution (1, 4) times `hubness`, the gallery
     is :math:`\sqrt{1 - h_j^2} \, z_j + h_j u`. A query for item j is
     :math:`z_j + 2 u + \mathrm{noise} \, \epsilon`, with gaussian :math:`\epsilon` of
-    expected length 1; a bank query is the same with a z that no item shows, and one out
-    of the domain has v in the place of u.
+    expected length 1; a bank query is the same with a z that no item of the gallery
+    shows, and one out of the domain has v in the place of u.
 
     Examples
     --------
@@ -109,14 +111,19 @@ def make_hub_retrieval(
         spread = noise / np.sqrt(n_features)
         return queries + random.normal(scale=spread, size=queries.shape)
 
+    def items(shown, leaning):
+        return np.sqrt(1 - leaning**2)[:, None] * shown + leaning[:, None] * own
+
     shown = contents(n_gallery)
     leaning = hubness * random.beta(1, 4, size=n_gallery)
     relevant = random.randint(n_gallery, size=n_queries)
+    asked = contents(n_bank)
     return Bunch(
-        bank_queries=blurred(contents(n_bank) + 2 * own),
+        bank_queries=blurred(asked + 2 * own),
         bank_queries_ood=blurred(contents(n_bank) + 2 * other),
         queries=blurred(shown[relevant] + 2 * own),
-        gallery=np.sqrt(1 - leaning**2)[:, None] * shown + leaning[:, None] * own,
+        gallery=items(shown, leaning),
+        bank_gallery=items(asked, hubness * random.beta(1, 4, size=n_bank)),
         relevant=relevant,
         leaning=leaning,
         DESCR=f"Synthetic retrieval with hubness={hubness} and noise={noise}.",
