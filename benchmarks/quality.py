@@ -38,8 +38,8 @@ NORMALIZERS = {
     "GC": GloballyCorrected(),
     "NNN": NearestNeighborNormalizer(),
     "Sinkhorn": SinkhornNormalizer(),
-    "Sinkhorn, alpha=.5": SinkhornNormalizer(alpha=0.5),
-    "Dynamic NNN": DynamicNormalizer(NearestNeighborNormalizer()),
+    "Sinkhorn ½": SinkhornNormalizer(alpha=0.5),
+    "D-NNN": DynamicNormalizer(NearestNeighborNormalizer()),
 }
 DUAL = {
     "DualIS": DualInvertedSoftmax(),
@@ -81,7 +81,7 @@ def shipped():
         data = datasets.make_hub_retrieval(
             hubness=hubness, noise=1.5, random_state=0, n_queries=1000
         )
-        title = f"make_hub_retrieval, hubness={hubness:g}"
+        title = "synthetic, hubs" if hubness else "synthetic, no hubs"
         yield _of_embeddings(title, "own", data.bank_queries, data, data.bank_gallery)
         yield _of_embeddings(title, "other domain", data.bank_queries_ood, data)
 
@@ -158,27 +158,39 @@ def _measures(case, scores, sims=None):
 
 
 def tables(cases):
-    """Return the lines of a table of R@1, one of skewness, and a summary."""
-    names = [*NORMALIZERS, *DUAL]
-    heading = f"| data | bank | raw | {' | '.join(names)} |"
-    rule = "|---|---|" + "---|" * (1 + len(names))
-    recalls, skews = [heading, rule], [heading, rule]
-    gains = {name: [] for name in names}
+    """Return a table of R@1, one of skewness, one of two banks, and a summary."""
+    recalls, skews = _heading(NORMALIZERS), _heading(NORMALIZERS)
+    dual, gains = _heading(DUAL), {name: [] for name in (*NORMALIZERS, *DUAL)}
     for case in cases:
         found = measure(case)
-        raw, raw_skew = found["raw"]
-        changes, skewness = [], []
-        for name in names:
-            recall, skew = found.get(name, (np.nan, np.nan))
-            changes.append("" if np.isnan(recall) else f"{recall - raw:+.1f}")
-            skewness.append("" if np.isnan(recall) else f"{skew:.2f}")
-            if not np.isnan(recall):
-                gains[name].append(recall - raw)
-        start = f"| {case.data} | {case.bank} |"
-        recalls.append(f"{start} {raw:.1f} | {' | '.join(changes)} |")
-        skews.append(f"{start} {raw_skew:.2f} | {' | '.join(skewness)} |")
+        raw, raw_skewness = found.pop("raw")
+        for name, (recall, _) in found.items():
+            gains[name].append(recall - raw)
+        changes = {name: f"{recall - raw:+.1f}" for name, (recall, _) in found.items()}
+        recalls.append(
+            _row(case, f"{raw:.1f}", (changes[name] for name in NORMALIZERS))
+        )
+        skewness = (f"{found[name][1]:.2f}" for name in NORMALIZERS)
+        skews.append(_row(case, f"{raw_skewness:.2f}", skewness))
+        if case.beside:
+            dual.append(_row(case, f"{raw:.1f}", (changes[name] for name in DUAL)))
         print(recalls[-1], flush=True)
-    summary = [
+    return recalls, skews, dual, _summary(gains)
+
+
+def _heading(names):
+    return [
+        f"| data | bank | raw | {' | '.join(names)} |",
+        "|---" * (3 + len(names)) + "|",
+    ]
+
+
+def _row(case, raw, values):
+    return f"| {case.data} | {case.bank} | {raw} | {' | '.join(values)} |"
+
+
+def _summary(gains):
+    lines = [
         f"| | cases | mean gain | hurt by over {_HURT} | by over 0.5 | worst |",
         "|---|---|---|---|---|---|",
     ]
@@ -187,8 +199,8 @@ def tables(cases):
             gain = np.array(gain)
             hurt = f"{(gain < -_HURT).sum()} | {(gain < -0.5).sum()}"
             worst = f"{gain.mean():+.2f} | {hurt} | {gain.min():+.1f}"
-            summary.append(f"| {name} | {gain.size} | {worst} |")
-    return recalls, skews, summary
+            lines.append(f"| {name} | {gain.size} | {worst} |")
+    return lines
 
 
 def main():
@@ -203,7 +215,7 @@ def main():
     options = parser.parse_args()
     warnings.simplefilter("ignore", ConvergenceWarning)
     cases = in_folder(options.folder) if options.folder else shipped()
-    recalls, skews, summary = tables(cases)
+    recalls, skews, dual, summary = tables(cases)
     text = "\n".join(
         [
             "R@1 of the raw similarities in %, and what each normalizer adds to it:",
@@ -213,6 +225,10 @@ def main():
             "Skewness of the 10-occurrence:",
             "",
             *skews,
+            "",
+            "R@1 again, with a gallery bank beside the querybank:",
+            "",
+            *dual,
             "",
             "All cases together:",
             "",

@@ -25,6 +25,7 @@ html_sidebars = {
     "benchmarks": [],
 }  # they have no pages below them
 html_static_path = ["_static"]
+html_css_files = ["tables.css"]
 html_title = f"sk_qbnorm {__version__}"
 # What other packages document is named, not linked: the build needs no network.
 nitpick_ignore_regex = [("py:.*", r"(numpy|scipy|sklearn|joblib|pandas)\..*")]

@@ -22,7 +22,7 @@ FOUND = {
 @pytest.mark.compiled
 def test_the_docs_hold_what_the_script_prints():
     cases = [case for case in quality.shipped() if case.data == "emoji_vendor_nohub"]
-    recalls, skews, summary = quality.tables(cases)
+    recalls, skews, _, summary = quality.tables(cases)
     text = (ROOT / "docs" / "quality_results.md").read_text(encoding="utf-8")
     for line in (*recalls, *skews):
         assert f"{line}\n" in text
@@ -66,6 +66,7 @@ def test_a_folder_of_files_is_read_in_every_form(tmp_path):
     assert [(case.data, case.bank) for case in cases] == [
         (name, bank) for name in ("labels", "many", "one") for bank in ("own", "far")
     ] + [("sims", "own")]
-    recalls, _, summary = quality.tables(cases)
+    recalls, _, dual, summary = quality.tables(cases)
     assert len(recalls) == 2 + len(cases)
+    assert len(dual) == 2 + 3
     assert "| DualIS | 3 |" in "".join(summary)
