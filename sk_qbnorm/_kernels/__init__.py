@@ -9,7 +9,7 @@ the package is imported.
 ::
 
     bank      _log_sum_exp   _column_top_k     statistics of the columns of a tile
-              _row_log_sum_exp                 and of its rows
+              _row_log_sum_exp _moments        of its rows, and of all of it
     rows      _row_top_k                       the best items of each row of a tile
     scores    _corrections   _bank_ranks       similarities to corrected scores
     measures  _relevance                       where the relevant items stand
@@ -24,6 +24,7 @@ from importlib import import_module
 _HOMES = {
     "add_log_sum_exp": "_log_sum_exp",
     "row_log_sum_exp": "_row_log_sum_exp",
+    "moments": "_moments",
     "add_top_k": "_column_top_k",
     "add_row_top_k": "_row_top_k",
     "best_first": "_row_top_k",

@@ -10,7 +10,9 @@ from ._activations import Activations
 from ._bank import Bank
 from ._log_mean_exp import LogMeanExp
 from ._potentials import Potentials, half_step
+from ._scaled import Scaled
 from ._sorted_columns import SortedColumns
+from ._spread import Spread
 from ._top_mean import TopMean
 
 __all__ = [
@@ -18,7 +20,9 @@ __all__ = [
     "Bank",
     "LogMeanExp",
     "Potentials",
+    "Scaled",
     "SortedColumns",
+    "Spread",
     "TopMean",
     "half_step",
 ]

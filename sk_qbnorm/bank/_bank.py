@@ -39,6 +39,7 @@ class Bank:
         while shown:
             walk(tiles, shown, n_jobs, progress)
             shown = [each for each in shown if each.wants_more()]
+        statistics = {name: each.settled() for name, each in statistics.items()}
         for statistic in statistics.values():
             settings |= statistic.settings
         return cls(*tiles.shape, statistics, names, settings)
@@ -109,11 +110,9 @@ class Bank:
 
     def check_joinable(self):
         """Raise if what the bank tells cannot be made of what parts of it tell."""
-        if not self.is_joinable:
-            raise ValueError(
-                "The biases of all items depend on each other and on the whole bank, "
-                "so that they cannot be learnt in parts; call fit with all of both."
-            )
+        for statistic in self.statistics.values():
+            if not statistic.joinable:
+                raise ValueError(statistic.why_whole)
 
     def _check_settings(self, other):
         self.check_joinable()

@@ -23,7 +23,10 @@ class Potentials(Statistic):
     statistic of its own, that of parts of the bank and of the gallery.
     """
 
-    joinable = False
+    why_whole = (
+        "The biases of all items depend on each other and on the whole bank, so that "
+        "they cannot be learnt in parts; call fit with all of both."
+    )
 
     def __init__(self, tiles, beta, n_iter, tol):
         self.settings = {"beta": beta, "n_iter": n_iter, "tol": tol}

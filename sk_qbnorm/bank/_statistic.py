@@ -11,7 +11,12 @@ class Statistic:
     `settings` is what has to be the same for two to be joined.
     """
 
-    joinable = True  # whether what is known of parts tells what is known of all
+    why_whole = ""  # why what is known of parts does not tell what is known of all
+
+    @property
+    def joinable(self):
+        """Whether what is known of parts tells what is known of all."""
+        return not self.why_whole
 
     def end_round(self, rows):
         """Take note that all columns of some rows have been shown."""
@@ -22,3 +27,7 @@ class Statistic:
     def wants_more(self):
         """Tell whether the bank has to be shown again."""
         return False
+
+    def settled(self):
+        """Return what is to be kept, once the bank has been shown often enough."""
+        return self

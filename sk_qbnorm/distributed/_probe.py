@@ -6,7 +6,7 @@ import numpy as np
 
 from sk_qbnorm._embeddings import check_embeddings, check_widths
 from sk_qbnorm._validation import check_matrix, row_names
-from sk_qbnorm.bank import Bank
+from sk_qbnorm.bank import Bank, Scaled, Spread
 from sk_qbnorm.tiles import Gallery, MatrixTiles
 
 from ._balance import balance
@@ -46,13 +46,21 @@ def probe(querybank, gallery, metric, make_statistics, verbose, name, galleryban
 
     tiles_of = _TilesOf(metric, name)
     columns = _grid(querybank, gallery, metric, name)
-    show = delayed(_show_block, pure=True)
-    merged = [
-        tree([show(*block, tiles_of, make_statistics) for block in column], Bank.merged)
-        for column in columns
-    ]
-    tasks = [tree(merged, Bank.extended)]
-    (bank,) = compute(tasks, f"{name} or gallery", verbose)
+
+    def shown(make):
+        show = delayed(_show_block, pure=True)
+        merged = [
+            tree([show(*block, tiles_of, make) for block in column], Bank.merged)
+            for column in columns
+        ]
+        tasks = [tree(merged, Bank.extended)]
+        return compute(tasks, f"{name} or gallery", verbose)[0]
+
+    fresh = _fresh(make_statistics)
+    if any(isinstance(each, Scaled) for each in fresh.values()):
+        spread = shown(_spread)["spread"].value()
+        make_statistics = _AtSpread(make_statistics, spread)
+    bank = shown(make_statistics)
     # Not by the tasks: a callable is another object in every process.
     bank = replace(
         bank, settings={**bank.settings, "metric": metric}, names=row_names(gallery)
@@ -64,6 +72,23 @@ def probe(querybank, gallery, metric, make_statistics, verbose, name, galleryban
             balance(columns, statistic, tiles_of, verbose)
             bank = bank.with_statistic(key, statistic)
     return bank
+
+
+def _spread(tiles):
+    return {"spread": Spread(tiles)}
+
+
+class _AtSpread:
+    """Make statistics whose `beta` goes by a spread that is known."""
+
+    def __init__(self, make, spread):
+        self.make, self.spread = make, spread
+
+    def __call__(self, tiles):
+        return {
+            name: each.at(tiles, self.spread) if isinstance(each, Scaled) else each
+            for name, each in self.make(tiles).items()
+        }
 
 
 def _fresh(make_statistics):

@@ -14,6 +14,7 @@ from sk_qbnorm._validation import check_number, unchanged_on_error
 from ._augmenting import Augmenting
 from ._inverted_softmax import InvertedSoftmax
 from ._probing import check_gallery_given
+from ._scale import check_beta
 
 _ADVICE = "take as much as for cosine similarities, some 20, or less"
 
@@ -251,13 +252,13 @@ class DualNormalizer(Augmenting):
         queries, items = self.querybank_normalizer_, self.gallerybank_normalizer_
         if items is None:
             return np.stack([queries.gallery_bias_, 0 * queries.gallery_bias_])
-        betas = np.array([[queries._beta_learnt()], [items._beta_learnt()]])
+        betas = np.array([[queries.beta_], [items.beta_]])
         biases = np.stack([queries.gallery_bias_, items.gallery_bias_])
         return betas / betas.sum() * biases
 
     def _check_parameters(self):
         for name in ("beta_query", "beta_gallery"):
-            check_number(getattr(self, name), name, positive=True, advice=_ADVICE)
+            check_beta(getattr(self, name), name, _ADVICE)
         check_number(
             self.alpha,
             "alpha",

@@ -22,9 +22,9 @@ class DualDynamicInvertedSoftmax(DualNormalizer):
 
     Parameters
     ----------
-    beta_query : float, default=20.0
-        Inverse temperature of the querybank, > 0.
-    beta_gallery : float, default=5.0
+    beta_query : float or "scale", default=20.0
+        Inverse temperature of the querybank, > 0, as in `InvertedSoftmax`.
+    beta_gallery : float or "scale", default=5.0
         Inverse temperature of the gallery bank, > 0. The larger of the two has the
         larger say.
     alpha : float, default=1.0
@@ -110,8 +110,8 @@ class DualDynamicInvertedSoftmax(DualNormalizer):
 
     def __init__(
         self,
-        beta_query: float = 20.0,
-        beta_gallery: float = 5.0,
+        beta_query: float | str = 20.0,
+        beta_gallery: float | str = 5.0,
         *,
         alpha: float = 1.0,
         n_activation: int = 1,

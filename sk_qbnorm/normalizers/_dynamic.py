@@ -6,6 +6,7 @@ from sk_qbnorm.similarity import Metric
 
 from ._augmenting import AdditiveNormalizer
 from ._gate import Gated
+from ._scale import hold_beta
 
 
 class _Delegating(AdditiveNormalizer):
@@ -31,6 +32,12 @@ class _Delegating(AdditiveNormalizer):
 
     def _correction(self):
         return self.normalizer_._correction()
+
+    def _to_probe(self, *, is_first):
+        twin = super()._to_probe(is_first=is_first)
+        if not is_first:
+            hold_beta(twin.normalizer, self.normalizer_)
+        return twin
 
     def _bytes_to_hold(self):
         return self.normalizer._bytes_to_hold()

@@ -15,10 +15,12 @@ class DynamicInvertedSoftmax(Gated, InvertedSoftmax):
 
     Parameters
     ----------
-    beta : float, default=20.0
+    beta : float or "scale", default=20.0
         Inverse temperature, > 0. The paper's 20 is for cosine similarities; what
-        matters is `beta` times the spread of the similarities. Where that is below
-        some 1e-3, rounding begins to show in float32.
+        matters is `beta` times the spread of the similarities. ``"scale"`` is 1.5 over
+        their standard deviation, whatever their scale, and shows the bank once more to
+        find it. Where the product is below some 1e-3, rounding begins to show in
+        float32.
     alpha : float, default=1.0
         Strength of the correction, >= 0: 0 leaves the ranking as it is, 1 is the
         paper's.
@@ -46,6 +48,8 @@ class DynamicInvertedSoftmax(Gated, InvertedSoftmax):
 
     Attributes
     ----------
+    beta_ : float
+        The inverse temperature of the last `fit`.
     gallery_bias_ : ndarray of shape (n_gallery,), dtype float64
         The bias :math:`b_j` of every gallery item, in units of the similarity.
     activation_counts_ : ndarray of shape (n_gallery,), dtype int64
@@ -99,7 +103,7 @@ class DynamicInvertedSoftmax(Gated, InvertedSoftmax):
 
     def __init__(
         self,
-        beta: float = 20.0,
+        beta: float | str = 20.0,
         *,
         alpha: float = 1.0,
         n_activation: int = 1,

@@ -8,7 +8,9 @@ from sk_qbnorm.corrections import Additive, Exponential
 from sk_qbnorm.similarity import Metric
 
 from ._augmenting import AdditiveNormalizer
+from ._scale import at_beta, check_beta
 
+_SPREADS = 1.5  # beta="scale" is this, over the standard deviation
 _SCALES = ("similarity", "probability")
 
 
@@ -19,10 +21,12 @@ class InvertedSoftmax(AdditiveNormalizer):
 
     Parameters
     ----------
-    beta : float, default=20.0
+    beta : float or "scale", default=20.0
         Inverse temperature, > 0. The paper's 20 is for cosine similarities; what
-        matters is `beta` times the spread of the similarities. Where that is below
-        some 1e-3, rounding begins to show in float32.
+        matters is `beta` times the spread of the similarities. ``"scale"`` is 1.5 over
+        their standard deviation, whatever their scale, and shows the bank once more to
+        find it. Where the product is below some 1e-3, rounding begins to show in
+        float32.
     alpha : float, default=1.0
         Strength of the correction, >= 0: 0 leaves the ranking as it is, 1 is the
         paper's.
@@ -45,6 +49,8 @@ class InvertedSoftmax(AdditiveNormalizer):
 
     Attributes
     ----------
+    beta_ : float
+        The inverse temperature of the last `fit`.
     gallery_bias_ : ndarray of shape (n_gallery,), dtype float64
         The bias :math:`b_j` of every gallery item, in units of the similarity.
     n_bank_seen_ : int
@@ -92,7 +98,7 @@ class InvertedSoftmax(AdditiveNormalizer):
 
     def __init__(
         self,
-        beta: float = 20.0,
+        beta: float | str = 20.0,
         *,
         alpha: float = 1.0,
         metric: Metric = "cosine",
@@ -110,12 +116,7 @@ class InvertedSoftmax(AdditiveNormalizer):
         self.verbose = verbose
 
     def _check_parameters(self):
-        check_number(
-            self.beta,
-            "beta",
-            positive=True,
-            advice="20 is usual for cosine similarities",
-        )
+        check_beta(self.beta)
         check_number(
             self.alpha,
             "alpha",
@@ -125,19 +126,15 @@ class InvertedSoftmax(AdditiveNormalizer):
         check_choice(self.scale, "scale", _SCALES)
 
     def _statistics(self, tiles):
-        return {"log_mean_exp": LogMeanExp(tiles, float(self.beta))}
+        return {"log_mean_exp": at_beta(tiles, self.beta, _SPREADS, LogMeanExp)}
 
     def _conclude(self, bank):
+        self.beta_ = bank["log_mean_exp"].settings["beta"]
         self.gallery_bias_ = bank["log_mean_exp"].value()
 
     def _correction(self):
         bias = self.alpha * self.gallery_bias_
         if self.scale == "similarity":
             return Additive(bias)
-        beta = self._beta_learnt()
         offset = self.alpha * np.log(self.n_bank_seen_)  # the paper sums, b_j averages
-        return Exponential(bias, beta, offset)
-
-    def _beta_learnt(self):
-        """Return the `beta` of the fit: the parameter may have been set since."""
-        return self._bank["log_mean_exp"].settings["beta"]
+        return Exponential(bias, self.beta_, offset)

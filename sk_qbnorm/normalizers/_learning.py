@@ -17,6 +17,7 @@ from sk_qbnorm._validation import (
 
 from ._base import BaseNormalizer
 from ._probing import Probe, check_gallery_given
+from ._scale import hold_beta
 
 
 class BankLearner(BaseNormalizer):
@@ -184,7 +185,7 @@ class BankLearner(BaseNormalizer):
         self._check_parameters()
         probe = Probe(
             self.metric,
-            clone(self)._statistics,
+            self._to_probe(is_first=reset is True)._statistics,
             self.n_jobs,
             f"fit {type(self).__name__}",
             self.verbose,
@@ -196,6 +197,13 @@ class BankLearner(BaseNormalizer):
             return probe.similarities(querybank, self._check_of_sims(reset))
         check_gallery_given(self, gallery)
         return probe.embeddings(querybank, gallery)
+
+    def _to_probe(self, *, is_first):
+        """Return what makes statistics, with the parameters of now and no more."""
+        twin = clone(self)
+        if not is_first:
+            hold_beta(twin, self)
+        return twin
 
     def _check_of_sims(self, reset):
         """Return what checks the bank's similarities, a part of the bank at a time."""

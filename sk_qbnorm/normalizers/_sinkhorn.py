@@ -1,5 +1,6 @@
 """Sinkhorn: the bias that makes every item the answer equally often."""
 
+from functools import partial
 from typing import Self
 
 from numpy.typing import ArrayLike
@@ -11,6 +12,9 @@ from sk_qbnorm.corrections import Additive
 from sk_qbnorm.similarity import Metric
 
 from ._augmenting import AdditiveNormalizer
+from ._scale import at_beta, check_beta
+
+_SPREADS = 2.0  # beta="scale" is this, over the standard deviation
 
 
 class SinkhornNormalizer(AdditiveNormalizer):
@@ -23,8 +27,10 @@ class SinkhornNormalizer(AdditiveNormalizer):
 
     Parameters
     ----------
-    beta : float, default=50.0
-        Inverse temperature, > 0; the default is for cosine similarities.
+    beta : float or "scale", default=50.0
+        Inverse temperature, > 0; the default is for cosine similarities. ``"scale"`` is
+        2 over the standard deviation of the similarities, whatever their scale, and
+        shows the bank once more to find it.
     n_iter : int, default=10
         How many steps are taken at the most, >= 1.
     tol : float, default=1.5
@@ -51,6 +57,8 @@ class SinkhornNormalizer(AdditiveNormalizer):
 
     Attributes
     ----------
+    beta_ : float
+        The inverse temperature of the last `fit`.
     gallery_bias_ : ndarray of shape (n_gallery,), dtype float64
         The bias :math:`b_j` of every gallery item, in units of the similarity.
     n_iter_ : int
@@ -125,7 +133,7 @@ class SinkhornNormalizer(AdditiveNormalizer):
 
     def __init__(
         self,
-        beta: float = 50.0,
+        beta: float | str = 50.0,
         n_iter: int = 10,
         tol: float = 1.5,
         *,
@@ -216,12 +224,7 @@ class SinkhornNormalizer(AdditiveNormalizer):
         return self._partial_fit(querybank, gallery, gallerybank=gallerybank)
 
     def _check_parameters(self):
-        check_number(
-            self.beta,
-            "beta",
-            positive=True,
-            advice="50 is usual for cosine similarities",
-        )
+        check_beta(self.beta, advice="50 is usual for cosine similarities")
         check_count(self.n_iter, "n_iter")
         check_number(self.tol, "tol", positive=False, advice="0 takes all n_iter steps")
         check_number(
@@ -238,10 +241,12 @@ class SinkhornNormalizer(AdditiveNormalizer):
         )
 
     def _statistics(self, tiles):
-        settings = float(self.beta), int(self.n_iter), float(self.tol)
-        return {"potentials": Potentials(tiles, *settings)}
+        settings = {"n_iter": int(self.n_iter), "tol": float(self.tol)}
+        make = partial(Potentials, **settings)
+        return {"potentials": at_beta(tiles, self.beta, _SPREADS, make)}
 
     def _conclude(self, bank):
+        self.beta_ = bank["potentials"].settings["beta"]
         # Behind the gallery come the items of a gallery bank.
         self.gallery_bias_ = bank["potentials"].value()[: bank.n_gallery]
         self.n_iter_ = bank["potentials"].n_steps
