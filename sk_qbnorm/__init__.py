@@ -8,6 +8,9 @@
     similarity    pairwise_similarity, GallerySimilarity: embeddings to similarities
     neighbors     NearestNeighborScorer: scores to gallery items; QuerybankRetriever:
                   embeddings to the best items by corrected score
+    model_selection
+                  NormalizerSearch, gain_scorer, QuerybankSplit: choose a correction by
+                  few labelled queries, or none
     augmentation  the correction as one more dimension of a vector index
     metrics       recall, ranks and hubness of scores; scorers for GridSearchCV
     datasets      real retrieval data, synthetic data, matrices that authors publish

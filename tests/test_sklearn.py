@@ -14,6 +14,7 @@ from sk_qbnorm import (
     NearestNeighborScorer,
     QuerybankRetriever,
 )
+from sk_qbnorm.model_selection import NormalizerSearch
 
 from .cases import ALL
 
@@ -41,6 +42,11 @@ ESTIMATORS = [
     GallerySimilarity(np.eye(4, dtype=np.float32), metric=ByMean()),
     QuerybankRetriever(
         InvertedSoftmax(), 1, ByMean(), gallery=np.eye(4, dtype=np.float32)
+    ),
+    QuerybankRetriever(
+        NormalizerSearch([[0.5], [1.0]], [0, 1], [InvertedSoftmax()]),
+        *(1, ByMean()),
+        gallery=np.eye(4, dtype=np.float32),
     ),
 ]
 

@@ -1,0 +1,87 @@
+"""
+Choose a correction, or none
+============================
+
+A hundred labelled queries have to do to choose among 56 settings of four normalizers.
+Where there are hubs they show which correction to take. Where there are none, some
+setting still looks best by luck: a search that asks for two standard errors more than
+nothing leaves the similarities alone.
+
+Run it with a file name to write the figure there.
+"""
+
+import sys
+
+import matplotlib.pyplot as plt
+import numpy as np
+
+from sk_qbnorm.datasets import load_emoji_names_ja_en, load_emoji_vendor_nohub
+from sk_qbnorm.model_selection import NormalizerSearch
+
+tasks = {
+    "Names of emoji, Japanese to English": load_emoji_names_ja_en(),
+    "Pictures in 12 dimensions: no hubs": load_emoji_vendor_nohub(),
+}
+searches, truths = {}, {}
+for title, data in tasks.items():
+    order = np.random.default_rng(0).permutation(len(data.queries))
+    few, others = order[:100], order[100:]
+    search = NormalizerSearch(data.queries[few], data.relevant[few])
+    searches[title] = search.fit(data.bank_queries, data.gallery)
+
+    # The other queries take no part in the choice: they tell how good it was.
+    judge = NormalizerSearch(data.queries[others], data.relevant[others])
+    truths[title] = judge.fit(data.bank_queries, data.gallery).results_
+    best, luckiest = search.best_index_, search.results_["gain"].argmax()
+    print(title)
+    for what, choice in {"raw": 0, "chosen": best, "best mean": luckiest}.items():
+        recall = truths[title]["recall"][choice]
+        setting = search.candidates_[choice] if choice else "no correction"
+        print(f"  {what}: R@1 {recall:.1%} on {len(others)} other queries, {setting}")
+
+# %%
+# Each point is a setting; `beta`, or the number of neighbors, grows from left to right,
+# and `alpha` within each. Bars are two standard errors: their lower ends are what the
+# search compares. The short lines are the gains on the other queries: what looked best
+# where there are no hubs was worth little.
+
+COLOURS = {
+    "InvertedSoftmax": "#0072b2",
+    "DynamicInvertedSoftmax": "#56b4e9",
+    "NearestNeighborNormalizer": "#009e73",
+    "SinkhornNormalizer": "#cc79a7",
+}
+figure, panels = plt.subplots(2, 1, figsize=(9, 7), layout="constrained")
+for axes, (title, search) in zip(panels, searches.items(), strict=True):
+    found, places = search.results_, np.arange(len(search.candidates_))
+    gains, errors = 100 * found["gain"], 100 * found["standard_error"]
+    names = np.array(found["name"])
+    for name, colour in COLOURS.items():
+        shown = names == name
+        options = {"fmt": "o", "color": colour, "markersize": 4, "label": name}
+        axes.errorbar(places[shown], gains[shown], 2 * errors[shown], **options)
+    truth = 100 * truths[title]["gain"]
+    axes.scatter(places[1:], truth[1:], 50, "0.3", marker="_", label="other queries")
+    axes.axhline(0, color="0.6", linewidth=1, zorder=0)
+    axes.plot(0, 0, "o", color="0.3", markersize=4)
+    best, luckiest = search.best_index_, gains.argmax()
+    luck = {"facecolor": "none", "edgecolor": "#d55e00", "label": "best mean"}
+    axes.scatter(luckiest, gains[luckiest], 160, linewidth=1.5, zorder=4, **luck)
+    star = {"marker": "*", "color": "#d55e00", "label": "chosen"}
+    axes.scatter(best, gains[best], 220, zorder=5, **star)
+    middles = {name: places[names == name].mean() for name in COLOURS}
+    labels = [name.removesuffix("Normalizer") for name in COLOURS]
+    axes.set_xticks([0, *middles.values()], ["raw", *labels])
+    axes.tick_params(axis="x", length=0)
+    axes.set_xlim(-1.5, len(places) + 0.5)
+    axes.set_ylabel("gain in R@1, points")
+    axes.set_title(title, loc="left")
+    axes.spines[["top", "right", "bottom"]].set_visible(False)
+handles, labels = axes.get_legend_handles_labels()
+marks = dict(zip(labels, handles, strict=True))
+shown = ["chosen", "best mean", "other queries"]
+handles = [marks[name] for name in shown]
+figure.legend(handles, shown, loc="outside upper right", ncols=3, frameon=False)
+
+if len(sys.argv) > 1:
+    figure.savefig(sys.argv[1], dpi=150)

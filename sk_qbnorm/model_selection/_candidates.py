@@ -1,0 +1,69 @@
+"""The normalizers that there are to choose from."""
+
+from sklearn.base import clone
+
+from sk_qbnorm.normalizers import (
+    DynamicInvertedSoftmax,
+    InvertedSoftmax,
+    NearestNeighborNormalizer,
+    SinkhornNormalizer,
+)
+from sk_qbnorm.normalizers._base import BaseNormalizer
+
+ALPHAS = (0.25, 0.5, 0.75, 1.0)
+BETAS = (10.0, 20.0, 40.0, 80.0)
+SINKHORN_BETAS = (50.0, 100.0)
+COUNTS_OF_NEIGHBORS = (1, 4, 16, 64)
+
+# What says how to compute, and not what.
+SETTINGS = frozenset(("metric", "memory_budget", "copy", "n_jobs", "verbose"))
+
+
+def default_candidates() -> list[BaseNormalizer]:
+    """Return the normalizers that `NormalizerSearch` tries if it is not told which.
+
+    Returns
+    -------
+    candidates : list of normalizers
+        The 56 of the notes, not fitted. Raw similarities are not among them; a search
+        has these anyway.
+
+    See Also
+    --------
+    NormalizerSearch : Chooses among them.
+
+    Notes
+    -----
+    `InvertedSoftmax` and `DynamicInvertedSoftmax` with `beta` of 10, 20, 40 and 80;
+    `NearestNeighborNormalizer` with 1, 4, 16 and 64 neighbors; `SinkhornNormalizer`
+    with `beta` of 50 and 100; each of these with `alpha` of 0.25, 0.5, 0.75 and 1. The
+    values of `beta` are for cosine similarities.
+
+    Examples
+    --------
+    >>> from sk_qbnorm.model_selection import default_candidates
+    >>> candidates = default_candidates()
+    >>> len(candidates), candidates[0]
+    (56, InvertedSoftmax(alpha=0.25, beta=10.0))
+    """
+    families = [
+        *(InvertedSoftmax(beta) for beta in BETAS),
+        *(DynamicInvertedSoftmax(beta) for beta in BETAS),
+        *(NearestNeighborNormalizer(n_neighbors=k) for k in COUNTS_OF_NEIGHBORS),
+        *(SinkhornNormalizer(beta) for beta in SINKHORN_BETAS),
+    ]
+    return [
+        clone(family).set_params(alpha=alpha) for family in families for alpha in ALPHAS
+    ]
+
+
+def no_correction():
+    """Return a normalizer that leaves all scores as they are, and learns fast."""
+    return NearestNeighborNormalizer(alpha=0.0, n_neighbors=1)
+
+
+def parameters_of(normalizer, but=()):
+    """Return what makes a normalizer what it is, all parameters but some."""
+    left_out = SETTINGS.union(but)
+    params = normalizer.get_params(deep=False)
+    return {name: value for name, value in params.items() if name not in left_out}

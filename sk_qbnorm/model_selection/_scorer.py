@@ -1,0 +1,117 @@
+"""The careful gain over raw similarities, as a scorer."""
+
+from collections.abc import Callable
+from copy import copy
+from typing import Any
+
+import numpy as np
+from sklearn.pipeline import Pipeline
+
+from sk_qbnorm._validation import check_count
+from sk_qbnorm.metrics import relevant_ranks
+from sk_qbnorm.neighbors import QuerybankRetriever
+from sk_qbnorm.normalizers._base import BaseNormalizer
+
+from ._candidates import no_correction
+from ._gain import gain_lower_bounds
+
+
+def gain_scorer(
+    k: int = 1, *, n_standard_errors: float = 2.0, **options: Any
+) -> Callable[..., float]:
+    """Make a scorer of what a correction gains in recall, less standard errors.
+
+    A search that maximises it prefers no correction to one whose gain may be luck.
+
+    Parameters
+    ----------
+    k : int, default=1
+        How many items recall looks at, >= 1.
+    n_standard_errors : float, default=2.0
+        How many standard errors are taken off the gain, as in `gain_lower_bounds`.
+    **options : dict
+        Keywords for `relevant_ranks`, such as ``gallery_labels``.
+
+    Returns
+    -------
+    scorer : callable
+        ``scorer(estimator, X, relevant)`` for a normalizer, a `QuerybankRetriever` or a
+        Pipeline with one of them. It scores all queries twice, as the estimator does
+        and with its normalizers left out, and holds the scores.
+
+    See Also
+    --------
+    QuerybankSplit : The ``cv`` to go with it.
+    gain_lower_bounds : The formula.
+    sk_qbnorm.metrics.recall_scorer : Recall itself.
+
+    Notes
+    -----
+    What does not correct scores 0, and so does "passthrough" in place of a normalizer.
+    Put it first, as `GridSearchCV` takes the first among equals. The queries must be in
+    one split: the mean of bounds of a few queries each is more careful than it need be.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.model_selection import GridSearchCV
+    >>> from sk_qbnorm import QuerybankRetriever, InvertedSoftmax
+    >>> from sk_qbnorm.datasets import load_emoji_names_hi_en
+    >>> from sk_qbnorm.model_selection import QuerybankSplit, gain_scorer
+    >>> data = load_emoji_names_hi_en()
+    >>> search = GridSearchCV(
+    ...     QuerybankRetriever(InvertedSoftmax(), gallery=data.gallery),
+    ...     {"normalizer__alpha": [0, 0.5, 1], "normalizer__beta": [10, 40]},
+    ...     scoring=gain_scorer(),
+    ...     cv=QuerybankSplit(700),
+    ...     refit=False,
+    ... )
+    >>> queries = np.vstack([data.bank_queries, data.queries[:100]])
+    >>> relevant = np.r_[np.full(700, -1), data.relevant[:100]]  # the bank has none
+    >>> search.fit(queries, relevant).best_params_
+    {'normalizer__alpha': 1, 'normalizer__beta': 40}
+    """
+    return _GainScorer(k, n_standard_errors, options)
+
+
+class _GainScorer:
+    """What `gain_scorer` returns; a class, so that workers can pickle it."""
+
+    def __init__(self, k, n_standard_errors, options):
+        self.k = k
+        self.n_standard_errors = n_standard_errors
+        self.options = options
+
+    def __call__(self, estimator, X, relevant=None):
+        k = check_count(self.k, "k")
+        ranks = [
+            relevant_ranks(relevant, _scores(scored, X), **self.options)
+            for scored in (_uncorrected(estimator), estimator)
+        ]
+        options = {"n_standard_errors": self.n_standard_errors}
+        return float(gain_lower_bounds(np.stack(ranks) <= k, **options)[1])
+
+    def __repr__(self):
+        words = {"k": self.k, "n_standard_errors": self.n_standard_errors}
+        words |= self.options
+        listed = ", ".join(f"{name}={value!r}" for name, value in words.items())
+        return f"gain_scorer({listed})"
+
+
+def _scores(estimator, X):
+    score = getattr(estimator, "decision_function", None) or estimator.transform
+    return score(X)
+
+
+def _uncorrected(estimator):
+    """Return a fitted estimator with its normalizers left out."""
+    if isinstance(estimator, BaseNormalizer):
+        return Pipeline([("raw", "passthrough")])
+    if isinstance(estimator, QuerybankRetriever):
+        twin = copy(estimator)
+        twin.normalizer_ = no_correction().set_params(metric="precomputed")
+        twin.normalizer_.fit(np.zeros((1, estimator.n_gallery_)))
+        return twin
+    if isinstance(estimator, Pipeline):
+        return Pipeline([(name, _uncorrected(step)) for name, step in estimator.steps])
+    return estimator

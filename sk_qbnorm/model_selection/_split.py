@@ -1,0 +1,100 @@
+"""The split of cross-validation that is the protocol of querybank normalisation."""
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.model_selection import BaseCrossValidator
+
+from sk_qbnorm._validation import check_count
+
+
+class QuerybankSplit(BaseCrossValidator):
+    """Train on the querybank, always, and test on the labelled queries behind it.
+
+    A splitter for the ``cv`` of `GridSearchCV` and its like, of one split. Labelled
+    queries never become part of the bank: they ask for items of the gallery, which
+    would give away what is left for the others.
+
+    Parameters
+    ----------
+    n_bank : int
+        How many rows, the first ones, are the bank, >= 1; all others are labelled
+        queries.
+
+    See Also
+    --------
+    gain_scorer : What to compare settings by.
+    NormalizerSearch : Needs no split, as it is told what is bank and what is not.
+
+    Notes
+    -----
+    `GridSearchCV` would fit the best setting to bank and labelled queries alike; set
+    ``refit=False``, and fit it to the bank.
+
+    Examples
+    --------
+    >>> from sk_qbnorm.model_selection import QuerybankSplit
+    >>> next(QuerybankSplit(3).split([[0.5]] * 5))
+    (array([0, 1, 2]), array([3, 4]))
+    """
+
+    def __init__(self, n_bank: int) -> None:
+        self.n_bank = n_bank
+
+    def split(
+        self, X: object, y: object = None, groups: object = None
+    ) -> Iterator[tuple[NDArray, NDArray]]:
+        """Give the rows of the bank and those of the labelled queries.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            The bank, and the labelled queries behind it.
+        y : Ignored
+            Not used; here for the API's sake.
+        groups : Ignored
+            Not used; here for the API's sake.
+
+        Yields
+        ------
+        train : ndarray of shape (n_bank,), dtype int64
+            The rows of the bank.
+        test : ndarray of shape (n_samples - n_bank,), dtype int64
+            The other rows.
+
+        Raises
+        ------
+        ValueError
+            If `n_bank` is no integer >= 1, or no row is left for the queries.
+        """
+        n_bank = check_count(self.n_bank, "n_bank")
+        n_rows = X.shape[0] if hasattr(X, "shape") else len(X)  # type: ignore
+        if n_rows <= n_bank:
+            raise ValueError(
+                f"There must be labelled queries behind the {n_bank} rows of the bank, "
+                f"got {n_rows} rows in all; stack the bank and the queries, in this "
+                "order."
+            )
+        yield np.arange(n_bank), np.arange(n_bank, n_rows)
+
+    def get_n_splits(
+        self, X: object = None, y: object = None, groups: object = None
+    ) -> int:
+        """Return how many splits there are.
+
+        Parameters
+        ----------
+        X : Ignored
+            Not used; here for the API's sake.
+        y : Ignored
+            Not used; here for the API's sake.
+        groups : Ignored
+            Not used; here for the API's sake.
+
+        Returns
+        -------
+        n_splits : int
+            1.
+        """
+        return 1

@@ -1,0 +1,471 @@
+"""A choice by labels: the rule, the search, and its parts for GridSearchCV."""
+
+import pickle
+import statistics
+import warnings
+
+import numpy as np
+import pytest
+from scipy import sparse
+from sklearn.base import clone
+from sklearn.decomposition import PCA
+from sklearn.exceptions import ConvergenceWarning, NotFittedError
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import Pipeline, make_pipeline
+
+from sk_qbnorm import (
+    CSLS,
+    DynamicInvertedSoftmax,
+    GallerySimilarity,
+    InvertedSoftmax,
+    NearestNeighborNormalizer,
+    NearestNeighborScorer,
+    QuerybankRetriever,
+    SinkhornNormalizer,
+    pairwise_similarity,
+)
+from sk_qbnorm.datasets import (
+    load_digits_labels,
+    load_emoji_vendor_nohub,
+    make_hub_retrieval,
+)
+from sk_qbnorm.metrics import recall_at_k
+from sk_qbnorm.model_selection import (
+    NormalizerSearch,
+    QuerybankSplit,
+    _labelled,
+    default_candidates,
+    gain_lower_bounds,
+    gain_scorer,
+)
+
+from .cases import ALL
+
+FEW = [InvertedSoftmax(10.0), InvertedSoftmax(40.0), NearestNeighborNormalizer()]
+FEW += [InvertedSoftmax(10.0, alpha=0.5), CSLS(5), DynamicInvertedSoftmax(10.0)]
+pytestmark = pytest.mark.filterwarnings("ignore:n_neighbors=")
+
+
+@pytest.fixture(scope="module")
+def data():
+    return make_hub_retrieval(120, 80, 40, n_features=8, noise=1.0, random_state=0)
+
+
+@pytest.fixture(scope="module")
+def sims(data):
+    rows = data.bank_queries, data.queries
+    return [pairwise_similarity(queries, data.gallery) for queries in rows]
+
+
+def bounds_by_hand(results, n_standard_errors):
+    """The rule as plain loops."""
+    bounds = []
+    for row in results:
+        gains = [ours - raw for ours, raw in zip(row, results[0], strict=True)]
+        error = statistics.stdev(gains) / len(gains) ** 0.5
+        bounds.append(statistics.mean(gains) - n_standard_errors * error)
+    return bounds
+
+
+@pytest.mark.parametrize("n_standard_errors", [0, 1.5, 2])
+def test_the_bound_is_the_paired_gain_less_its_standard_errors(n_standard_errors):
+    results = np.random.default_rng(0).integers(0, 2, size=(5, 30))
+    found = gain_lower_bounds(results, n_standard_errors=n_standard_errors)
+    expected = bounds_by_hand(results.tolist(), n_standard_errors)
+    np.testing.assert_allclose(found, expected, atol=1e-15)
+    assert found[0] == 0
+    as_bool = gain_lower_bounds(results > 0, n_standard_errors=n_standard_errors)
+    np.testing.assert_array_equal(as_bool, found)
+
+
+def test_luck_is_seldom_chosen_where_the_best_mean_always_chooses_it():
+    chosen = []
+    for seed in range(100):
+        random = np.random.default_rng(seed)
+        raw = random.random(100) < 0.5
+        changed = random.random((10, 100)) < 0.1  # to the better as often as not
+        results = np.vstack([raw, np.where(changed, ~raw, raw)])
+        options = ({"n_standard_errors": 0}, {})
+        chosen.append([gain_lower_bounds(results, **each).argmax() for each in options])
+        surely_better = raw | (np.arange(100) % 3 == 0)
+        assert gain_lower_bounds([*results, surely_better]).argmax() == 11
+    by_mean, by_bound = np.mean(np.array(chosen) > 0, axis=0)
+    assert by_mean > 0.98
+    assert by_bound < 0.2
+
+
+def test_raw_wins_ties():
+    raw = [1.0, 0.0, 1.0, 0.0]
+    np.testing.assert_array_equal(gain_lower_bounds([raw, raw]), [0, 0])
+    assert gain_lower_bounds([raw, raw]).argmax() == 0
+
+
+@pytest.mark.parametrize("metric", ["cosine", "precomputed"])
+def test_the_search_does_what_its_candidates_do_by_themselves(data, sims, metric):
+    bank, queries = sims
+    given = (bank,) if metric == "precomputed" else (data.bank_queries, data.gallery)
+    shown = queries if metric == "precomputed" else data.queries
+    search = NormalizerSearch(shown, data.relevant, FEW, metric=metric).fit(*given)
+    recalls = [recall_at_k(data.relevant, queries)]
+    results = [NearestNeighborScorer().fit(queries).predict(queries) == data.relevant]
+    for candidate in FEW:
+        candidate = clone(candidate).set_params(metric="precomputed")
+        scores = candidate.fit(bank).transform(queries)
+        recalls.append(recall_at_k(data.relevant, scores))
+        results.append(scores.argmax(axis=1) == data.relevant)
+    np.testing.assert_array_equal(search.hits_, results)
+    np.testing.assert_allclose(search.results_["recall"], recalls)
+    bounds = gain_lower_bounds(results)
+    np.testing.assert_allclose(search.results_["lower_bound"], bounds, atol=1e-15)
+    assert search.best_index_ == bounds.argmax() > 0
+    best = clone(FEW[search.best_index_ - 1]).set_params(metric="precomputed").fit(bank)
+    expected = best.transform(queries)
+    np.testing.assert_allclose(search.transform(queries), expected, atol=1e-12)
+    params = search.candidates_[search.best_index_].get_params()
+    assert search.best_params_.items() <= params.items()
+
+
+def test_every_normalizer_can_be_a_candidate(data, sims):
+    search = NormalizerSearch(
+        sims[1], data.relevant, ALL.values(), metric="precomputed"
+    ).fit(sims[0])
+    assert search.hits_.shape == (len(ALL) + 1, 80)
+    expected = [type(each).__name__ for each in ALL.values()]
+    assert search.results_["name"] == ["raw", *expected]
+
+
+def test_candidates_that_differ_in_alpha_share_a_fit(data):
+    asked = []
+
+    def metric(queries, gallery):
+        asked.append(len(queries))
+        return queries @ gallery.T
+
+    candidates = [NearestNeighborNormalizer(a, n_neighbors=4) for a in (0.3, 0.5, 1.0)]
+    search = NormalizerSearch(data.queries, data.relevant, candidates, metric=metric)
+    search.fit(data.bank_queries, data.gallery)
+    assert asked == [120, 120, 80]  # raw, the three of them, and the labelled queries
+    assert search.best_estimator_.alpha == search.best_params_["alpha"]
+
+
+def test_queries_in_blocks_are_judged_as_all_at_once(data, monkeypatch):
+    relevant = [[item, (item + 7) % 40] for item in data.relevant]
+    search = NormalizerSearch(data.queries, relevant, FEW, k=2)
+    expected = search.fit(data.bank_queries, data.gallery).hits_
+    monkeypatch.setattr(_labelled, "_BLOCK_ENTRIES", 40 * 7)
+    hits = search.fit(data.bank_queries, data.gallery).hits_
+    np.testing.assert_array_equal(hits, expected)
+
+
+def test_embeddings_come_in_every_form(data, tmp_path):
+    search = NormalizerSearch(data.queries, data.relevant, FEW)
+    expected = search.fit(data.bank_queries, data.gallery).hits_
+    np.save(tmp_path / "gallery.npy", data.gallery)
+    on_disk = np.load(tmp_path / "gallery.npy", mmap_mode="r")
+    for form, gallery in (
+        (sparse.csr_array, data.gallery),
+        (np.asfortranarray, on_disk),
+    ):
+        again = clone(search).set_params(queries=form(data.queries))
+        hits = again.fit(form(data.bank_queries), gallery).hits_
+        assert (hits == expected).mean() > 0.99  # to rounding
+
+
+def test_dask_arrays_are_refused(data):
+    array = pytest.importorskip("dask.array")
+    search = NormalizerSearch(data.queries, data.relevant, FEW)
+    with pytest.raises(ValueError, match="gallery is gone through for each"):
+        search.fit(data.bank_queries, array.from_array(data.gallery))
+
+
+def test_ties_with_another_item_are_misses():
+    bank = [[0.5, 0.2, 0.1], [0.4, 0.3, 0.2]]
+    queries = [[0.5, 0.5, 0.1], [0.1, 0.2, 0.3]]
+    search = NormalizerSearch(queries, [0, 2], [CSLS(1)], metric="precomputed")
+    np.testing.assert_array_equal(search.fit(bank).hits_[0], [False, True])
+
+
+def test_relevance_comes_in_every_form(data, sims):
+    def hits(relevant, **options):
+        search = NormalizerSearch(sims[1], relevant, FEW, metric="precomputed")
+        return search.set_params(**options).fit(sims[0]).hits_
+
+    expected = hits(data.relevant)
+    indicator = np.eye(40)[data.relevant]
+    labels = {"gallery_labels": np.arange(40)}
+    for found in (
+        hits([[item] for item in data.relevant]),
+        hits(sparse.csr_array(indicator)),
+        hits(indicator),
+        hits(data.relevant, **labels),
+    ):
+        np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.compiled
+def test_raw_similarities_are_kept_where_nothing_gains():
+    solved, no_hubs = load_digits_labels(), load_emoji_vendor_nohub()
+    labels = {"gallery_labels": solved.gallery_labels}
+    for data, relevant, options in (
+        (solved, solved.query_labels, labels),
+        (no_hubs, no_hubs.relevant[:200], {}),
+    ):
+        queries = data.queries[: len(relevant)]
+        search = NormalizerSearch(queries, relevant, **options)
+        search.fit(data.bank_queries, data.gallery)
+        assert (search.best_index_, search.best_params_) == (0, {})
+        assert len(search.candidates_) == len(default_candidates()) + 1
+        raw = pairwise_similarity(queries, data.gallery)
+        np.testing.assert_array_equal(search.transform(raw), raw)
+        careless = search.set_params(n_standard_errors=0)
+        assert careless.fit(data.bank_queries, data.gallery).best_index_ > 0
+
+
+def test_a_pipeline_takes_it_as_any_normalizer(data, sims):
+    search = NormalizerSearch(sims[1][:40], data.relevant[:40], FEW)
+    search.set_params(metric="precomputed")
+    pipeline = make_pipeline(
+        GallerySimilarity(data.gallery), search, NearestNeighborScorer()
+    )
+    relevant = np.full(len(data.bank_queries), -1)  # which a Pipeline passes on
+    found = pipeline.fit(data.bank_queries, relevant).predict(data.queries[40:])
+    expected = search.fit(sims[0]).transform(sims[1][40:])
+    np.testing.assert_array_equal(found, expected.argmax(axis=1))
+    corrected = search.fit_transform(sims[0])
+    np.testing.assert_array_equal(corrected, search.transform(sims[0]))
+
+
+def test_a_retriever_takes_it_as_any_normalizer(data):
+    search = NormalizerSearch(data.queries[:40], data.relevant[:40], FEW)
+    retriever = QuerybankRetriever(search, n_neighbors=1)
+    retriever.fit(data.bank_queries, data.gallery)
+    best = retriever.normalizer_.best_estimator_
+    alone = QuerybankRetriever(best, 1).fit(data.bank_queries, data.gallery)
+    for given in (data.queries, data.bank_queries):
+        expected = alone.kneighbors(given)
+        for ours, theirs in zip(retriever.kneighbors(given), expected, strict=True):
+            np.testing.assert_array_equal(ours, theirs)
+
+
+def test_a_bank_and_a_gallery_that_change_leave_the_choice_as_it_is(data):
+    search = NormalizerSearch(data.queries, data.relevant, FEW[:1])
+    bank, gallery = data.bank_queries, data.gallery
+    in_parts = clone(search).partial_fit(bank[:100], gallery)
+    in_parts.partial_fit(bank[100:], gallery)
+    assert in_parts.n_bank_seen_ == 120
+    whole = clone(search).fit(bank, gallery)
+    raw = pairwise_similarity(data.queries, gallery)
+    np.testing.assert_allclose(in_parts.transform(raw), whole.transform(raw), atol=1e-6)
+    fitted = whole.best_estimator_
+    retriever = QuerybankRetriever(search, 1).fit(bank, gallery)
+    retriever.add_gallery(bank, gallery[:5]).remove_gallery(np.arange(3))
+    retriever.partial_fit(bank[:10])
+    assert retriever.normalizer_.n_features_in_ == 42
+    assert retriever.normalizer_.n_bank_seen_ == 130
+    assert retriever.kneighbors(data.queries)[1].max() < 42
+    whole.add_gallery(bank, gallery[:5])
+    assert fitted.n_features_in_ == 40  # what somebody may hold is not changed
+
+
+def test_names_of_the_gallery_are_kept(data):
+    pandas = pytest.importorskip("pandas")
+    names = [f"clip {item}" for item in range(40)]
+    frame = pandas.DataFrame(data.gallery, index=names)
+    search = NormalizerSearch(data.queries, data.relevant, FEW)
+    search.fit(data.bank_queries, frame)
+    assert list(search.get_feature_names_out()) == names
+    assert not hasattr(search.fit(data.bank_queries, data.gallery), "feature_names_in_")
+    table = pandas.DataFrame(search.results_)
+    assert table["name"][0] == "raw"
+    assert len(table) == len(FEW) + 1
+
+
+def test_copies_are_alike_and_share_the_queries(data, sims):
+    search = NormalizerSearch(sims[1], data.relevant, FEW, metric="precomputed")
+    params = search.get_params()
+    assert params["candidates"] is FEW
+    fitted = clone(search).fit(sims[0])
+    assert fitted.queries is sims[1]
+    assert fitted.candidates is not FEW
+    expected = fitted.transform(sims[1])
+    thawed = pickle.loads(pickle.dumps(fitted))
+    np.testing.assert_array_equal(thawed.transform(sims[1]), expected)
+    with pytest.raises(NotFittedError):
+        clone(fitted).transform(sims[1])
+    default = clone(NormalizerSearch(sims[1], data.relevant))
+    assert default.candidates is None
+    with pytest.raises(NotFittedError):
+        default.add_gallery(sims[0])
+
+
+def test_nothing_given_is_changed(data, sims):
+    bank, queries = (matrix.copy() for matrix in sims)
+    for matrix in (bank, queries):
+        matrix.flags.writeable = False
+    candidates = [InvertedSoftmax(10.0)]
+    search = NormalizerSearch(queries, data.relevant, candidates, metric="precomputed")
+    search.fit(np.asfortranarray(bank)).transform(queries)
+    assert not hasattr(candidates[0], "gallery_bias_")
+    assert candidates[0].metric == "cosine"
+
+
+def test_only_the_chosen_one_warns(data, sims):
+    unsettled = SinkhornNormalizer(50, 2, 1e-9)
+    search = NormalizerSearch(sims[1], data.relevant, [unsettled], metric="precomputed")
+    with pytest.warns(ConvergenceWarning) as seen:
+        search.fit(sims[0])
+    assert [warning.filename for warning in seen] == [__file__]
+    search.set_params(n_standard_errors=99)  # so that none is chosen
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert search.fit(sims[0]).best_index_ == 0
+
+
+def test_bars_are_shown_when_asked_for(data, sims, capsys):
+    pytest.importorskip("tqdm")
+    search = NormalizerSearch(sims[1], data.relevant, FEW, verbose=True)
+    search.set_params(metric="precomputed").fit(sims[0])
+    shown = capsys.readouterr().err
+    assert "fit CSLS" in shown
+    assert "compare candidates" in shown
+
+
+def test_the_candidates_are_those_of_the_documentation():
+    candidates = default_candidates()
+    assert len(candidates) == 56
+    assert len({repr(candidate) for candidate in candidates}) == 56
+    assert {candidate.alpha for candidate in candidates} == {0.25, 0.5, 0.75, 1.0}
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"candidates": [PCA()]}, "must be normalizers of sk_qbnorm, got PCA"),
+        ({"k": 0}, "k must be an integer >= 1"),
+        ({"n_standard_errors": -1}, "n_standard_errors must be a finite number >= 0"),
+        ({"metric": "euclid"}, "metric must be one of"),
+        ({"relevant": [0]}, "one entry a query, expected 80, got 1"),
+        (
+            {"queries": np.ones((80, 3))},
+            "queries and gallery must have the same number",
+        ),
+        ({"queries": [[np.nan] * 8] * 80}, "queries must be finite"),
+        ({"queries": iter([])}, "queries is gone through for each of the candidates"),
+        ({"queries": np.ones((1, 8)), "relevant": [0]}, "2 labelled queries or more"),
+    ],
+    ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
+)
+def test_bad_parameters_are_refused(data, options, message):
+    search = NormalizerSearch(data.queries, data.relevant, FEW)
+    search.set_params(**options)
+    with pytest.raises(ValueError, match=message):
+        search.fit(data.bank_queries, data.gallery)
+    assert not hasattr(search, "n_features_in_")
+
+
+def test_bad_banks_and_galleries_are_refused(data, sims):
+    search = NormalizerSearch(data.queries, data.relevant, FEW)
+    bank = data.bank_queries
+    for given, message in (
+        ((bank,), "NormalizerSearch with metric='cosine' needs the embeddings .* None"),
+        ((bank, data.relevant), "got one number an item"),
+        ((iter([bank]), data.gallery), "querybank is gone through for each"),
+        ((bank, iter([data.gallery])), "gallery is gone through for each"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            search.fit(*given)
+    search.set_params(queries=sims[1][:, :5], metric="precomputed")
+    with pytest.raises(ValueError, match="5 features"):
+        search.fit(sims[0])
+    for results, message in (
+        ([[1.0], [0.0]], "2 labelled queries or more, got 1"),
+        ([1.0, 0.0], "Expected 2D array"),
+        ([[1.0, np.nan]], "results must be finite"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            gain_lower_bounds(results)
+
+
+def estimators(data):
+    """One of each kind that is scored, and what it is given."""
+    precomputed = CSLS(5, metric="precomputed")
+    bank, queries = data.bank_queries, data.queries
+    sims = [pairwise_similarity(rows, data.gallery) for rows in (bank, queries)]
+    similarity = GallerySimilarity(data.gallery)
+    last = NearestNeighborScorer()
+    retriever = QuerybankRetriever(CSLS(5), gallery=data.gallery)
+    return {
+        "normalizer": (precomputed, *sims),
+        "retriever": (retriever, bank, queries),
+        "Pipeline of scores": (
+            make_pipeline(similarity, precomputed, last),
+            *(bank, queries),
+        ),
+        "Pipeline of a normalizer": (
+            make_pipeline(similarity, precomputed),
+            *(bank, queries),
+        ),
+        "Pipeline of a retriever": (
+            make_pipeline("passthrough", retriever),
+            *(bank, queries),
+        ),
+    }
+
+
+@pytest.mark.parametrize("kind", estimators(make_hub_retrieval(9, 5, 4)))
+def test_the_scorer_sees_raw_scores_behind_every_estimator(data, sims, kind):
+    estimator, bank, queries = estimators(data)[kind]
+    after = CSLS(5, metric="precomputed").fit(sims[0]).transform(sims[1])
+    hits = [scores.argmax(axis=1) == data.relevant for scores in (sims[1], after)]
+    found = gain_scorer(n_standard_errors=1)(
+        clone(estimator).fit(bank), queries, data.relevant
+    )
+    assert found == pytest.approx(gain_lower_bounds(hits, n_standard_errors=1)[1])
+    assert found > 0
+
+
+def test_what_does_not_correct_scores_nothing(data, sims):
+    raw = make_pipeline("passthrough", NearestNeighborScorer()).fit(sims[0])
+    assert gain_scorer(k=5)(raw, sims[1], data.relevant) == 0
+    unmoved = InvertedSoftmax(alpha=0, metric="precomputed").fit(sims[0])
+    assert gain_scorer()(unmoved, sims[1], data.relevant) == 0
+
+
+def test_the_scorer_is_shown_and_pickled_as_made(data, sims):
+    scorer = pickle.loads(pickle.dumps(gain_scorer(5, ties="pessimistic")))
+    assert repr(scorer) == "gain_scorer(k=5, n_standard_errors=2.0, ties='pessimistic')"
+    fitted = InvertedSoftmax(metric="precomputed").fit(sims[0])
+    with pytest.raises(ValueError, match="k must be an integer"):
+        gain_scorer(k=0)(fitted, sims[1], data.relevant)
+
+
+def test_grid_search_makes_the_choice_of_the_search(data, sims):
+    pipeline = Pipeline([("normalizer", "passthrough"), ("s", NearestNeighborScorer())])
+    candidates = [clone(each).set_params(metric="precomputed") for each in FEW]
+    grid = GridSearchCV(
+        pipeline,
+        {"normalizer": ["passthrough", *candidates]},
+        scoring=gain_scorer(),
+        cv=QuerybankSplit(120),
+        refit=False,
+    )
+    grid.fit(np.vstack(sims), np.r_[np.full(120, -1), data.relevant])
+    search = NormalizerSearch(sims[1], data.relevant, FEW, metric="precomputed")
+    search.fit(sims[0])
+    found = grid.cv_results_["mean_test_score"]
+    np.testing.assert_allclose(found, search.results_["lower_bound"], atol=1e-15)
+    assert grid.best_index_ == search.best_index_
+
+
+def test_the_bank_is_always_trained_on_and_never_tested():
+    split = QuerybankSplit(3)
+    assert split.get_n_splits() == 1
+    assert repr(split) == "QuerybankSplit(n_bank=3)"
+    for given in (np.zeros((5, 2)), sparse.csr_array((5, 2)), [[0.0]] * 5):
+        ((train, test),) = split.split(given)
+        np.testing.assert_array_equal(train, [0, 1, 2])
+        np.testing.assert_array_equal(test, [3, 4])
+    with pytest.raises(ValueError, match="labelled queries behind the 3 rows"):
+        next(split.split(np.zeros((3, 2))))
+    with pytest.raises(ValueError, match="n_bank must be an integer"):
+        next(QuerybankSplit(0.5).split(np.zeros((3, 2))))
