@@ -503,6 +503,14 @@ def test_a_beta_and_an_alpha_have_usual_values():
     assert display.ax_.get_xlabel() == "n_neighbors"
 
 
+def test_a_setting_that_is_no_number_is_not_marked():
+    normalizer = clone(NORMALIZER).set_params(beta="scale")
+    given = normalizer, BANK_SIMS, None, RAW, DATA.relevant
+    display = BetaCurveDisplay.from_estimator(*given, param_range=VALUES)
+    assert display.present == "scale"
+    assert len(texts(display)) == 3
+
+
 def test_queries_may_be_masked_and_relevant_by_label():
     labels = np.arange(40) % 4
     options = {"gallery_labels": labels, "query_mask": np.arange(50) < 30}

@@ -46,7 +46,7 @@ class BetaCurveDisplay:
     confidence_level : float, default=0.95
         Share of the resamples that lie in an interval, in (0, 1).
     present : float, default=None
-        The value that the estimator has, which is marked.
+        The value that the estimator has, which is marked if it is a number.
 
     Attributes
     ----------
@@ -149,8 +149,8 @@ class BetaCurveDisplay:
             Which parameter is varied, of the normalizer, such as
             ``"normalizer__beta"`` for that of a retriever.
         param_range : array-like of shape (n_values,), default=None
-            Its values, numbers. None for 13 values from 1 to 1000 of a beta, or from 0
-            to 1.5 of an alpha.
+            Its values, numbers. None for 13 values from 1 to 1000 of a beta, which is
+            for cosines, or from 0 to 1.5 of an alpha.
         k : int, default=1
             How many items are looked at, >= 1.
         ax : matplotlib Axes, default=None
