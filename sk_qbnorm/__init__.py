@@ -8,6 +8,7 @@
     similarity    pairwise_similarity, GallerySimilarity: embeddings to similarities
     neighbors     NearestNeighborScorer: scores to gallery items; QuerybankRetriever:
                   embeddings to the best items by corrected score
+    inspection    displays: hubs by name, who is corrected, recall against beta
     model_selection
                   NormalizerSearch, gain_scorer, QuerybankSplit: choose a correction by
                   few labelled queries, or none

@@ -7,7 +7,14 @@ from pathlib import Path
 import pytest
 
 import sk_qbnorm
-from sk_qbnorm import datasets, metrics, model_selection, neighbors, normalizers
+from sk_qbnorm import (
+    datasets,
+    inspection,
+    metrics,
+    model_selection,
+    neighbors,
+    normalizers,
+)
 
 validate = pytest.importorskip("numpydoc.validate")
 
@@ -17,7 +24,15 @@ IGNORED = {"ES01", "GL01", "RT02"}
 # Methods are shown by the example of their class.
 METHODS_IGNORED = {*IGNORED, "SA01", "EX01"}
 
-MODULES = (sk_qbnorm, datasets, metrics, model_selection, neighbors, normalizers)
+MODULES = (
+    sk_qbnorm,
+    datasets,
+    inspection,
+    metrics,
+    model_selection,
+    neighbors,
+    normalizers,
+)
 PUBLIC = {
     f"{thing.__module__}.{thing.__qualname__}"
     for module in MODULES
@@ -25,13 +40,11 @@ PUBLIC = {
 }
 METHODS = {
     f"{module.__name__}.{name}.{method}"
-    for module in (sk_qbnorm, model_selection)
+    for module in (sk_qbnorm, inspection, model_selection)
     for name in module.__all__
     if inspect.isclass(getattr(module, name))
-    for method, function in inspect.getmembers(
-        getattr(module, name), inspect.isfunction
-    )
-    if not method.startswith("_") and function.__module__.startswith("sk_qbnorm")
+    for method, function in inspect.getmembers(getattr(module, name), inspect.isroutine)
+    if not method.startswith("_") and str(function.__module__).startswith("sk_qbnorm")
 }
 
 

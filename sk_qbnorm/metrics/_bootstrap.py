@@ -111,7 +111,7 @@ def bootstrap_report(
     def measure(queries):
         return measures_of(*(result[queries] for result in results))
 
-    report = _with_intervals(
+    report = with_intervals(
         measure, results[0].size, n_resamples, confidence_level, random_state
     )
     return as_table(report, as_frame)
@@ -221,13 +221,13 @@ def paired_bootstrap_report(
         first, second = (measures_of(*(r[queries] for r in pair)) for pair in results)
         return {name: second[name] - value for name, value in first.items()}
 
-    report = _with_intervals(
+    report = with_intervals(
         gain, results[0][0].size, n_resamples, confidence_level, random_state
     )
     return as_table(report, as_frame)
 
 
-def _with_intervals(measure, n_queries, n_resamples, level, random_state):
+def with_intervals(measure, n_queries, n_resamples, level, random_state):
     """Return value and interval of what `measure` makes of (..., n_queries) queries."""
     n_resamples = check_count(n_resamples, "n_resamples")
     advice = "0.95 is usual"

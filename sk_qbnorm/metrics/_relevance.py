@@ -36,17 +36,30 @@ def check_relevance(
         Sorted, without repetition, at least one a query.
     """
     scores = check_matrix(scores, name, finite=False)
-    kept = slice(None)
-    if query_mask is not None:
-        kept = _check_mask(query_mask, scores.shape[0])
+    kept = kept_queries(query_mask, scores.shape[0])
     check_finite(scores[kept], name)
+    indicator = relevant_items(relevant, scores.shape, gallery_labels, kept)
+    indptr, indices = indicator.indptr, indicator.indices
+    return scores[kept], indptr.astype(np.int64), indices.astype(np.int64)
+
+
+def kept_queries(query_mask, n_queries):
+    """Return what picks the queries that are not masked, a mask or a slice of all."""
+    return slice(None) if query_mask is None else _check_mask(query_mask, n_queries)
+
+
+def relevant_items(relevant, shape, gallery_labels, kept):
+    """Return the relevant items of the kept queries, a CSR indicator, checked.
+
+    Its columns are sorted, without repetition, at least one a row.
+    """
     if gallery_labels is not None:
-        indicator = _from_labels(relevant, gallery_labels, scores.shape)
+        indicator = _from_labels(relevant, gallery_labels, shape)
     elif sparse.issparse(relevant) or np.ndim(_peek(relevant)) == 2:
-        indicator = _from_indicator(relevant, scores.shape)
+        indicator = _from_indicator(relevant, shape)
     else:
-        indicator = _from_indices(relevant, scores.shape, kept)
-    scores, indicator = scores[kept], indicator[kept]
+        indicator = _from_indices(relevant, shape, kept)
+    indicator = indicator[kept]
     indicator.sum_duplicates()
     without = np.flatnonzero(np.diff(indicator.indptr) == 0)
     if without.size:
@@ -55,8 +68,7 @@ def check_relevance(
             f"queries, the first is {without[0]} among those kept; leave such queries "
             "out by query_mask."
         )
-    indptr, indices = indicator.indptr, indicator.indices
-    return scores, indptr.astype(np.int64), indices.astype(np.int64)
+    return indicator
 
 
 def _peek(relevant):
