@@ -8,6 +8,7 @@
     similarity    pairwise_similarity, GallerySimilarity: embeddings to similarities
     neighbors     NearestNeighborScorer: scores to gallery items; QuerybankRetriever:
                   embeddings to the best items by corrected score
+    querybanks    which queries to take for a bank, and what a bank is worth
     augmentation  the correction as one more dimension of a vector index
     metrics       recall, ranks and hubness of scores; scorers for GridSearchCV
     datasets      real retrieval data, synthetic data, matrices that authors publish

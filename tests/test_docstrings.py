@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import sk_qbnorm
-from sk_qbnorm import datasets, metrics, neighbors, normalizers
+from sk_qbnorm import datasets, metrics, neighbors, normalizers, querybanks
 
 validate = pytest.importorskip("numpydoc.validate")
 
@@ -17,7 +17,7 @@ IGNORED = {"ES01", "GL01", "RT02"}
 # Methods are shown by the example of their class.
 METHODS_IGNORED = {*IGNORED, "SA01", "EX01"}
 
-MODULES = (sk_qbnorm, datasets, metrics, neighbors, normalizers)
+MODULES = (sk_qbnorm, datasets, metrics, neighbors, normalizers, querybanks)
 PUBLIC = {
     f"{thing.__module__}.{thing.__qualname__}"
     for module in MODULES
