@@ -12,6 +12,7 @@
     model_selection
                   NormalizerSearch, gain_scorer, QuerybankSplit: choose a correction by
                   few labelled queries, or none
+    querybanks    which queries to take for a bank, and what a bank is worth
     augmentation  the correction as one more dimension of a vector index
     metrics       recall, ranks and hubness of scores; scorers for GridSearchCV
     datasets      real retrieval data, synthetic data, matrices that authors publish

@@ -123,3 +123,9 @@ def forms_of(matrix):
             matrix, columns=[f"g{j}" for j in range(len(matrix[0]))]
         ),
     }
+
+
+def whole(shape, seed=0, largest=5):
+    """Embeddings of small whole numbers: products are exact, and tied at times."""
+    random = np.random.default_rng(seed)
+    return random.integers(-largest, largest, shape).astype(float)

@@ -213,6 +213,75 @@ def hub_rate(counts):
     return sum(sorted(counts, reverse=True)[:n_top]) / sum(counts)
 
 
+def hub_agreement(bank_counts, sample_counts, k):
+    """A correlation over items, what the draw of the sample adds taken out."""
+    n_gallery, mu = len(bank_counts), k / len(bank_counts)
+    n, m = sum(bank_counts) / k, sum(sample_counts) / k
+    pairs = list(zip(bank_counts, sample_counts, strict=True))
+    together = math.fsum(b / n * s / m for b, s in pairs) / n_gallery - mu**2
+    of_bank = math.fsum((b / n) ** 2 for b, _ in pairs) / n_gallery - mu**2
+    squares = math.fsum(s * (s - 1) / (m * (m - 1)) for _, s in pairs) / n_gallery
+    if min(together, of_bank, squares - mu**2) <= 1e-12:
+        return 0.0
+    return min(1.0, together / math.sqrt(of_bank * (squares - mu**2)))
+
+
+def querybank_measures(bank, sims, k, beta):
+    """What a bank and a sample of queries say of each other, but for the bootstrap."""
+    n_gallery, lists, asked = len(bank[0]), [], []
+    for rows, found in ((bank, lists), (sims, asked)):
+        found += [order(row)[:k] for row in rows]
+    firsts = [row[0] for row in lists]
+    bias = [log_mean_exp(column, beta) for column in zip(*bank, strict=True)]
+    center = math.fsum(bias) / n_gallery
+    last, last_asked = (
+        [row[found[k - 1]] for row, found in zip(*each, strict=True)]
+        for each in ((bank, lists), (sims, asked))
+    )
+    mean = math.fsum(last_asked) / len(sims)
+    spread = math.sqrt(math.fsum((s - mean) ** 2 for s in last_asked) / len(sims))
+    gap = math.fsum(last) / len(bank) - mean
+    counts = [occurrence(found, n_gallery) for found in (lists, asked)]
+    return {
+        "coverage": sum(c > 0 for c in counts[0]) / n_gallery,
+        "activation_rate": len(set(firsts)) / n_gallery,
+        "activated_expected": sum(firsts.count(j) > 1 for j in firsts) / len(firsts),
+        "hub_variation": chance_variation(counts[0], len(bank), k),
+        "bias_spread": math.sqrt(
+            math.fsum((b - center) ** 2 for b in bias) / n_gallery
+        ),
+        "activated_queries": sum(row[0] in firsts for row in asked) / len(asked),
+        "hub_variation_queries": chance_variation(counts[1], len(sims), k),
+        "hub_agreement": hub_agreement(*counts, k),
+        "similarity_gap": gap / spread if spread else 0.0,
+    }
+
+
+def chance_variation(counts, n_queries, k):
+    """Spread of the chances over their mean, of pairs of different queries."""
+    mu = k / len(counts)
+    pairs = n_queries * (n_queries - 1)
+    squares = math.fsum(c * (c - 1) / pairs for c in counts) / len(counts)
+    return math.sqrt(max(squares - mu**2, 0.0)) / mu
+
+
+def bootstrap_error(bank, beta, draws):
+    """Standard error of the bias, of banks of the rows drawn; shifts do not count."""
+    n_gallery = len(bank[0])
+    biases = []
+    for rows in draws:
+        columns = zip(*[bank[i] for i in rows], strict=True)
+        bias = [log_mean_exp(column, beta) for column in columns]
+        center = math.fsum(bias) / n_gallery
+        biases.append([b - center for b in bias])
+    variances = []
+    for values in zip(*biases, strict=True):
+        center = math.fsum(values) / len(values)
+        squares = math.fsum((v - center) ** 2 for v in values)
+        variances.append(squares / (len(values) - 1))
+    return math.sqrt(math.fsum(variances) / n_gallery)
+
+
 def measures(ranks, precisions):
     """All retrieval measures of the rank and the precision of each query."""
     n_queries, ordered = len(ranks), sorted(ranks)

@@ -14,6 +14,7 @@ from sk_qbnorm import (
     model_selection,
     neighbors,
     normalizers,
+    querybanks,
 )
 
 validate = pytest.importorskip("numpydoc.validate")
@@ -32,6 +33,7 @@ MODULES = (
     model_selection,
     neighbors,
     normalizers,
+    querybanks,
 )
 PUBLIC = {
     f"{thing.__module__}.{thing.__qualname__}"

@@ -1,5 +1,6 @@
 """How good a ranking is, how sure that is, and how much its hubs take."""
 
+from ._agreement import hub_agreement
 from ._bootstrap import bootstrap_report, paired_bootstrap_report
 from ._hubness import gini_index, hubness_skewness, robin_hood_index
 from ._hubness_report import hubness_report
@@ -18,6 +19,7 @@ __all__ = [
     "bootstrap_report",
     "geometric_mean_recall",
     "gini_index",
+    "hub_agreement",
     "hub_rate",
     "hubness_report",
     "hubness_skewness",

@@ -1,0 +1,84 @@
+"""What to make of the numbers of a bank, in plain sentences."""
+
+# Where these come from is told in the notes of querybank_report.
+FEW_HUBS = 0.6
+SMALL = 0.5
+NOISY = 0.5
+FOREIGN = 0.6
+UNEXPECTED = 0.2
+FAR = 1.2
+
+
+def advice_on(measures):
+    """Return advice by the name of the measure that it comes from.
+
+    Parameters
+    ----------
+    measures : dict of str to float
+        Those of `querybank_report`, with or without those of a sample of queries.
+
+    Returns
+    -------
+    advice : dict of str to str
+        Empty where nothing speaks against the bank.
+    """
+    advice = _on_bank(measures)
+    if "hub_agreement" in measures:
+        advice |= _on_domain(measures)
+    return advice
+
+
+def _on_bank(measures):
+    advice = {}
+    name = "hub_variation_queries"
+    if name not in measures:
+        name = "hub_variation"
+    if measures[name] < FEW_HUBS:
+        advice[name] = (
+            f"There are few hubs to correct: {name} is {measures[name]:.2f}, below "
+            f"{FEW_HUBS}. Leave the scores alone, unless labelled queries show a gain."
+        )
+    expected = measures["activated_expected"]
+    if expected < SMALL:
+        advice["activated_expected"] = (
+            f"The bank is small for this gallery: it reaches {measures['coverage']:.0%}"
+            f" of the items, and of more queries like its own {expected:.0%} would have"
+            f" a best item that it activates, below {SMALL:.0%}. Add bank queries."
+        )
+    error, spread = measures["bias_standard_error"], measures["bias_spread"]
+    if error > NOISY * spread:
+        advice["bias_standard_error"] = (
+            f"The bias is noisy: its standard error, {error:.2g}, is above {NOISY:.0%} "
+            f"of its spread over the items, {spread:.2g}. Add bank queries, or lower "
+            "beta."
+        )
+    return advice
+
+
+def _on_domain(measures):
+    advice = {}
+    agreement, expected = measures["hub_agreement"], measures["activated_expected"]
+    activated = measures["activated_queries"]
+    would_agree = expected >= SMALL or expected - activated > UNEXPECTED
+    if agreement < FOREIGN and would_agree:
+        advice["hub_agreement"] = (
+            "The bank seems to be of another domain than the queries: hub_agreement is "
+            f"{agreement:.2f}, below {FOREIGN}, and the bank activates the best item of"
+            f" {activated:.0%} of the queries where {expected:.0%} of its own would do "
+            "so. Take bank queries of the domain of the queries, or leave the scores "
+            "alone."
+        )
+    elif agreement < FOREIGN:
+        advice["hub_agreement"] = (
+            "The bank and the queries agree little on what the hubs are: hub_agreement "
+            f"is {agreement:.2f}, below {FOREIGN}. The bank is too small, or of another"
+            " domain."
+        )
+    gap = measures["similarity_gap"]
+    if gap < -FAR:
+        advice["similarity_gap"] = (
+            "The bank queries are farther from the gallery than the queries: the last "
+            f"items of their lists are less similar, by {-gap:.1f} standard deviations,"
+            f" more than {FAR:.1f}. They may be of another domain."
+        )
+    return advice

@@ -1,0 +1,83 @@
+"""Queries compared with a gallery, block by block."""
+
+from sk_qbnorm._embeddings import check_columns, check_embeddings, check_widths
+from sk_qbnorm._validation import check_choice, check_matrix
+from sk_qbnorm.tiles import Gallery, MatrixTiles, walk
+
+_METRICS = ("cosine", "dot", "precomputed")
+
+
+class Comparison:
+    """A gallery, and how queries are compared with it.
+
+    Parameters
+    ----------
+    gallery : array-like of shape (n_gallery, n_features) or None
+        None for ``metric="precomputed"``.
+    metric : {"cosine", "dot", "precomputed"} or callable
+
+    Attributes
+    ----------
+    n_gallery : int or None
+        Number of gallery items, None for similarities before the first are checked.
+
+    Raises
+    ------
+    ValueError
+        If there is no such metric, or a gallery is missing or of no use.
+    """
+
+    def __init__(self, gallery, metric):
+        if not callable(metric):
+            check_choice(metric, "metric", _METRICS)
+        self._metric = metric
+        self._frame = gallery
+        self.n_gallery = None
+        if metric == "precomputed":
+            if gallery is not None:
+                raise ValueError(
+                    'metric="precomputed" takes similarities, which know the gallery, '
+                    "and got a gallery as well; leave it out, or pass embeddings and "
+                    'metric="cosine".'
+                )
+            return
+        if gallery is None:
+            raise ValueError(
+                f"metric={metric!r} compares embeddings with those of the gallery, got "
+                "gallery=None; pass it, or similarities to it and "
+                'metric="precomputed".'
+            )
+        self._gallery = check_embeddings(gallery, "gallery", keep_on_disk=True)
+        self.n_gallery = self._gallery.shape[0]
+
+    def check(self, queries, name):
+        """Return queries as a finite matrix, which rows can be taken of."""
+        if self._metric == "precomputed":
+            return self._check_sims(check_matrix(queries, name), name)
+        check_columns(queries, self._frame, name, self._metric)
+        queries = check_embeddings(queries, name, keep_on_disk=True)
+        check_widths(queries, self._gallery, name, self._metric)
+        return queries
+
+    def show(self, queries, make_visitors):
+        """Show the similarities of checked queries to visitors, and return these.
+
+        ``make_visitors(tiles)`` gives a list of them.
+        """
+        if self._metric == "precomputed":
+            tiles = MatrixTiles(queries)
+        else:
+            tiles = Gallery(self._gallery, self._metric).tiles(queries)
+        visitors = make_visitors(tiles)
+        walk(tiles, visitors, None, lambda n_shown: None)
+        return visitors
+
+    def _check_sims(self, sims, name):
+        if self.n_gallery is None:
+            self.n_gallery = sims.shape[1]
+        if sims.shape[1] != self.n_gallery:
+            raise ValueError(
+                f"{name} must be similarities to the {self.n_gallery} gallery items "
+                f"that those of the bank are of, got {sims.shape[1]} columns."
+            )
+        return sims

@@ -1,0 +1,32 @@
+"""What queries retrieve of a gallery, counted."""
+
+import numpy as np
+
+
+class Retrieved:
+    """The lists of some queries.
+
+    Parameters
+    ----------
+    found : tiles.BestItems
+        That has been shown all queries.
+    n_gallery : int
+
+    Attributes
+    ----------
+    n_queries : int
+    best : ndarray of shape (n_queries,)
+        The best item of each query.
+    last_scores : ndarray of shape (n_queries,), dtype float64
+        Similarity of the last item of each list.
+    counts, best_counts : ndarray of shape (n_gallery,), dtype int64
+        How often each item is in a list, and how often it is the first.
+    """
+
+    def __init__(self, found, n_gallery):
+        scores, items = found.found
+        self.n_queries = len(items)
+        self.best = items[:, 0]
+        self.last_scores = scores[:, -1].astype(np.float64)
+        self.counts = np.bincount(items.ravel(), minlength=n_gallery)
+        self.best_counts = np.bincount(self.best, minlength=n_gallery)

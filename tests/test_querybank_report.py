@@ -1,0 +1,289 @@
+"""Banks are judged by what they do."""
+
+import sys
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import sparse
+
+from sk_qbnorm import InvertedSoftmax
+from sk_qbnorm.datasets import load_emoji_vendor_nohub, make_hub_retrieval
+from sk_qbnorm.querybanks import querybank_report, sample_querybank
+from sk_qbnorm.querybanks._advice import advice_on
+from sk_qbnorm.tiles import _tile
+
+from . import reference
+from .cases import bank_and_sims, whole
+
+PRECOMPUTED = {"metric": "precomputed"}
+
+
+def test_blocks_do_not_show(monkeypatch):
+    bank, queries = whole((50, 4), seed=2), whole((40, 4))
+    gallery = whole((300, 4), seed=1)
+    options = {"metric": "dot", "k": 7, "beta": 0.1, "random_state": 0}
+    report = querybank_report(bank, gallery, queries, **options)
+    monkeypatch.setattr(_tile, "_TILE_ROWS", 3)
+    monkeypatch.setattr(_tile, "_TILE_COLUMNS", 32)
+    again = querybank_report(bank, gallery, queries, **options)
+    assert again.pop("advice") == report.pop("advice")
+    assert again == pytest.approx(report, rel=1e-9)
+
+
+@given(drawn=bank_and_sims(max_rows=8, max_items=6), data=st.data())
+def test_the_report_is_that_of_slow_loops(drawn, data):
+    bank, sims = (np.vstack([each, each[:1]]) for each in drawn)  # two rows or more
+    k = data.draw(st.integers(1, bank.shape[1]))
+    beta = data.draw(st.sampled_from([0.5, 20.0]))
+    options = {"k": k, "beta": beta, "random_state": 5, **PRECOMPUTED}
+    report = querybank_report(bank, queries=sims, n_resamples=3, **options)
+    bank, sims = bank.tolist(), sims.tolist()
+    expected = reference.querybank_measures(bank, sims, k, beta)
+    # Groups of one row each: the plain bootstrap.
+    random, n_bank = np.random.RandomState(5), len(bank)
+    order = random.permutation(n_bank)
+    times = [random.multinomial(n_bank, np.full(n_bank, 1 / n_bank)) for _ in range(3)]
+    draws = [np.repeat(order, each) for each in times]
+    expected["bias_standard_error"] = reference.bootstrap_error(bank, beta, draws)
+    assert isinstance(report.pop("advice"), list)
+    assert report.keys() == expected.keys()
+    assert all(type(value) is float for value in report.values())
+    # Where the same is taken from the same, no more than rounding is left.
+    assert report == pytest.approx(expected, rel=1e-6, abs=1e-6)
+
+
+def test_a_report_of_embeddings_is_that_of_their_similarities():
+    bank, gallery, queries = whole((40, 4)), whole((30, 4), 1), whole((20, 4), 2)
+    options = {"beta": 0.2, "random_state": 0}
+    expected = querybank_report(
+        bank @ gallery.T, queries=queries @ gallery.T, **options, **PRECOMPUTED
+    )
+    advice = expected.pop("advice")
+    for metric in ("dot", lambda a, b: a @ b.T):
+        for form in (np.asarray, sparse.csr_array):
+            report = querybank_report(
+                form(bank), gallery, form(queries), metric=metric, **options
+            )
+            assert report.pop("advice") == advice
+            assert report == pytest.approx(expected, rel=1e-9)
+
+
+def test_without_queries_the_bank_alone_is_judged():
+    data = make_hub_retrieval(60, 30, 40, random_state=0)
+    options = {"random_state": 0}
+    both = querybank_report(data.bank_queries, data.gallery, data.queries, **options)
+    alone = querybank_report(data.bank_queries, data.gallery, **options)
+    assert {name: both[name] for name in alone} == alone
+    assert both.keys() - alone.keys() == {
+        "activated_queries",
+        "hub_variation_queries",
+        "hub_agreement",
+        "similarity_gap",
+    }
+
+
+def test_the_bias_is_that_of_the_normalizer():
+    sims = np.random.default_rng(0).random((70, 9))
+    bias = InvertedSoftmax(beta=3, metric="precomputed").fit(sims).gallery_bias_
+    report = querybank_report(sims, k=2, beta=3, **PRECOMPUTED)
+    assert report["bias_spread"] == pytest.approx(bias.std())
+
+
+@pytest.mark.parametrize("beta", [1.0, 30.0])
+def test_groups_say_what_a_bootstrap_of_rows_says(beta):
+    random = np.random.default_rng(0)
+    sims = random.normal(scale=0.3, size=(400, 60))
+    report = querybank_report(
+        sims, beta=beta, n_resamples=300, random_state=0, **PRECOMPUTED
+    )
+    weights = np.exp(beta * (sims - sims.max()))
+    drawn = random.multinomial(400, np.full(400, 1 / 400), size=300)
+    biases = np.log(drawn @ weights) / beta
+    biases -= biases.mean(axis=1, keepdims=True)
+    expected = np.sqrt(biases.var(axis=0, ddof=1).mean())
+    assert report["bias_standard_error"] == pytest.approx(expected, rel=0.07)
+    shares = weights / weights.sum(axis=0)
+    delta = np.sqrt(np.mean(np.sum(shares**2, axis=0) - 1 / 400)) / beta
+    # Where many bank queries make the bias, the delta method knows as much.
+    ratio = delta / expected
+    assert ratio == pytest.approx(1, abs=0.05) if beta == 1 else ratio < 0.8
+
+
+def test_extreme_scales_stay_finite():
+    sims = np.random.default_rng(0).random((40, 12)) * 1e4
+    report = querybank_report(sims, queries=sims[::-1], k=3, beta=1e3, **PRECOMPUTED)
+    report.pop("advice")
+    assert np.isfinite(list(report.values())).all()
+
+
+@pytest.mark.parametrize("shape", [(2, 1), (2, 5)])
+def test_a_gallery_without_any_difference_has_no_hubs(shape):
+    report = querybank_report(
+        np.ones(shape), queries=np.ones(shape), k=1, **PRECOMPUTED
+    )
+    assert report["bias_spread"] == report["bias_standard_error"] == 0
+    assert report["similarity_gap"] == 0
+    assert report["hub_agreement"] == (shape[1] > 1)  # the first item takes all
+
+
+def sentences(report, *starts):
+    """Whether the advice is these sentences, by how they start."""
+    advice = report["advice"]
+    assert len(advice) == len(starts), advice
+    return all(
+        each.startswith(start) for each, start in zip(advice, starts, strict=True)
+    )
+
+
+def test_nothing_is_said_against_a_good_bank():
+    data = make_hub_retrieval(300, 100, 80, random_state=0)
+    options = {"random_state": 0}
+    report = querybank_report(data.bank_queries, data.gallery, data.queries, **options)
+    assert sentences(report)
+    assert report["hub_agreement"] > 0.95
+
+
+def test_a_foreign_bank_is_told():
+    random = np.random.default_rng(0)
+    bank, queries = random.normal(scale=0.1, size=(2, 50, 40))
+    bank[:, :10] += 1
+    queries[:, -10:] += 3
+    options = {"random_state": 0, **PRECOMPUTED}
+    report = querybank_report(bank, queries=queries, **options)
+    assert sentences(
+        report,
+        "The bank seems to be of another domain than the queries: hub_agreement is 0.0",
+        "The bank queries are farther from the gallery than the queries: the last",
+    )
+    expected = "activates the best item of 0% of the queries where 98% of its own"
+    assert expected in report["advice"][0]
+
+
+@pytest.mark.parametrize(
+    ("agreement", "expected", "activated", "says"),
+    [
+        (0.61, 0.9, 0.1, ""),
+        (0.59, 0.5, 0.5, "The bank seems to be of another domain"),
+        (0.59, 0.4, 0.1, "The bank seems to be of another domain"),
+        (0.59, 0.4, 0.3, "The bank and the queries agree little"),
+    ],
+)
+def test_little_agreement_is_a_small_bank_or_a_foreign_one(
+    agreement, expected, activated, says
+):
+    measures = {
+        "coverage": 0.9,
+        "activated_expected": expected,
+        "activated_queries": activated,
+        "hub_variation_queries": 1.0,
+        "hub_agreement": agreement,
+        "similarity_gap": -0.5,
+        "bias_spread": 1.0,
+        "bias_standard_error": 0.1,
+    }
+    advice = advice_on(measures)
+    assert advice.get("hub_agreement", "").startswith(says)
+    assert ("hub_agreement" in advice) == bool(says)
+
+
+def test_a_small_bank_is_told():
+    data = load_emoji_vendor_nohub()
+    rows = sample_querybank(data.bank_queries, 30, random_state=0)
+    report = querybank_report(
+        data.bank_queries[rows], data.gallery, data.queries[:200], random_state=0
+    )
+    assert sentences(
+        report,
+        "There are few hubs to correct: hub_variation_queries is 0.40,",
+        "The bank is small for this gallery: it reaches ",
+        "The bias is noisy: its standard error, 0.",
+        "The bank and the queries agree little on what the hubs are: hub_agreement is ",
+    )
+
+
+def test_the_report_may_be_a_frame():
+    pandas = pytest.importorskip("pandas")
+    sims = np.random.default_rng(0).random((90, 40))
+    options = {"random_state": 0, **PRECOMPUTED}
+    report = querybank_report(sims, **options)
+    frame = querybank_report(sims, as_frame=True, **options)
+    assert isinstance(frame, pandas.DataFrame)
+    assert list(frame.columns) == ["value", "advice"]
+    advice = report.pop("advice")
+    assert frame["value"].to_dict() == report
+    said = frame["advice"][frame["advice"] != ""]
+    assert sorted(said) == sorted(advice)
+    assert said["hub_variation"].startswith("There are few hubs to correct")
+
+
+def test_a_frame_without_pandas_is_refused(monkeypatch):
+    monkeypatch.setitem(sys.modules, "pandas", None)
+    with pytest.raises(ImportError, match="as_frame=True gives a DataFrame of pandas"):
+        querybank_report(np.eye(3), k=1, as_frame=True, **PRECOMPUTED)
+
+
+def test_input_is_left_as_it_is():
+    bank, gallery = whole((20, 4)), whole((12, 4), 1)
+    kept = bank.copy(), gallery.copy()
+    querybank_report(bank, gallery, bank)
+    np.testing.assert_array_equal(bank, kept[0])
+    np.testing.assert_array_equal(gallery, kept[1])
+    for each in (bank, gallery):
+        each.setflags(write=False)
+    querybank_report(bank, gallery, bank)
+    querybank_report(bank, queries=bank, k=2, **PRECOMPUTED)
+
+
+def test_banks_and_galleries_may_be_on_disk(tmp_path):
+    bank, gallery = whole((40, 4)), whole((30, 4), 1)
+    on_disk = []
+    for name, matrix in (("bank", bank), ("gallery", gallery)):
+        np.save(tmp_path / f"{name}.npy", matrix.astype(np.float32))
+        on_disk.append(np.load(tmp_path / f"{name}.npy", mmap_mode="r"))
+    expected = querybank_report(bank, gallery, random_state=0)
+    found = querybank_report(*on_disk, random_state=0)
+    assert found.pop("advice") == expected.pop("advice")
+    assert found == pytest.approx(expected, rel=1e-4)
+
+
+SIMS = np.eye(4)
+BAD = np.where(SIMS == 1, np.nan, 0)
+
+
+@pytest.mark.parametrize(
+    ("bank", "options", "message"),
+    [
+        (BAD, {}, "querybank must be finite, got NaN in row 0, column 0"),
+        (SIMS, {"queries": BAD}, "queries must be finite, got NaN in row 0, column 0"),
+        (SIMS[:1], {}, "querybank must have 2 rows or more, got 1"),
+        (SIMS, {"queries": SIMS[:1]}, "queries must have 2 rows or more, got 1"),
+        (SIMS, {"queries": SIMS[:, :3]}, "to the 4 gallery items .* got 3 columns"),
+        ([["a", "b"]], {}, "querybank must hold numbers, got text"),
+        (SIMS[:0], {}, r"0 sample\(s\)"),
+        (SIMS, {"k": 5}, "k=5 is more than the gallery holds"),
+        (SIMS, {"k": 0}, "k must be an integer >= 1, got 0"),
+        (SIMS, {"beta": 0}, "beta must be a finite number > 0, got 0"),
+        (SIMS, {"n_resamples": 1}, "n_resamples must be an integer >= 2, got 1"),
+        (SIMS, {"n_resamples": 0}, "n_resamples must be an integer >= 1, got 0"),
+        (SIMS, {"metric": "cosine"}, "metric='cosine' compares .* got gallery=None"),
+        (SIMS, {"gallery": SIMS}, "takes similarities, .* got a gallery as well"),
+        (
+            SIMS,
+            {"metric": "dot", "gallery": SIMS, "queries": SIMS[:, :3]},
+            "queries and gallery must have the same number of features",
+        ),
+    ],
+)
+def test_what_is_no_bank_is_refused(bank, options, message):
+    with pytest.raises(ValueError, match=message):
+        querybank_report(bank, **{"k": 2, **PRECOMPUTED, **options})
+
+
+def test_columns_of_dataframes_must_match():
+    pandas = pytest.importorskip("pandas")
+    bank = pandas.DataFrame(whole((5, 2)), columns=["x", "y"])
+    gallery = pandas.DataFrame(whole((5, 2)), columns=["y", "x"])
+    with pytest.raises(ValueError, match="same columns in the same order"):
+        querybank_report(bank, gallery, k=1)
