@@ -18,6 +18,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from sk_qbnorm import (
     CSLS,
+    AgreementNormalizer,
     DualDynamicInvertedSoftmax,
     DualInvertedSoftmax,
     DynamicInvertedSoftmax,
@@ -40,12 +41,14 @@ NORMALIZERS = {
     "Sinkhorn": SinkhornNormalizer(),
     "Sinkhorn ½": SinkhornNormalizer(alpha=0.5),
     "D-NNN": DynamicNormalizer(NearestNeighborNormalizer()),
+    "Agree": AgreementNormalizer(None),
 }
 DUAL = {
     "DualIS": DualInvertedSoftmax(),
     "DualDIS": DualDynamicInvertedSoftmax(),
     "Sinkhorn, two banks": SinkhornNormalizer(),
 }
+_SAMPLE = 100  # queries without labels, for those who ask for them
 _HURT = 0.2  # points of R@1 that are more than nothing
 
 
@@ -141,12 +144,19 @@ def measure(case):
     found = {"raw": _measures(case, case.sims)}
     for name, normalizer in NORMALIZERS.items():
         normalizer = normalizer.set_params(metric="precomputed")
+        if isinstance(normalizer, AgreementNormalizer):
+            normalizer.set_params(queries=_sample(case.sims))
         found[name] = _measures(case, normalizer.fit(case.bank_sims), case.sims)
     for name, normalizer in DUAL.items() if case.beside else ():
         normalizer = normalizer.set_params(metric="precomputed")
         normalizer.fit(case.bank_sims, gallerybank=case.beside[name])
         found[name] = _measures(case, normalizer, case.sims)
     return found
+
+
+def _sample(sims):
+    random = np.random.default_rng(0)
+    return sims[random.permutation(len(sims))[:_SAMPLE]]
 
 
 def _measures(case, scores, sims=None):

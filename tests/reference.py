@@ -214,16 +214,17 @@ def hub_rate(counts):
 
 
 def hub_agreement(bank_counts, sample_counts, k):
-    """A correlation over items, what the draw of the sample adds taken out."""
+    """Shares of either's unevenness, what the draw of the sample adds taken out."""
     n_gallery, mu = len(bank_counts), k / len(bank_counts)
     n, m = sum(bank_counts) / k, sum(sample_counts) / k
     pairs = list(zip(bank_counts, sample_counts, strict=True))
     together = math.fsum(b / n * s / m for b, s in pairs) / n_gallery - mu**2
     of_bank = math.fsum((b / n) ** 2 for b, _ in pairs) / n_gallery - mu**2
     squares = math.fsum(s * (s - 1) / (m * (m - 1)) for _, s in pairs) / n_gallery
-    if min(together, of_bank, squares - mu**2) <= 1e-12:
+    of_sample = squares - mu**2
+    if min(together, of_bank, of_sample) <= 1e-12:
         return 0.0
-    return min(1.0, together / math.sqrt(of_bank * (squares - mu**2)))
+    return math.sqrt(min(1, together / of_bank) * min(1, together / of_sample))
 
 
 def querybank_measures(bank, sims, k, beta):

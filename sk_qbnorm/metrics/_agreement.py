@@ -48,21 +48,27 @@ def hub_agreement(
     The measure is our own. With the k-occurrences :math:`B_j` under n bank queries and
     :math:`S_j` under a sample of m, the mean over the items
     :math:`\langle\cdot\rangle`, and :math:`\mu = k / n_{gallery}`, it is
+    :math:`\sqrt{\min(1, c / v_B) \, \min(1, c / v_S)}` of
 
     .. math::
 
-        \frac{\langle \frac{B_j}{n} \frac{S_j}{m} \rangle - \mu^2}
-        {\sqrt{(\langle \frac{B_j^2}{n^2} \rangle - \mu^2)
-        (\langle \frac{S_j (S_j - 1)}{m (m - 1)} \rangle - \mu^2)}}
+        c = \langle \tfrac{B_j}{n} \tfrac{S_j}{m} \rangle - \mu^2, \quad
+        v_B = \langle \tfrac{B_j^2}{n^2} \rangle - \mu^2, \quad
+        v_S = \langle \tfrac{S_j (S_j - 1)}{m (m - 1)} \rangle - \mu^2
 
-    cut to [0, 1], and 0 where any of the three terms is not above 0: a correlation over
-    items, in which the two sides are not treated alike. The sample only shows what
-    queries retrieve, so what its few draws add to the spread is taken out:
-    :math:`S_j (S_j - 1) / (m (m - 1))` is, on average over samples, the square of the
-    chance that a query retrieves item j. A small sample makes the measure uncertain,
-    not small. The bank is what a correction is made from, with all its noise, so that
-    its spread stays as it is: a small bank of the right domain agrees less than a large
-    one. What looks like disagreement may so be either another domain or a small bank.
+    and 0 where any of the three is not above 0. :math:`c / v_B` is the share of the
+    bank's unevenness that the queries show, :math:`c / v_S` that of the queries' which
+    the bank shows; where neither is above 1 the measure is a correlation over items. A
+    bank that is far more uneven than the queries, as one of a single topic where there
+    are no hubs, agrees little with them, however well the two correlate.
+
+    The sides are not treated alike. The sample only shows what queries retrieve, so
+    what its few draws add to the spread is taken out: :math:`v_S` is, on average over
+    samples, the variance of the items' chances to be retrieved. A small sample makes
+    the measure uncertain, not small. The bank is what a correction is made from, with
+    all its noise, so that its spread stays as it is: a small bank of the right domain
+    agrees less than a large one. What looks like disagreement may so be either another
+    domain or a small bank.
 
     Examples
     --------
@@ -73,7 +79,7 @@ def hub_agreement(
     >>> bank = k_occurrence(pairwise_similarity(data.bank_queries, data.gallery))
     >>> sample = k_occurrence(pairwise_similarity(data.queries, data.gallery))
     >>> hub_agreement(bank, sample)
-    0.99...
+    0.98...
     """
     check_count(k, "k")
     bank, n_bank = _check_counts(bank_counts, "bank_counts", k)
@@ -100,8 +106,10 @@ def agreement_of(bank, sample, n_bank, n_sample, k):
     of_sample = _excess(sample, n_sample, k)
     if min(together, of_bank, of_sample) <= 0:
         return 0.0
-    spreads = math.sqrt(of_bank / n_bank**2 * of_sample / (n_sample * (n_sample - 1)))
-    return min(together / (n_bank * n_sample) / spreads, 1.0)
+    common = together / (n_bank * n_sample)
+    bank_share = min(common / (of_bank / n_bank**2), 1.0)
+    sample_share = min(common / (of_sample / (n_sample * (n_sample - 1))), 1.0)
+    return math.sqrt(bank_share * sample_share)
 
 
 def chance_variation(counts, n_queries, k):

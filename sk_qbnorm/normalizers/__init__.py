@@ -1,5 +1,6 @@
 """The normalizers: what a querybank makes of later queries' similarities."""
 
+from ._agreement import AgreementNormalizer
 from ._csls import CSLS
 from ._dual_dynamic_inverted_softmax import DualDynamicInvertedSoftmax
 from ._dual_inverted_softmax import DualInvertedSoftmax
@@ -12,6 +13,7 @@ from ._sinkhorn import SinkhornNormalizer
 
 __all__ = [
     "CSLS",
+    "AgreementNormalizer",
     "DualDynamicInvertedSoftmax",
     "DualInvertedSoftmax",
     "DynamicInvertedSoftmax",

@@ -1,52 +1,13 @@
 """Any additive normalizer, made dynamic."""
 
-from sklearn.base import clone
-
 from sk_qbnorm.similarity import Metric
 
 from ._augmenting import AdditiveNormalizer
+from ._delegating import Delegating
 from ._gate import Gated
-from ._scale import hold_beta
 
 
-class _Delegating(AdditiveNormalizer):
-    """Learns and corrects as another normalizer does."""
-
-    def _check_parameters(self):
-        is_additive = isinstance(self.normalizer, AdditiveNormalizer)
-        if not is_additive or isinstance(self.normalizer, Gated):
-            raise ValueError(
-                "normalizer must be one that subtracts a bias of each item and has no "
-                f"gate, such as CSLS(), got {self.normalizer!r}."
-            )
-        self.normalizer._check_parameters()
-
-    def _statistics(self, tiles):
-        return self.normalizer._statistics(tiles)
-
-    def _conclude(self, bank):
-        self.normalizer_ = clone(self.normalizer).set_params(metric=self.metric)
-        self.normalizer_._bank = bank
-        self.normalizer_._settle()
-        self.gallery_bias_ = self.normalizer_.gallery_bias_
-
-    def _correction(self):
-        return self.normalizer_._correction()
-
-    def _to_probe(self, *, is_first):
-        twin = super()._to_probe(is_first=is_first)
-        if not is_first:
-            hold_beta(twin.normalizer, self.normalizer_)
-        return twin
-
-    def _bytes_to_hold(self):
-        return self.normalizer._bytes_to_hold()
-
-    def _doubts(self):
-        return self.normalizer_._doubts()
-
-
-class DynamicNormalizer(Gated, _Delegating):
+class DynamicNormalizer(Gated, Delegating):
     r"""Correct, by any normalizer, the queries whose best item the bank retrieves too.
 
     What `DynamicInvertedSoftmax` does for `InvertedSoftmax`, for all normalizers that

@@ -1,4 +1,4 @@
-"""The gate: correct only the queries that a hub may have caught."""
+"""What the bank retrieves, and the gate that is made of it."""
 
 from collections.abc import Iterator
 
@@ -8,28 +8,20 @@ from sk_qbnorm.bank import Activations
 from sk_qbnorm.distributed import is_dask
 
 
-class Gated:
-    """Makes an additive normalizer dynamic, before which it stands in a class's bases.
+class Retrieving:
+    """Keeps what each query of the bank retrieves, before a learner in a class's bases.
 
-    Takes the parameters `n_activation` and `min_count`, and adds the attributes
-    `activation_counts_`, `activation_mask_` and `activation_rate_`.
+    Subclasses say of how many items each, ``_n_retrieved``.
     """
 
-    def _check_parameters(self):
-        super()._check_parameters()
-        check_count(self.n_activation, "n_activation")
-        check_count(self.min_count, "min_count")
+    @property
+    def _n_retrieved(self):
+        return self.n_activation
 
     def _statistics(self, tiles):
         found = super()._statistics(tiles)
-        found["activation"] = Activations(tiles, int(self.n_activation))
+        found["activation"] = Activations(tiles, int(self._n_retrieved))
         return found
-
-    def _conclude(self, bank):
-        super()._conclude(bank)
-        self.activation_counts_ = bank["activation"].value()
-        self.activation_mask_ = self.activation_counts_ >= self.min_count
-        self.activation_rate_ = float(self.activation_mask_.mean())
 
     def _complete(self, bank, querybank, gallery):
         rows = bank["activation"].incomplete_rows()
@@ -62,6 +54,25 @@ class Gated:
             )
         completed = bank["activation"].completed(rows, again["activation"])
         return bank.with_statistic("activation", completed)
+
+
+class Gated(Retrieving):
+    """Makes an additive normalizer dynamic, before which it stands in a class's bases.
+
+    Takes the parameters `n_activation` and `min_count`, and adds the attributes
+    `activation_counts_`, `activation_mask_` and `activation_rate_`.
+    """
+
+    def _check_parameters(self):
+        super()._check_parameters()
+        check_count(self.n_activation, "n_activation")
+        check_count(self.min_count, "min_count")
+
+    def _conclude(self, bank):
+        super()._conclude(bank)
+        self.activation_counts_ = bank["activation"].value()
+        self.activation_mask_ = self.activation_counts_ >= self.min_count
+        self.activation_rate_ = float(self.activation_mask_.mean())
 
     def _doubts(self):
         yield from super()._doubts()

@@ -144,7 +144,7 @@ def querybank_report(
     - A standard error above half of the spread: 20 of these 84, which gained 3.3 points
       less; 70 % fell short of the raw scores.
     - `hub_agreement` below 0.6: the foreign banks, of 0.00, 0.06, 0.11 and 0.54, which
-      gained -0.2, -2.2, 1.7 and 0.7 points. Whole banks of their own domain are at 0.78
+      gained -0.2, -2.2, 1.7 and 0.7 points. Whole banks of their own domain are at 0.70
       and above. Small ones can be below: a bank is called foreign if it is not small,
       or activates the best item of fewer of the queries than expected, by more than
       0.2. Banks of items in place of queries, not used for the choice, are at 0.00 to
