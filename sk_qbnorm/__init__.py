@@ -3,8 +3,8 @@
 ::
 
     normalizers   InvertedSoftmax, DynamicInvertedSoftmax, CSLS, GloballyCorrected,
-                  NearestNeighborNormalizer, SinkhornNormalizer, and any of them made
-                  dynamic: fit to a bank, transform similarities
+                  NearestNeighborNormalizer, SinkhornNormalizer, with two banks, made
+                  dynamic or shrunk by agreement: fit to a bank, transform similarities
     similarity    pairwise_similarity, GallerySimilarity: embeddings to similarities
     neighbors     NearestNeighborScorer: scores to gallery items; QuerybankRetriever:
                   embeddings to the best items by corrected score

@@ -79,7 +79,7 @@ def hub_agreement(
     >>> bank = k_occurrence(pairwise_similarity(data.bank_queries, data.gallery))
     >>> sample = k_occurrence(pairwise_similarity(data.queries, data.gallery))
     >>> hub_agreement(bank, sample)
-    0.98...
+    0.99...
     """
     check_count(k, "k")
     bank, n_bank = _check_counts(bank_counts, "bank_counts", k)

@@ -1,0 +1,190 @@
+"""A correction that is as strong as the bank and the queries agree on the hubs."""
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+from sklearn.pipeline import make_pipeline
+
+from sk_qbnorm import (
+    CSLS,
+    AgreementNormalizer,
+    DynamicInvertedSoftmax,
+    DynamicNormalizer,
+    GallerySimilarity,
+    InvertedSoftmax,
+    NearestNeighborNormalizer,
+    NearestNeighborScorer,
+    QuerybankRetriever,
+    SinkhornNormalizer,
+    pairwise_similarity,
+)
+from sk_qbnorm.datasets import make_hub_retrieval
+from sk_qbnorm.metrics import hub_agreement, k_occurrence
+
+DATA = make_hub_retrieval(150, 90, 60, n_features=8, random_state=0)
+BANK, GALLERY, QUERIES = DATA.bank_queries, DATA.gallery, DATA.queries
+SIMS = pairwise_similarity(QUERIES, GALLERY)
+BANK_SIMS = pairwise_similarity(BANK, GALLERY)
+precomputed = {"metric": "precomputed"}
+NORMALIZERS = {
+    "IS": InvertedSoftmax(5, alpha=0.3),
+    "NNN": NearestNeighborNormalizer(n_neighbors=4),
+    "Sinkhorn": SinkhornNormalizer(5, 3, 0),
+    "scale": InvertedSoftmax("scale"),
+}
+each_normalizer = pytest.mark.parametrize(
+    "normalizer", NORMALIZERS.values(), ids=NORMALIZERS
+)
+
+
+@each_normalizer
+def test_it_is_the_normalizer_at_the_strength_of_the_agreement(normalizer):
+    agreeing = AgreementNormalizer(SIMS, normalizer, strength=0.6, **precomputed)
+    agreeing.fit(BANK_SIMS)
+    counts = k_occurrence(BANK_SIMS), k_occurrence(SIMS)
+    agreement = hub_agreement(*counts)
+    assert 0.5 < agreeing.agreement_ == agreement < 1
+    assert agreeing.alpha_ == 0.6 * agreement**2
+    plain = clone(normalizer).set_params(alpha=agreeing.alpha_, **precomputed)
+    np.testing.assert_array_equal(
+        agreeing.transform(SIMS), plain.fit(BANK_SIMS).transform(SIMS)
+    )
+    assert not hasattr(normalizer, "gallery_bias_")
+
+
+def test_a_foreign_bank_switches_itself_off():
+    foreign = AgreementNormalizer(QUERIES).fit(DATA.bank_queries_ood, GALLERY)
+    own = AgreementNormalizer(QUERIES).fit(BANK, GALLERY)
+    assert foreign.alpha_ < 0.05 < 0.4 < own.alpha_ <= 0.75
+    assert isinstance(own.normalizer_, SinkhornNormalizer)
+    assert own.normalizer_.beta == "scale"
+
+
+@each_normalizer
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_embeddings_similarities_and_searches_say_the_same(normalizer, dtype):
+    bank, gallery, queries = (each.astype(dtype) for each in (BANK, GALLERY, QUERIES))
+    sims = pairwise_similarity(queries, gallery)
+    of_embeddings = AgreementNormalizer(queries, normalizer).fit(bank, gallery)
+    of_sims = AgreementNormalizer(sims, normalizer, **precomputed)
+    of_sims.fit(pairwise_similarity(bank, gallery))
+    scores = of_embeddings.transform(sims)
+    assert scores.dtype == dtype
+    atol = 1e-5 if dtype == np.float32 else 1e-12
+    np.testing.assert_allclose(scores, of_sims.transform(sims), atol=atol)
+    retriever = QuerybankRetriever(AgreementNormalizer(queries, normalizer))
+    retriever.fit(bank, gallery)
+    best = np.argsort(-retriever.decision_function(queries), axis=1, kind="stable")
+    np.testing.assert_array_equal(retriever.kneighbors(queries)[1], best[:, :10])
+    index = of_embeddings.augment_gallery(gallery)
+    products = of_embeddings.augment_queries(queries) @ index.T
+    np.testing.assert_allclose(products, scores, atol=10 * atol)
+
+
+def test_it_is_a_step_of_a_pipeline():
+    pipeline = make_pipeline(
+        GallerySimilarity(GALLERY),
+        AgreementNormalizer(SIMS[:40], **precomputed),
+        NearestNeighborScorer(n_neighbors=1),
+    )
+    found = pipeline.fit(BANK).predict(QUERIES)
+    normalizer = AgreementNormalizer(QUERIES[:40]).fit(BANK, GALLERY)
+    np.testing.assert_array_equal(found, normalizer.transform(SIMS).argmax(axis=1))
+
+
+@pytest.mark.parametrize("normalizer", [NORMALIZERS["IS"], NORMALIZERS["NNN"]])
+def test_banks_and_galleries_may_change(normalizer):
+    expected = AgreementNormalizer(QUERIES, normalizer).fit(BANK, GALLERY[:50])
+    parts = AgreementNormalizer(QUERIES, normalizer)
+    parts.partial_fit(BANK[:60], GALLERY[:50]).partial_fit(BANK[60:], GALLERY[:50])
+    grown = AgreementNormalizer(QUERIES, normalizer).fit(BANK, GALLERY[:30])
+    grown.add_gallery(BANK, GALLERY[30:50])
+    shrunk = AgreementNormalizer(QUERIES, normalizer).fit(BANK, GALLERY)
+    shrunk.remove_gallery(np.arange(50, 60), BANK, GALLERY[:50])
+    retriever = QuerybankRetriever(AgreementNormalizer(QUERIES, normalizer))
+    retriever.fit(BANK, GALLERY[:30]).add_gallery(BANK, GALLERY[30:])
+    retriever.remove_gallery(np.arange(50, 60), BANK)
+    iterated = AgreementNormalizer(QUERIES, normalizer)
+    iterated.fit(iter([BANK[:60], BANK[60:]]), GALLERY[:50])
+    for found in (parts, grown, shrunk, retriever.normalizer_, iterated):
+        assert found.agreement_ == pytest.approx(expected.agreement_, rel=1e-12)
+        np.testing.assert_allclose(
+            found.transform(SIMS[:, :50]), expected.transform(SIMS[:, :50]), atol=1e-12
+        )
+
+
+def test_similarities_of_a_changed_gallery_are_set_before():
+    grown = AgreementNormalizer(SIMS[:, :30], InvertedSoftmax(5), **precomputed)
+    grown.fit(BANK_SIMS[:, :30])
+    with pytest.raises(ValueError, match="compared with the gallery of 60 items, got"):
+        grown.add_gallery(BANK_SIMS[:, 30:])
+    grown.set_params(queries=SIMS).add_gallery(BANK_SIMS[:, 30:])
+    expected = AgreementNormalizer(SIMS, InvertedSoftmax(5), **precomputed)
+    expected.fit(BANK_SIMS)
+    assert grown.alpha_ == expected.alpha_
+    grown.set_params(queries=SIMS[:, 1:]).remove_gallery([0], BANK_SIMS[:, 1:])
+    assert grown.n_features_in_ == 59
+
+
+def test_dask_arrays_say_what_arrays_say():
+    array = pytest.importorskip("dask.array")
+    bank, gallery, queries = (
+        array.from_array(each, chunks=(40, -1)) for each in (BANK, GALLERY, QUERIES)
+    )
+    expected = AgreementNormalizer(QUERIES).fit(BANK, GALLERY)
+    for found in (
+        AgreementNormalizer(queries).fit(bank, gallery),
+        AgreementNormalizer(QUERIES).fit(bank, GALLERY),
+    ):
+        assert found.alpha_ == pytest.approx(expected.alpha_, rel=1e-12)
+        np.testing.assert_allclose(found.gallery_bias_, expected.gallery_bias_)
+
+
+def test_a_small_gallery_has_no_hubs_that_count():
+    few = AgreementNormalizer(SIMS[:, :8], **precomputed).fit(BANK_SIMS[:, :8])
+    assert few.alpha_ == 0
+    np.testing.assert_array_equal(few.transform(SIMS[:, :8]), SIMS[:, :8])
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"queries": None}, "queries must be a sample of the queries that are to be"),
+        ({"queries": iter([SIMS])}, "got list_iterator; pass a matrix of 50 to 200"),
+        ({"queries": SIMS[:1]}, "2 queries or more"),
+        ({"queries": SIMS[:, :4]}, "compared with the gallery of 60 items, got simil"),
+        ({"queries": SIMS * np.nan}, "queries must be finite"),
+        ({"strength": -1}, "strength must be a finite number >= 0, got -1"),
+        ({"n_neighbors": 0}, "n_neighbors must be an integer >= 1, got 0"),
+        ({"normalizer": CSLS()}, "normalizer must have a strength, alpha, got CSLS"),
+        ({"normalizer": DynamicInvertedSoftmax()}, "of each item and has no gate"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(settings, message):
+    agreeing = AgreementNormalizer(SIMS, **precomputed).set_params(**settings)
+    with pytest.raises(ValueError, match=message):
+        agreeing.fit(BANK_SIMS)
+    assert not hasattr(agreeing, "agreement_")
+
+
+def test_embeddings_need_the_gallery_whenever_it_changes():
+    fitted = AgreementNormalizer(QUERIES, InvertedSoftmax(5)).fit(BANK, GALLERY)
+    before = fitted.alpha_
+    for act in (
+        lambda: fitted.fit(BANK),
+        lambda: fitted.add_gallery(BANK),
+        lambda: fitted.remove_gallery([0], BANK),
+        lambda: fitted.fit(BANK, iter([GALLERY])),
+    ):
+        with pytest.raises(ValueError, match="embeddings of the gallery, got|iterator"):
+            act()
+        assert fitted.alpha_ == before
+    agreeing = AgreementNormalizer(QUERIES)
+    with pytest.raises(ValueError, match="has no gate"):
+        DynamicNormalizer(agreeing).fit(BANK, GALLERY)
+    for act in (
+        lambda: agreeing.add_gallery(BANK, GALLERY),
+        lambda: agreeing.remove_gallery([0], BANK, GALLERY),
+    ):
+        with pytest.raises(ValueError, match="not fitted"):
+            act()
