@@ -1,17 +1,13 @@
 """``python -m benchmarks.quality``: what every normalizer does to every data set.
 
 Without a folder, to the data sets that ship with the package, with their own bank and
-with banks that are foreign to them. With one, to all of its ``.npz`` files:
-``queries``, ``gallery`` and ``relevant`` (or ``relevant_indptr`` and
-``relevant_indices``, or ``query_labels`` and ``gallery_labels``), one or more arrays
-whose names begin with ``bank_queries``, and at will ``bank_gallery``; or ``sims`` and
-``bank_sims``.
+with banks that are foreign to them. With one, to all of its ``.npz`` files, which
+`benchmarks.cases` describes. Normalizers are taken as they are, and chosen by labels.
 """
 
 import argparse
 import warnings
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
@@ -27,10 +23,11 @@ from sk_qbnorm import (
     InvertedSoftmax,
     NearestNeighborNormalizer,
     SinkhornNormalizer,
-    datasets,
-    pairwise_similarity,
 )
 from sk_qbnorm.metrics import hubness_skewness, recall_at_k
+
+from .cases import in_folder, shipped
+from .chosen import gains_by_choice, table_of_choices
 
 NORMALIZERS = {
     "IS": InvertedSoftmax(),
@@ -39,7 +36,7 @@ NORMALIZERS = {
     "GC": GloballyCorrected(),
     "NNN": NearestNeighborNormalizer(),
     "Sinkhorn": SinkhornNormalizer(),
-    "Sinkhorn ½": SinkhornNormalizer(alpha=0.5),
+    "Careful": SinkhornNormalizer("scale", alpha=0.5),
     "D-NNN": DynamicNormalizer(NearestNeighborNormalizer()),
     "Agree": AgreementNormalizer(None),
 }
@@ -52,93 +49,6 @@ _SAMPLE = 100  # queries without labels, for those who ask for them
 _HURT = 0.2  # points of R@1 that are more than nothing
 
 
-class Case(NamedTuple):
-    """One gallery, its queries, and one bank."""
-
-    data: str
-    bank: str
-    bank_sims: np.ndarray
-    sims: np.ndarray
-    relevance: dict
-    beside: dict | None = None  # for a gallery bank: what each of `DUAL` is given
-
-
-def shipped():
-    """Yield the cases of the data that ship with the package."""
-    loaders = {name: getattr(datasets, name) for name in datasets.__all__}
-    for name, load in loaders.items():
-        if not name.startswith("load_") or name == "load_matrix":
-            continue
-        data = load()
-        own = data.bank_queries
-        random = np.random.default_rng(0)
-        narrow = pairwise_similarity(own[:1], own)[0].argsort()[: -len(own) // 8 : -1]
-        banks = {
-            "own": own,
-            "one topic": own[narrow],
-            "noise": random.normal(size=own.shape),
-        }
-        for bank, queries in banks.items():
-            yield _of_embeddings(name.removeprefix("load_"), bank, queries, data)
-    for hubness in (0.75, 0.0):
-        data = datasets.make_hub_retrieval(
-            hubness=hubness, noise=1.5, random_state=0, n_queries=1000
-        )
-        title = "synthetic, hubs" if hubness else "synthetic, no hubs"
-        yield _of_embeddings(title, "own", data.bank_queries, data, data.bank_gallery)
-        yield _of_embeddings(title, "other domain", data.bank_queries_ood, data)
-
-
-def in_folder(folder):
-    """Yield the cases of the files in a folder."""
-    for path in sorted(Path(folder).glob("*.npz")):
-        with np.load(path, allow_pickle=False) as arrays:
-            data = {name: arrays[name] for name in arrays.files}
-        data["relevance"] = _relevance(data)
-        if "sims" in data:
-            sims = data["bank_sims"], data["sims"]
-            yield Case(path.stem, "own", *sims, data["relevance"])
-            continue
-        for name in sorted(data):
-            if name.startswith("bank_queries"):
-                bank = name.removeprefix("bank_queries").strip("_") or "own"
-                beside = data.get("bank_gallery") if bank == "own" else None
-                yield _of_embeddings(path.stem, bank, data[name], data, beside)
-
-
-def _of_embeddings(title, bank, bank_queries, data, bank_gallery=None):
-    queries, gallery = (np.asarray(data[name]) for name in ("queries", "gallery"))
-    beside = None
-    if bank_gallery is not None:
-        to_items = pairwise_similarity(bank_gallery, gallery)
-        beside = dict.fromkeys(DUAL, to_items)
-        beside["Sinkhorn, two banks"] = pairwise_similarity(bank_queries, bank_gallery)
-    return Case(
-        title,
-        bank,
-        pairwise_similarity(bank_queries, gallery),
-        pairwise_similarity(queries, gallery),
-        data["relevance"] if "relevance" in data else _relevance(data),
-        beside,
-    )
-
-
-def _relevance(data):
-    """Return what `recall_at_k` is to be told."""
-    if "relevant" in data:
-        return {"relevant": data["relevant"]}
-    if "relevant_indptr" in data:
-        return {
-            "relevant": np.split(
-                data["relevant_indices"], data["relevant_indptr"][1:-1]
-            )
-        }
-    return {
-        "relevant": data["query_labels"],
-        "gallery_labels": data["gallery_labels"],
-    }
-
-
 def measure(case):
     """Return R@1 in points, and skewness, of raw and of all normalizers."""
     found = {"raw": _measures(case, case.sims)}
@@ -147,9 +57,11 @@ def measure(case):
         if isinstance(normalizer, AgreementNormalizer):
             normalizer.set_params(queries=_sample(case.sims))
         found[name] = _measures(case, normalizer.fit(case.bank_sims), case.sims)
-    for name, normalizer in DUAL.items() if case.beside else ():
+    for name, normalizer in DUAL.items() if case.beside is not None else ():
         normalizer = normalizer.set_params(metric="precomputed")
-        normalizer.fit(case.bank_sims, gallerybank=case.beside[name])
+        balances = isinstance(normalizer, SinkhornNormalizer)
+        items = case.beside if balances else case.bank_items
+        normalizer.fit(case.bank_sims, gallerybank=items)
         found[name] = _measures(case, normalizer, case.sims)
     return found
 
@@ -167,8 +79,9 @@ def _measures(case, scores, sims=None):
     return recall, hubness_skewness(scores, k=k)
 
 
-def tables(cases):
-    """Return a table of R@1, one of skewness, one of two banks, and a summary."""
+def tables(cases, n_draws=20):
+    """Return tables of R@1, skewness, two banks, all cases, and choices by labels."""
+    choices = []
     recalls, skews = _heading(NORMALIZERS), _heading(NORMALIZERS)
     dual, gains = _heading(DUAL), {name: [] for name in (*NORMALIZERS, *DUAL)}
     for case in cases:
@@ -182,10 +95,11 @@ def tables(cases):
         )
         skewness = (f"{found[name][1]:.2f}" for name in NORMALIZERS)
         skews.append(_row(case, f"{raw_skewness:.2f}", skewness))
-        if case.beside:
+        if case.beside is not None:
             dual.append(_row(case, f"{raw:.1f}", (changes[name] for name in DUAL)))
+        choices.append(gains_by_choice(case, n_draws))
         print(recalls[-1], flush=True)
-    return recalls, skews, dual, _summary(gains)
+    return recalls, skews, dual, _summary(gains), table_of_choices(choices)
 
 
 def _heading(names):
@@ -222,10 +136,11 @@ def main():
     )
     parser.add_argument("folder", nargs="?", help="of .npz files")
     parser.add_argument("--markdown", type=Path, help="file to write")
+    parser.add_argument("--draws", type=int, default=20, help="(%(default)s)")
     options = parser.parse_args()
     warnings.simplefilter("ignore", ConvergenceWarning)
     cases = in_folder(options.folder) if options.folder else shipped()
-    recalls, skews, dual, summary = tables(cases)
+    recalls, skews, dual, summary, choices = tables(cases, options.draws)
     text = "\n".join(
         [
             "R@1 of the raw similarities in %, and what each normalizer adds to it:",
@@ -243,6 +158,11 @@ def main():
             "All cases together:",
             "",
             *summary,
+            "",
+            "Chosen among `default_candidates` by some of the queries, and measured on "
+            f"others, each the mean of {options.draws} draws of the labels:",
+            "",
+            *choices,
         ]
     )
     print(text)

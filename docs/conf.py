@@ -20,6 +20,7 @@ numpydoc_show_class_members = False
 html_theme = "pydata_sphinx_theme"
 html_sidebars = {
     "index": [],
+    "choosing": [],
     "quality": [],
     "scale": [],
     "benchmarks": [],

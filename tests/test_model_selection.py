@@ -332,8 +332,8 @@ def test_bars_are_shown_when_asked_for(data, sims, capsys):
 
 def test_the_candidates_are_those_of_the_documentation():
     candidates = default_candidates()
-    assert len(candidates) == 56
-    assert len({repr(candidate) for candidate in candidates}) == 56
+    assert len(candidates) == 68
+    assert len({repr(candidate) for candidate in candidates}) == 68
     assert {candidate.alpha for candidate in candidates} == {0.25, 0.5, 0.75, 1.0}
 
 

@@ -5,9 +5,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks import quality
+from benchmarks import cases, chosen, quality
 
-pytestmark = pytest.mark.filterwarnings("ignore:Some bias still moved")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:Some bias still moved"),
+    pytest.mark.filterwarnings("ignore:n_neighbors="),
+]
 ROOT = Path(__file__).parent.parent
 DUAL = sorted((ROOT.parent / "shared" / "data").glob("dual_*.npz"))
 # R@1 of raw and gains that plain NumPy found, in points.
@@ -21,19 +24,44 @@ FOUND = {
 
 @pytest.mark.compiled
 def test_the_docs_hold_what_the_script_prints():
-    cases = [case for case in quality.shipped() if case.data == "emoji_vendor_nohub"]
-    recalls, skews, _, summary = quality.tables(cases)
+    known = [case for case in cases.shipped() if case.data == "emoji_vendor_nohub"]
+    recalls, skews, _, summary, choices = quality.tables(known, n_draws=1)
     text = (ROOT / "docs" / "quality_results.md").read_text(encoding="utf-8")
     for line in (*recalls, *skews):
         assert f"{line}\n" in text
     assert summary[2].startswith("| IS | 3 |")
+    assert [line.split(" | ")[1] for line in choices[2:5]] == [*chosen.RULES]
+
+
+def test_the_guide_to_choosing_quotes_the_tables():
+    text = (ROOT / "docs" / "quality_results.md").read_text(encoding="utf-8")
+    rows = {}
+    for line in text.splitlines():
+        cells = [cell.strip() for cell in line.strip("|").split("|")]
+        rows[tuple(cells[:2])] = cells[2:]
+    page = (ROOT / "docs" / "choosing.md").read_text(encoding="utf-8")
+    by_labels = [rows[amount, "less 2 s.e."] for amount in ("50", "half")]
+    low, high = (f"{float(row[0]):+.1f}" for row in by_labels)
+    agree, careful = rows["Agree", "25"], rows["Careful", "25"]
+    assert f"`NormalizerSearch` | {low} to {high} points" in page
+    assert f"`AgreementNormalizer` | {float(agree[0]):+.1f} |" in page
+    assert f"alpha=0.5)` | {float(careful[0]):+.1f} |" in page
+    assert [row[2] for row in by_labels] == ["0", "0"]
+    assert agree[2] == "0"
+    assert f"the third in {careful[2]} of the 25" in " ".join(page.split())
+    hurt = [int(cells[2]) for (name, n), cells in rows.items() if n == "25"]
+    full = sorted(hurt)[1:]  # all but the agreement
+    full.remove(int(careful[2]))
+    assert f"at full strength in {full[0]} to {full[-1]}." in " ".join(page.split())
 
 
 @pytest.mark.skipif(not DUAL, reason="the development data are not here")
 def test_two_banks_do_what_plain_numpy_found(tmp_path):
     for path in DUAL:
         (tmp_path / path.name).symlink_to(path)
-    for case in quality.in_folder(tmp_path):
+    for case in cases.in_folder(tmp_path):
+        if case.bank != "own":
+            continue
         found = quality.measure(case)
         raw = found["raw"][0]
         names = ("IS", "DIS", "NNN", "DualIS", "Sinkhorn")
@@ -62,11 +90,14 @@ def test_a_folder_of_files_is_read_in_every_form(tmp_path):
         np.savez(tmp_path / f"{name}.npz", **embeddings, **relevance)
     sims = {"sims": queries @ gallery.T, "bank_sims": bank @ gallery.T}
     np.savez(tmp_path / "sims.npz", **sims, **forms["one"])
-    cases = list(quality.in_folder(tmp_path))
-    assert [(case.data, case.bank) for case in cases] == [
-        (name, bank) for name in ("labels", "many", "one") for bank in ("own", "far")
+    found = list(cases.in_folder(tmp_path))
+    assert [(case.data, case.bank) for case in found] == [
+        (name, bank)
+        for name in ("labels", "many", "one")
+        for bank in ("items", "own", "far")
     ] + [("sims", "own")]
-    recalls, _, dual, summary = quality.tables(cases)
-    assert len(recalls) == 2 + len(cases)
+    recalls, _, dual, summary, choices = quality.tables(found, n_draws=2)
+    assert len(recalls) == 2 + len(found)
+    assert len(choices) == 2 + 9
     assert len(dual) == 2 + 3
     assert "| DualIS | 3 |" in "".join(summary)

@@ -59,6 +59,18 @@ def test_the_guide_to_scale_runs(tmp_path, monkeypatch):
     assert names["indices"].shape == (600, 10)
 
 
+def test_the_guide_to_choosing_runs(capsys):
+    page = (ROOT / "docs" / "choosing.md").read_text(encoding="utf-8")
+    code = re.findall(r"^```python\n(.*?)^```$", page, flags=re.MULTILINE | re.DOTALL)
+    names = {}
+    for text in code:
+        exec(compile(text, "choosing.md", "exec"), names)
+    printed = capsys.readouterr().out
+    assert "{'before': 369.0" in printed
+    assert "[]\n- " in printed
+    assert names["gain"]["recall@1"]["low"] > 0
+
+
 def test_the_normalizer_of_the_contributing_guide_is_a_whole_one():
     text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
     (code,) = re.findall(

@@ -11,8 +11,8 @@ from sk_qbnorm.normalizers import (
 from sk_qbnorm.normalizers._base import BaseNormalizer
 
 ALPHAS = (0.25, 0.5, 0.75, 1.0)
-BETAS = (10.0, 20.0, 40.0, 80.0)
-SINKHORN_BETAS = (50.0, 100.0)
+BETAS = ("scale", 10.0, 20.0, 40.0, 80.0)
+SINKHORN_BETAS = ("scale", 50.0, 100.0)
 COUNTS_OF_NEIGHBORS = (1, 4, 16, 64)
 
 # What says how to compute, and not what.
@@ -25,7 +25,7 @@ def default_candidates() -> list[BaseNormalizer]:
     Returns
     -------
     candidates : list of normalizers
-        The 56 of the notes, not fitted. Raw similarities are not among them; a search
+        The 68 of the notes, not fitted. Raw similarities are not among them; a search
         has these anyway.
 
     See Also
@@ -34,17 +34,18 @@ def default_candidates() -> list[BaseNormalizer]:
 
     Notes
     -----
-    `InvertedSoftmax` and `DynamicInvertedSoftmax` with `beta` of 10, 20, 40 and 80;
-    `NearestNeighborNormalizer` with 1, 4, 16 and 64 neighbors; `SinkhornNormalizer`
-    with `beta` of 50 and 100; each of these with `alpha` of 0.25, 0.5, 0.75 and 1. The
-    values of `beta` are for cosine similarities.
+    `InvertedSoftmax` and `DynamicInvertedSoftmax` with `beta` of 10, 20, 40, 80 and
+    ``"scale"``; `NearestNeighborNormalizer` with 1, 4, 16 and 64 neighbors;
+    `SinkhornNormalizer` with `beta` of 50, 100 and ``"scale"``; each of these with
+    `alpha` of 0.25, 0.5, 0.75 and 1. The numbers are for cosine similarities;
+    ``"scale"`` is for all.
 
     Examples
     --------
     >>> from sk_qbnorm.model_selection import default_candidates
     >>> candidates = default_candidates()
     >>> len(candidates), candidates[0]
-    (56, InvertedSoftmax(alpha=0.25, beta=10.0))
+    (68, InvertedSoftmax(alpha=0.25, beta='scale'))
     """
     families = [
         *(InvertedSoftmax(beta) for beta in BETAS),

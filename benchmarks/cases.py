@@ -1,0 +1,106 @@
+"""What normalizers are tried on: a gallery, its queries and one bank each.
+
+In a folder all ``.npz`` files are: ``queries``, ``gallery`` and ``relevant`` (or
+``relevant_indptr`` and ``relevant_indices``, or ``query_labels`` and
+``gallery_labels``), one or more arrays whose names begin with ``bank_queries``, and at
+will ``bank_gallery``, which is tried as a bank too; or ``sims`` and ``bank_sims``.
+"""
+
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from sk_qbnorm import datasets, pairwise_similarity
+
+
+class Case(NamedTuple):
+    """One gallery, its queries, and one bank."""
+
+    data: str
+    bank: str
+    bank_sims: np.ndarray
+    sims: np.ndarray
+    relevance: dict
+    bank_items: np.ndarray | None = None  # a gallery bank's similarities to the gallery
+    beside: np.ndarray | None = None  # and those of the bank's queries to it
+
+
+def shipped():
+    """Yield the cases of the data that ship with the package."""
+    loaders = {name: getattr(datasets, name) for name in datasets.__all__}
+    for name, load in loaders.items():
+        if not name.startswith("load_") or name == "load_matrix":
+            continue
+        data = load()
+        own = data.bank_queries
+        random = np.random.default_rng(0)
+        likeness = pairwise_similarity(own[:1], own)[0]
+        narrow = likeness.argsort()[::-1][: len(own) // 8]
+        banks = {
+            "own": own,
+            "one topic": own[narrow],
+            "noise": random.normal(size=own.shape),
+        }
+        for bank, queries in banks.items():
+            yield _of_embeddings(name.removeprefix("load_"), bank, queries, data)
+    for hubness in (0.75, 0.0):
+        data = datasets.make_hub_retrieval(
+            hubness=hubness, noise=1.5, random_state=0, n_queries=1000
+        )
+        title = "synthetic, hubs" if hubness else "synthetic, no hubs"
+        yield _of_embeddings(title, "own", data.bank_queries, data, data.bank_gallery)
+        yield _of_embeddings(title, "other domain", data.bank_queries_ood, data)
+
+
+def in_folder(folder):
+    """Yield the cases of the files in a folder."""
+    for path in sorted(Path(folder).glob("*.npz")):
+        with np.load(path, allow_pickle=False) as arrays:
+            data = {name: arrays[name] for name in arrays.files}
+        data["relevance"] = _relevance(data)
+        if "sims" in data:
+            sims = data["bank_sims"], data["sims"]
+            yield Case(path.stem, "own", *sims, data["relevance"])
+            continue
+        for name in sorted(data):
+            if name.startswith("bank_queries"):
+                bank = name.removeprefix("bank_queries").strip("_") or "own"
+                beside = data.get("bank_gallery") if bank == "own" else None
+                yield _of_embeddings(path.stem, bank, data[name], data, beside)
+            elif name == "bank_gallery":
+                yield _of_embeddings(path.stem, "items", data[name], data)
+
+
+def _of_embeddings(title, bank, bank_queries, data, bank_gallery=None):
+    queries, gallery = (np.asarray(data[name]) for name in ("queries", "gallery"))
+    dual = ()
+    if bank_gallery is not None:
+        dual = (
+            pairwise_similarity(bank_gallery, gallery),
+            pairwise_similarity(bank_queries, bank_gallery),
+        )
+    return Case(
+        title,
+        bank,
+        pairwise_similarity(bank_queries, gallery),
+        pairwise_similarity(queries, gallery),
+        data["relevance"] if "relevance" in data else _relevance(data),
+        *dual,
+    )
+
+
+def _relevance(data):
+    """Return what `recall_at_k` is to be told."""
+    if "relevant" in data:
+        return {"relevant": data["relevant"]}
+    if "relevant_indptr" in data:
+        return {
+            "relevant": np.split(
+                data["relevant_indices"], data["relevant_indptr"][1:-1]
+            )
+        }
+    return {
+        "relevant": data["query_labels"],
+        "gallery_labels": data["gallery_labels"],
+    }
