@@ -40,6 +40,11 @@ NORMALIZERS = {
     "D-NNN": DynamicNormalizer(NearestNeighborNormalizer()),
     "Agree": AgreementNormalizer(None),
 }
+AT_SCALE = {  # in the summary alone
+    "IS, scale": InvertedSoftmax("scale"),
+    "DIS, scale": DynamicInvertedSoftmax("scale"),
+    "Sinkhorn, scale": SinkhornNormalizer("scale"),
+}
 DUAL = {
     "DualIS": DualInvertedSoftmax(),
     "DualDIS": DualDynamicInvertedSoftmax(),
@@ -52,7 +57,7 @@ _HURT = 0.2  # points of R@1 that are more than nothing
 def measure(case):
     """Return R@1 in points, and skewness, of raw and of all normalizers."""
     found = {"raw": _measures(case, case.sims)}
-    for name, normalizer in NORMALIZERS.items():
+    for name, normalizer in (NORMALIZERS | AT_SCALE).items():
         normalizer = normalizer.set_params(metric="precomputed")
         if isinstance(normalizer, AgreementNormalizer):
             normalizer.set_params(queries=_sample(case.sims))
@@ -83,7 +88,10 @@ def tables(cases, n_draws=20):
     """Return tables of R@1, skewness, two banks, all cases, and choices by labels."""
     choices = []
     recalls, skews = _heading(NORMALIZERS), _heading(NORMALIZERS)
-    dual, gains = _heading(DUAL), {name: [] for name in (*NORMALIZERS, *DUAL)}
+    dual, gains = (
+        _heading(DUAL),
+        {name: [] for name in (*NORMALIZERS, *AT_SCALE, *DUAL)},
+    )
     for case in cases:
         found = measure(case)
         raw, raw_skewness = found.pop("raw")

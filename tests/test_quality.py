@@ -50,6 +50,10 @@ def test_the_guide_to_choosing_quotes_the_tables():
     assert [row[2] for row in by_labels] == ["0", "0"]
     assert agree[2] == "0"
     assert f"the third in {careful[2]} of the 25" in " ".join(page.split())
+    for name in ("IS", "DIS", "Sinkhorn"):
+        both = (rows[key, "25"][0] for key in (f"{name}, scale", name))
+        at_scale, by_default = (f"{float(gain):+.1f}" for gain in both)
+        assert f"{at_scale} in place of {by_default}" in " ".join(page.split())
     hurt = [int(cells[2]) for (name, n), cells in rows.items() if n == "25"]
     full = sorted(hurt)[1:]  # all but the agreement
     full.remove(int(careful[2]))
