@@ -3,6 +3,7 @@ import os
 import pytest
 from hypothesis import settings
 
+os.environ.setdefault("MPLBACKEND", "agg")  # nobody looks
 settings.register_profile("ci", deadline=None, derandomize=True, max_examples=60)
 settings.register_profile("quick", parent=settings.get_profile("ci"), max_examples=10)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))

@@ -10,8 +10,7 @@ from scipy import sparse
 from sklearn.base import clone
 from sklearn.decomposition import PCA
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
-from sklearn.model_selection import GridSearchCV
-from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.pipeline import make_pipeline
 
 from sk_qbnorm import (
     CSLS,
@@ -32,11 +31,9 @@ from sk_qbnorm.datasets import (
 from sk_qbnorm.metrics import recall_at_k
 from sk_qbnorm.model_selection import (
     NormalizerSearch,
-    QuerybankSplit,
     _labelled,
     default_candidates,
     gain_lower_bounds,
-    gain_scorer,
 )
 
 from .cases import ALL
@@ -384,88 +381,3 @@ def test_bad_banks_and_galleries_are_refused(data, sims):
     ):
         with pytest.raises(ValueError, match=message):
             gain_lower_bounds(results)
-
-
-def estimators(data):
-    """One of each kind that is scored, and what it is given."""
-    precomputed = CSLS(5, metric="precomputed")
-    bank, queries = data.bank_queries, data.queries
-    sims = [pairwise_similarity(rows, data.gallery) for rows in (bank, queries)]
-    similarity = GallerySimilarity(data.gallery)
-    last = NearestNeighborScorer()
-    retriever = QuerybankRetriever(CSLS(5), gallery=data.gallery)
-    return {
-        "normalizer": (precomputed, *sims),
-        "retriever": (retriever, bank, queries),
-        "Pipeline of scores": (
-            make_pipeline(similarity, precomputed, last),
-            *(bank, queries),
-        ),
-        "Pipeline of a normalizer": (
-            make_pipeline(similarity, precomputed),
-            *(bank, queries),
-        ),
-        "Pipeline of a retriever": (
-            make_pipeline("passthrough", retriever),
-            *(bank, queries),
-        ),
-    }
-
-
-@pytest.mark.parametrize("kind", estimators(make_hub_retrieval(9, 5, 4)))
-def test_the_scorer_sees_raw_scores_behind_every_estimator(data, sims, kind):
-    estimator, bank, queries = estimators(data)[kind]
-    after = CSLS(5, metric="precomputed").fit(sims[0]).transform(sims[1])
-    hits = [scores.argmax(axis=1) == data.relevant for scores in (sims[1], after)]
-    found = gain_scorer(n_standard_errors=1)(
-        clone(estimator).fit(bank), queries, data.relevant
-    )
-    assert found == pytest.approx(gain_lower_bounds(hits, n_standard_errors=1)[1])
-    assert found > 0
-
-
-def test_what_does_not_correct_scores_nothing(data, sims):
-    raw = make_pipeline("passthrough", NearestNeighborScorer()).fit(sims[0])
-    assert gain_scorer(k=5)(raw, sims[1], data.relevant) == 0
-    unmoved = InvertedSoftmax(alpha=0, metric="precomputed").fit(sims[0])
-    assert gain_scorer()(unmoved, sims[1], data.relevant) == 0
-
-
-def test_the_scorer_is_shown_and_pickled_as_made(data, sims):
-    scorer = pickle.loads(pickle.dumps(gain_scorer(5, ties="pessimistic")))
-    assert repr(scorer) == "gain_scorer(k=5, n_standard_errors=2.0, ties='pessimistic')"
-    fitted = InvertedSoftmax(metric="precomputed").fit(sims[0])
-    with pytest.raises(ValueError, match="k must be an integer"):
-        gain_scorer(k=0)(fitted, sims[1], data.relevant)
-
-
-def test_grid_search_makes_the_choice_of_the_search(data, sims):
-    pipeline = Pipeline([("normalizer", "passthrough"), ("s", NearestNeighborScorer())])
-    candidates = [clone(each).set_params(metric="precomputed") for each in FEW]
-    grid = GridSearchCV(
-        pipeline,
-        {"normalizer": ["passthrough", *candidates]},
-        scoring=gain_scorer(),
-        cv=QuerybankSplit(120),
-        refit=False,
-    )
-    grid.fit(np.vstack(sims), np.r_[np.full(120, -1), data.relevant])
-    search = NormalizerSearch(sims[1], data.relevant, FEW, metric="precomputed")
-    search.fit(sims[0])
-    found = grid.cv_results_["mean_test_score"]
-    np.testing.assert_allclose(found, search.results_["lower_bound"], atol=1e-15)
-    assert grid.best_index_ == search.best_index_
-
-
-def test_the_bank_is_always_trained_on_and_never_tested():
-    split = QuerybankSplit(3)
-    assert split.get_n_splits() == 1
-    assert repr(split) == "QuerybankSplit(n_bank=3)"
-    for given in (np.zeros((5, 2)), sparse.csr_array((5, 2)), [[0.0]] * 5):
-        ((train, test),) = split.split(given)
-        np.testing.assert_array_equal(train, [0, 1, 2])
-        np.testing.assert_array_equal(test, [3, 4])
-    with pytest.raises(ValueError, match="labelled queries behind the 3 rows"):
-        next(split.split(np.zeros((3, 2))))
-    with pytest.raises(ValueError, match="n_bank must be an integer"):
-        next(QuerybankSplit(0.5).split(np.zeros((3, 2))))

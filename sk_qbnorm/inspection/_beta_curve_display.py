@@ -26,8 +26,8 @@ class BetaCurveDisplay:
     """Recall at k over beta, or another parameter, with its confidence band.
 
     The band is that of the gain over the raw similarities on the same queries: where it
-    is clear of the line of the raw recall, the difference is more than noise. It is
-    recommended to use `from_estimator` or `from_predictions` to create one.
+    is clear of the line of the raw recall, the difference is more than noise. Create
+    one with `from_estimator` or `from_predictions`.
 
     Parameters
     ----------

@@ -1,0 +1,130 @@
+"""The choice by labels, made by GridSearchCV: its scorer and its split."""
+
+import pickle
+
+import numpy as np
+import pytest
+from scipy import sparse
+from sklearn.base import clone
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import Pipeline, make_pipeline
+
+from sk_qbnorm import (
+    CSLS,
+    DynamicInvertedSoftmax,
+    GallerySimilarity,
+    InvertedSoftmax,
+    NearestNeighborNormalizer,
+    NearestNeighborScorer,
+    QuerybankRetriever,
+    pairwise_similarity,
+)
+from sk_qbnorm.datasets import (
+    make_hub_retrieval,
+)
+from sk_qbnorm.model_selection import (
+    NormalizerSearch,
+    QuerybankSplit,
+    gain_lower_bounds,
+    gain_scorer,
+)
+
+FEW = [InvertedSoftmax(10.0), InvertedSoftmax(40.0), NearestNeighborNormalizer()]
+FEW += [InvertedSoftmax(10.0, alpha=0.5), CSLS(5), DynamicInvertedSoftmax(10.0)]
+pytestmark = pytest.mark.filterwarnings("ignore:n_neighbors=")
+
+
+@pytest.fixture(scope="module")
+def data():
+    return make_hub_retrieval(120, 80, 40, n_features=8, noise=1.0, random_state=0)
+
+
+@pytest.fixture(scope="module")
+def sims(data):
+    rows = data.bank_queries, data.queries
+    return [pairwise_similarity(queries, data.gallery) for queries in rows]
+
+
+def estimators(data):
+    """One of each kind that is scored, and what it is given."""
+    precomputed = CSLS(5, metric="precomputed")
+    bank, queries = data.bank_queries, data.queries
+    sims = [pairwise_similarity(rows, data.gallery) for rows in (bank, queries)]
+    similarity = GallerySimilarity(data.gallery)
+    last = NearestNeighborScorer()
+    retriever = QuerybankRetriever(CSLS(5), gallery=data.gallery)
+    return {
+        "normalizer": (precomputed, *sims),
+        "retriever": (retriever, bank, queries),
+        "Pipeline of scores": (
+            make_pipeline(similarity, precomputed, last),
+            *(bank, queries),
+        ),
+        "Pipeline of a normalizer": (
+            make_pipeline(similarity, precomputed),
+            *(bank, queries),
+        ),
+        "Pipeline of a retriever": (
+            make_pipeline("passthrough", retriever),
+            *(bank, queries),
+        ),
+    }
+
+
+@pytest.mark.parametrize("kind", estimators(make_hub_retrieval(9, 5, 4)))
+def test_the_scorer_sees_raw_scores_behind_every_estimator(data, sims, kind):
+    estimator, bank, queries = estimators(data)[kind]
+    after = CSLS(5, metric="precomputed").fit(sims[0]).transform(sims[1])
+    hits = [scores.argmax(axis=1) == data.relevant for scores in (sims[1], after)]
+    found = gain_scorer(n_standard_errors=1)(
+        clone(estimator).fit(bank), queries, data.relevant
+    )
+    assert found == pytest.approx(gain_lower_bounds(hits, n_standard_errors=1)[1])
+    assert found > 0
+
+
+def test_what_does_not_correct_scores_nothing(data, sims):
+    raw = make_pipeline("passthrough", NearestNeighborScorer()).fit(sims[0])
+    assert gain_scorer(k=5)(raw, sims[1], data.relevant) == 0
+    unmoved = InvertedSoftmax(alpha=0, metric="precomputed").fit(sims[0])
+    assert gain_scorer()(unmoved, sims[1], data.relevant) == 0
+
+
+def test_the_scorer_is_shown_and_pickled_as_made(data, sims):
+    scorer = pickle.loads(pickle.dumps(gain_scorer(5, ties="pessimistic")))
+    assert repr(scorer) == "gain_scorer(k=5, n_standard_errors=2.0, ties='pessimistic')"
+    fitted = InvertedSoftmax(metric="precomputed").fit(sims[0])
+    with pytest.raises(ValueError, match="k must be an integer"):
+        gain_scorer(k=0)(fitted, sims[1], data.relevant)
+
+
+def test_grid_search_makes_the_choice_of_the_search(data, sims):
+    pipeline = Pipeline([("normalizer", "passthrough"), ("s", NearestNeighborScorer())])
+    candidates = [clone(each).set_params(metric="precomputed") for each in FEW]
+    grid = GridSearchCV(
+        pipeline,
+        {"normalizer": ["passthrough", *candidates]},
+        scoring=gain_scorer(),
+        cv=QuerybankSplit(120),
+        refit=False,
+    )
+    grid.fit(np.vstack(sims), np.r_[np.full(120, -1), data.relevant])
+    search = NormalizerSearch(sims[1], data.relevant, FEW, metric="precomputed")
+    search.fit(sims[0])
+    found = grid.cv_results_["mean_test_score"]
+    np.testing.assert_allclose(found, search.results_["lower_bound"], atol=1e-15)
+    assert grid.best_index_ == search.best_index_
+
+
+def test_the_bank_is_always_trained_on_and_never_tested():
+    split = QuerybankSplit(3)
+    assert split.get_n_splits() == 1
+    assert repr(split) == "QuerybankSplit(n_bank=3)"
+    for given in (np.zeros((5, 2)), sparse.csr_array((5, 2)), [[0.0]] * 5):
+        ((train, test),) = split.split(given)
+        np.testing.assert_array_equal(train, [0, 1, 2])
+        np.testing.assert_array_equal(test, [3, 4])
+    with pytest.raises(ValueError, match="labelled queries behind the 3 rows"):
+        next(split.split(np.zeros((3, 2))))
+    with pytest.raises(ValueError, match="n_bank must be an integer"):
+        next(QuerybankSplit(0.5).split(np.zeros((3, 2))))
