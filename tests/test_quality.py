@@ -60,6 +60,7 @@ def test_the_guide_to_choosing_quotes_the_tables():
     assert f"at full strength in {full[0]} to {full[-1]}." in " ".join(page.split())
 
 
+@pytest.mark.compiled
 @pytest.mark.skipif(not DUAL, reason="the development data are not here")
 def test_two_banks_do_what_plain_numpy_found(tmp_path):
     for path in DUAL:

@@ -59,6 +59,7 @@ def test_the_guide_to_scale_runs(tmp_path, monkeypatch):
     assert names["indices"].shape == (600, 10)
 
 
+@pytest.mark.compiled
 def test_the_guide_to_choosing_runs(capsys):
     page = (ROOT / "docs" / "choosing.md").read_text(encoding="utf-8")
     code = re.findall(r"^```python\n(.*?)^```$", page, flags=re.MULTILINE | re.DOTALL)
