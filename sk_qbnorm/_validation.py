@@ -168,7 +168,7 @@ def check_matrix(
     dtype = getattr(matrix, "dtype", None)
     if getattr(dtype, "kind", "f") in "mMV":
         raise ValueError(f"{name} must hold numbers, got dtype {dtype}.")
-    with _numbers_only(name):
+    with _matrix_of_numbers(name):
         checked = check_array(
             matrix,
             accept_sparse="csr" if accept_sparse else False,
@@ -199,8 +199,8 @@ def _strings(labels):
     return names if all(isinstance(name, str) for name in names) else None
 
 
-class _numbers_only:
-    """Say in one sentence what is wrong with text where numbers belong."""
+class _matrix_of_numbers:
+    """Name what is empty, has not two dimensions, or holds text."""
 
     def __init__(self, name):
         self.name = name
@@ -209,7 +209,13 @@ class _numbers_only:
         return self
 
     def __exit__(self, kind, error, trace):
-        if kind is ValueError and "could not convert string" in str(error):
+        if kind is not ValueError:
+            return
+        if "could not convert string" in str(error):
             raise ValueError(
                 f"{self.name} must hold numbers, got text ({error}); encode it first."
+            ) from error
+        if str(error).startswith(("Found array with 0 ", "Expected 2D array")):
+            raise ValueError(
+                f"{self.name} must be a matrix with a row and a column. {error}"
             ) from error
