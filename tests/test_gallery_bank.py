@@ -4,11 +4,20 @@ import numpy as np
 import pytest
 from sklearn.base import clone
 
-from sk_qbnorm import SinkhornNormalizer, pairwise_similarity
+from sk_qbnorm import (
+    DualDynamicInvertedSoftmax,
+    DualInvertedSoftmax,
+    QuerybankRetriever,
+    SinkhornNormalizer,
+    pairwise_similarity,
+)
 
 RANDOM = np.random.default_rng(0)
 BANK, ITEMS, GALLERY, QUERIES = (RANDOM.normal(size=(n, 5)) for n in (40, 30, 25, 60))
 SIMS, BESIDE = (pairwise_similarity(BANK, each) for each in (GALLERY, ITEMS))
+ITEM_SIMS = pairwise_similarity(ITEMS, GALLERY)
+DUALS = [DualInvertedSoftmax(), DualDynamicInvertedSoftmax(min_count=2)]
+each_dual = pytest.mark.parametrize("dual", DUALS, ids=["DualIS", "DualDIS"])
 precomputed = {"metric": "precomputed"}
 
 
@@ -120,3 +129,82 @@ def test_similarities_in_blocks_of_unknown_sizes_cannot_stand_beside_each_other(
         message = f"The blocks of {name} must have known sizes.*compute_chunk_sizes()"
         with pytest.raises(ValueError, match=message):
             SinkhornNormalizer(**precomputed).fit(given[0], gallerybank=given[1])
+
+
+@each_dual
+def test_both_banks_are_compared_with_the_items_of_the_same_names(dual):
+    names = [f"item {j}" for j in range(25)]
+    of_queries, of_items = (frame(sims, names) for sims in (SIMS, ITEM_SIMS))
+    of_sims = clone(dual).set_params(**precomputed)
+    moved = of_items[names[::-1]]
+    message = "same gallery as querybank, of 25 items, got 25 or other names; pass"
+    for act in (
+        lambda: clone(of_sims).fit(of_queries, gallerybank=moved),
+        lambda: clone(of_sims).partial_fit(of_queries, gallerybank=moved),
+        lambda: clone(of_sims).fit(of_queries).partial_fit(of_queries, None, moved),
+    ):
+        with pytest.raises(ValueError, match=message):
+            act()
+    expected = clone(of_sims).fit(SIMS, gallerybank=ITEM_SIMS).gallery_bias_
+    for given in (of_items, ITEM_SIMS):  # of which only one has names
+        fitted = clone(of_sims).fit(of_queries, gallerybank=given)
+        np.testing.assert_array_equal(fitted.gallery_bias_, expected)
+
+
+@each_dual
+def test_names_come_with_the_querybank_however_late_the_gallery_bank_is(dual):
+    names = [f"item {j}" for j in range(25)]
+    named = frame(GALLERY, index=names)
+    expected = clone(dual).fit(BANK, named, ITEMS)
+    for known, new, has_names in (
+        (named[:20], named[20:], True),
+        (GALLERY[:20], GALLERY[20:], False),
+    ):
+        retriever = QuerybankRetriever(dual).fit(BANK[:30], known)
+        retriever.partial_fit(BANK[30:], None, ITEMS).add_gallery(BANK, new, ITEMS)
+        retriever.add_gallery(BANK, new, ITEMS)
+        retriever.remove_gallery(range(20, 25), BANK, ITEMS)
+        alone = clone(dual).partial_fit(BANK[:30], known)
+        alone.partial_fit(BANK[30:], GALLERY[:20], ITEMS).add_gallery(BANK, new, ITEMS)
+        mixed = clone(dual).partial_fit(BANK[:30], known)
+        mixed.partial_fit(BANK[30:], named[:20], ITEMS).add_gallery(BANK, new, ITEMS)
+        for fitted in (retriever.normalizer_, alone, mixed):
+            assert hasattr(fitted, "feature_names_in_") == has_names
+            assert hasattr(fitted.gallerybank_normalizer_, "feature_names_in_") == (
+                has_names
+            )
+            np.testing.assert_allclose(fitted.gallery_bias_, expected.gallery_bias_)
+        assert not has_names or list(alone.feature_names_in_) == names
+
+
+def test_the_gates_of_both_banks_go_by_the_count_of_now():
+    dual = DualDynamicInvertedSoftmax().fit(BANK[:30], GALLERY, ITEMS)
+    dual.set_params(min_count=2).partial_fit(BANK[30:], GALLERY)
+    expected = DualDynamicInvertedSoftmax(min_count=2).fit(BANK, GALLERY, ITEMS)
+    np.testing.assert_array_equal(dual.activation_mask_, expected.activation_mask_)
+
+
+@each_dual
+def test_errors_say_which_of_the_banks_is_meant(dual):
+    fitted = clone(dual).fit(BANK, GALLERY, ITEMS)
+    for act, message in (
+        (
+            lambda: fitted.add_gallery(BANK, GALLERY, ITEMS[:4]),
+            "gallerybank must be the one that the gallery was probed with, of 30 rows, "
+            "got 4",
+        ),
+        (
+            lambda: fitted.add_gallery(BANK[:4], GALLERY, ITEMS),
+            "querybank must be the one that the gallery was probed with, of 40 rows",
+        ),
+        (
+            lambda: fitted.set_params(beta_gallery=3).partial_fit(BANK, GALLERY, ITEMS),
+            "beta was 5.0 when the gallerybank was first probed and is 3.0 now",
+        ),
+        (
+            lambda: fitted.set_params(beta_query=3).partial_fit(blocks(BANK), GALLERY),
+            "beta was 20.0 when the querybank was first probed and is 3.0 now",
+        ),
+    ):
+        with pytest.raises(ValueError, match=message):
+            act()

@@ -72,9 +72,8 @@ def probe(querybank, gallery, metric, make_statistics, verbose, name, galleryban
         make_statistics = _AtSpread(make_statistics, spread)
     bank = shown(make_statistics, columns)
     # Not by the tasks: a callable is another object in every process.
-    bank = replace(
-        bank, settings={**bank.settings, "metric": metric}, names=row_names(gallery)
-    )
+    settings = {**bank.settings, "metric": metric}
+    bank = replace(bank, settings=settings, names=row_names(gallery), title=name)
     for key, statistic in _fresh(make_statistics).items():
         if not statistic.joinable:
             balance(columns, beside, statistic, verbose)

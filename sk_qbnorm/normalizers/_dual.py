@@ -3,6 +3,7 @@
 import copy
 import warnings
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import ClassVar, Self
 
 import numpy as np
@@ -232,12 +233,17 @@ class DualNormalizer(Augmenting):
 
     def _settle(self, queries, items):
         """Keep both normalizers, and what they say together."""
-        if items is not None and items.n_features_in_ != queries.n_features_in_:
-            raise ValueError(
-                f"gallerybank must be compared with the same gallery as querybank, of "
-                f"{queries.n_features_in_} items, got {items.n_features_in_}; pass the "
-                "similarities of both banks to all of it."
-            )
+        if items is not None:
+            if not queries._bank.is_of_gallery_of(items._bank):
+                raise ValueError(
+                    "gallerybank must be compared with the same gallery as querybank, "
+                    f"of {queries.n_features_in_} items, got {items.n_features_in_} or "
+                    "other names; pass the similarities of both banks to all of it, in "
+                    "the same order."
+                )
+            if self.metric != "precomputed":  # one gallery, named when first shown
+                items._bank = replace(items._bank, names=queries._bank.names)
+            items._settle()  # by the parameters of now
         self.querybank_normalizer_, self.gallerybank_normalizer_ = queries, items
         self.n_bank_seen_ = queries.n_bank_seen_
         self.n_gallerybank_seen_ = 0 if items is None else items.n_bank_seen_

@@ -168,7 +168,7 @@ class Probe:
         make = self._make_statistics
         settings = {"metric": self.metric}
         bank = Bank.probe(tiles, make, self.n_jobs, bar, names, **settings)
-        return replace(bank, n_gallery=n_gallery)
+        return replace(bank, n_gallery=n_gallery, title=self._name)
 
     def _checked(self, matrix, name):
         return check_embeddings(matrix, name, n_jobs=self.n_jobs, keep_on_disk=True)
