@@ -1,5 +1,7 @@
 """Checks of parameters and arrays, in public scikit-learn."""
 
+import inspect
+import warnings
 from contextlib import contextmanager
 from numbers import Integral, Real
 
@@ -144,6 +146,15 @@ def remaining_items(items, n_gallery):
             "fit anew for another gallery."
         )
     return kept
+
+
+def warn_caller(message, category=UserWarning):
+    """Warn, pointing at the first line that is neither here nor in scikit-learn."""
+    own = "sk_qbnorm", "sklearn", "joblib"  # by which scikit-learn calls
+    frame, level = inspect.currentframe(), 1
+    while frame and frame.f_globals.get("__name__", "").partition(".")[0] in own:
+        frame, level = frame.f_back, level + 1
+    warnings.warn(message, category, stacklevel=level)
 
 
 @contextmanager

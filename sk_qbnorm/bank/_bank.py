@@ -53,7 +53,7 @@ class Bank:
     def merged(self, other):
         """Return what this bank and another tell about the same gallery."""
         self._check_settings(other)
-        if not self.is_of_gallery_of(other):
+        if not self.has_gallery_of(other):
             raise ValueError(
                 f"The gallery must be the one of the first call, with "
                 f"{self.n_gallery} items, got {other.n_gallery} or other names; fit "
@@ -66,7 +66,7 @@ class Bank:
         n_bank = self.n_bank + other.n_bank
         return replace(self, n_bank=n_bank, statistics=statistics)
 
-    def is_of_gallery_of(self, other):
+    def has_gallery_of(self, other):
         """Tell whether another bank was shown as many items, of no other names."""
         both_named = self.names is not None and other.names is not None
         other_names = both_named and not np.array_equal(self.names, other.names)

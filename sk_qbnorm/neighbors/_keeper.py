@@ -1,7 +1,6 @@
 """How a retriever comes to know a gallery, and keeps up with it."""
 
 import copy
-import warnings
 from collections.abc import Iterator
 from typing import Any, Self
 
@@ -23,6 +22,7 @@ from sk_qbnorm._validation import (
     column_names,
     remaining_items,
     unchanged_on_error,
+    warn_caller,
 )
 from sk_qbnorm.tiles import Gallery
 
@@ -66,7 +66,7 @@ class GalleryKeeper(InputChecker):
         with unchanged_on_error(self):
             self._start(querybank, gallery, gallerybank)
             for message, category in self._doubts():
-                warnings.warn(message, category, stacklevel=2)
+                warn_caller(message, category)
         return self
 
     def partial_fit(

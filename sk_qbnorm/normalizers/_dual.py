@@ -1,7 +1,6 @@
 """Two banks for one gallery: of queries, and of other items."""
 
 import copy
-import warnings
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import ClassVar, Self
@@ -10,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_is_fitted
 
-from sk_qbnorm._validation import check_number, unchanged_on_error
+from sk_qbnorm._validation import check_number, unchanged_on_error, warn_caller
 
 from ._augmenting import Augmenting
 from ._inverted_softmax import InvertedSoftmax
@@ -76,7 +75,7 @@ class DualNormalizer(Augmenting):
                 items = self._factor("gallery").partial_fit(gallerybank, gallery)
             self._settle(queries, items)
             for message, category in self._doubts():
-                warnings.warn(message, category, stacklevel=2)
+                warn_caller(message, category)
         return self
 
     def partial_fit(
@@ -234,7 +233,7 @@ class DualNormalizer(Augmenting):
     def _settle(self, queries, items):
         """Keep both normalizers, and what they say together."""
         if items is not None:
-            if not queries._bank.is_of_gallery_of(items._bank):
+            if not queries._bank.has_gallery_of(items._bank):
                 raise ValueError(
                     "gallerybank must be compared with the same gallery as querybank, "
                     f"of {queries.n_features_in_} items, got {items.n_features_in_} or "

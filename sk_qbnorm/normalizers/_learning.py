@@ -1,6 +1,5 @@
 """How a normalizer learns from a bank, and goes with a gallery that changes."""
 
-import warnings
 from abc import abstractmethod
 from typing import Self
 
@@ -13,6 +12,7 @@ from sk_qbnorm._validation import (
     check_matrix,
     remaining_items,
     unchanged_on_error,
+    warn_caller,
 )
 
 from ._base import BaseNormalizer
@@ -61,7 +61,7 @@ class BankLearner(BaseNormalizer):
             self._bank = self._probe(querybank, gallery, reset=True, **beside)
             self._settle()
             for message, category in self._doubts():
-                warnings.warn(message, category, stacklevel=3)
+                warn_caller(message, category)
         return self
 
     def partial_fit(
