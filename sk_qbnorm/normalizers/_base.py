@@ -63,7 +63,7 @@ class BaseNormalizer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator, ABC)
         return scores
 
     def fit_transform(
-        self, X: ArrayLike, y: object = None, **fit_params: object
+        self, X: ArrayLike, y: object = None, **fit_params: ArrayLike
     ) -> NDArray:
         """Fit to the bank's similarities and return them corrected.
 
@@ -165,6 +165,9 @@ class BaseNormalizer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator, ABC)
     @abstractmethod
     def _check_parameters(self):
         """Raise if a parameter is out of range."""
+
+    def _check_joinable(self):
+        """Raise if what was learnt cannot be joined with what comes later."""
 
     def _doubts(self):
         """Yield messages, and their kind, where `fit` could not do what was asked."""
