@@ -11,6 +11,7 @@ from sk_qbnorm import (
     SinkhornNormalizer,
     pairwise_similarity,
 )
+from sk_qbnorm.tiles import Gallery
 
 RANDOM = np.random.default_rng(0)
 BANK, ITEMS, GALLERY, QUERIES = (RANDOM.normal(size=(n, 5)) for n in (40, 30, 25, 60))
@@ -208,3 +209,21 @@ def test_errors_say_which_of_the_banks_is_meant(dual):
     ):
         with pytest.raises(ValueError, match=message):
             act()
+
+
+def test_the_search_goes_by_the_gates_that_there_are():
+    alone = DualDynamicInvertedSoftmax().fit(BANK, GALLERY)
+    both = DualDynamicInvertedSoftmax(min_count=2).fit(BANK, GALLERY, ITEMS)
+    wide = DualDynamicInvertedSoftmax(n_activation=25).fit(BANK, GALLERY, ITEMS)
+    for fitted, choices in ((alone, [0, 1]), (both, [0, 1, 2, 3]), (wide, [0, 3])):
+        correction = fitted._correction()
+        for part in (correction, correction.part(slice(0, 1))):
+            tiles = Gallery(GALLERY[:1], "cosine").tiles(QUERIES)
+            assert list(part.searches(tiles, 1)) == choices
+        retriever = QuerybankRetriever(fitted, n_neighbors=4)
+        scores = fitted.transform(pairwise_similarity(QUERIES, GALLERY))
+        best = np.argsort(-scores, axis=1, kind="stable")[:, :4]
+        for gallery in (GALLERY, blocks(GALLERY, (2, -1))):
+            items = None if fitted is alone else ITEMS
+            found = retriever.fit(BANK, gallery, items).kneighbors(QUERIES)[1]
+            np.testing.assert_array_equal(found, best)
