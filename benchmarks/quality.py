@@ -72,7 +72,8 @@ def shipped():
         data = load()
         own = data.bank_queries
         random = np.random.default_rng(0)
-        narrow = pairwise_similarity(own[:1], own)[0].argsort()[: -len(own) // 8 : -1]
+        likeness = pairwise_similarity(own[:1], own)[0]
+        narrow = likeness.argsort()[::-1][: len(own) // 8]
         banks = {
             "own": own,
             "one topic": own[narrow],
