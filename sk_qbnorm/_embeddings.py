@@ -39,11 +39,11 @@ def check_embeddings(matrix, name, *, n_jobs=None, finite=True, keep_on_disk=Fal
     return checked
 
 
-def check_widths(queries, gallery, name, metric):
+def check_widths(queries, gallery, name, metric, other="gallery"):
     """Raise if the metric cannot compare embeddings of these widths."""
     if not callable(metric) and queries.shape[1] != gallery.shape[1]:
         raise ValueError(
-            f"{name} and gallery must have the same number of features for "
+            f"{name} and {other} must have the same number of features for "
             f"metric={metric!r}, got {queries.shape[1]} and {gallery.shape[1]}; embed "
             "both with the same model."
         )

@@ -1,5 +1,7 @@
 """Checks of parameters and arrays, in public scikit-learn."""
 
+import inspect
+import warnings
 from contextlib import contextmanager
 from numbers import Integral, Real
 
@@ -146,6 +148,15 @@ def remaining_items(items, n_gallery):
     return kept
 
 
+def warn_caller(message, category=UserWarning):
+    """Warn, pointing at the first line that is neither here nor in scikit-learn."""
+    own = "sk_qbnorm", "sklearn", "joblib"  # by which scikit-learn calls
+    frame, level = inspect.currentframe(), 1
+    while frame and frame.f_globals.get("__name__", "").partition(".")[0] in own:
+        frame, level = frame.f_back, level + 1
+    warnings.warn(message, category, stacklevel=level)
+
+
 @contextmanager
 def unchanged_on_error(estimator):
     """Take back what was set on the estimator, should anything fail."""
@@ -168,7 +179,7 @@ def check_matrix(
     dtype = getattr(matrix, "dtype", None)
     if getattr(dtype, "kind", "f") in "mMV":
         raise ValueError(f"{name} must hold numbers, got dtype {dtype}.")
-    with _numbers_only(name):
+    with _matrix_of_numbers(name):
         checked = check_array(
             matrix,
             accept_sparse="csr" if accept_sparse else False,
@@ -199,8 +210,8 @@ def _strings(labels):
     return names if all(isinstance(name, str) for name in names) else None
 
 
-class _numbers_only:
-    """Say in one sentence what is wrong with text where numbers belong."""
+class _matrix_of_numbers:
+    """Name what is empty, has not two dimensions, or holds text."""
 
     def __init__(self, name):
         self.name = name
@@ -209,7 +220,13 @@ class _numbers_only:
         return self
 
     def __exit__(self, kind, error, trace):
-        if kind is ValueError and "could not convert string" in str(error):
+        if kind is not ValueError:
+            return
+        if "could not convert string" in str(error):
             raise ValueError(
                 f"{self.name} must hold numbers, got text ({error}); encode it first."
+            ) from error
+        if str(error).startswith(("Found array with 0 ", "Expected 2D array")):
+            raise ValueError(
+                f"{self.name} must be a matrix with a row and a column. {error}"
             ) from error

@@ -99,13 +99,13 @@ def _called(metric, queries, gallery):
     sims = metric(queries, gallery)
     if sparse.issparse(sims):  # as a product of sparse embeddings is
         sims = sims.toarray()
-    sims = check_matrix(sims, "what the metric returned")
     expected = queries.shape[0], gallery.shape[0]
-    if sims.shape != expected:
+    if np.shape(sims) != expected:
         raise ValueError(
-            f"The metric must return one row a query and one column a gallery item, "
-            f"expected shape {expected}, got {sims.shape}."
+            "The metric must return one row a query and one column a gallery item, "
+            f"expected shape {expected}, got {type(sims).__name__} of {np.shape(sims)}."
         )
+    sims = check_matrix(sims, "what the metric returned")
     return sims.astype(float_dtype(queries, gallery), copy=False)
 
 

@@ -180,7 +180,12 @@ def test_embeddings_in_a_pipeline_say_to_precompute():
 @pytest.mark.parametrize(
     ("metric", "message"),
     [
-        (lambda q, g: q[:, :2], r"expected shape \(5, 5\), got \(5, 2\)"),
+        (lambda q, g: q[:, :2], r"expected shape \(5, 5\), got ndarray of \(5, 2\)"),
+        (lambda q, g: q[:, 0], r"The metric must return .*, got ndarray of \(5,\)"),
+        (lambda q, g: 0.5, r"The metric must return .*, got float of \(\)"),
+        (lambda q, g: None, r"The metric must return .*, got NoneType of \(\)"),
+        (lambda q, g: [[1, 2]] * 5, r"The metric must return .*, got list of \(5, 2\)"),
+        (lambda q, g: [["a"] * 5] * 5, "what the metric returned must hold numbers"),
         (lambda q, g: np.full((5, 5), np.nan), "what the metric returned must be fin"),
     ],
 )

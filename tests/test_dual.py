@@ -211,11 +211,11 @@ def test_what_does_not_match_is_refused_and_changes_nothing(dual):
         ),
         (lambda: fitted.add_gallery(BANK, GALLERY[:2]), "of 30 items, got None; pass"),
         (lambda: alone.add_gallery(BANK, GALLERY[:2], ITEMS), "of 0 items, got one"),
-        (lambda: fitted.add_gallery(BANK, GALLERY, ITEMS[:4]), "of 30 queries, got 4"),
+        (lambda: fitted.add_gallery(BANK, GALLERY, ITEMS[:4]), "of 30 rows, got 4"),
         (lambda: fitted.set_params(beta_gallery=0).fit(BANK, GALLERY), "beta_gallery"),
         (
             lambda: fitted.set_params(beta_gallery=3).partial_fit(BANK, GALLERY, ITEMS),
-            "beta was 5.0 when the bank was first probed and is 3.0 now",
+            "beta was 5.0 when the gallerybank was first probed and is 3.0 now",
         ),
     ):
         with pytest.raises(ValueError, match=message):

@@ -172,9 +172,9 @@ def test_a_bank_that_is_not_the_one_is_refused_and_changes_nothing():
     best = normalizer.activation_counts_.argmax()
     left = np.delete(gallery, best, 0)
     for act, message in (
-        (lambda: normalizer.add_gallery(bank[:5], gallery), "of 6 queries, got 5"),
+        (lambda: normalizer.add_gallery(bank[:5], gallery), "of 6 rows, got 5"),
         (lambda: normalizer.remove_gallery([best]), "pass all of the bank as"),
-        (lambda: normalizer.remove_gallery([best], bank[:5], left), "6 queries, got 5"),
+        (lambda: normalizer.remove_gallery([best], bank[:5], left), "6 rows, got 5"),
         (lambda: normalizer.remove_gallery([best], bank, gallery), "3 items, got 4"),
         (lambda: normalizer.remove_gallery([best], bank), "needs the embeddings of"),
         (
@@ -184,7 +184,7 @@ def test_a_bank_that_is_not_the_one_is_refused_and_changes_nothing():
                 .set_params(beta=3)
                 .add_gallery(bank, gallery)
             ),
-            "beta was 20.0 when the bank was first probed",
+            "beta was 20.0 when the querybank was first probed",
         ),
     ):
         with pytest.raises(ValueError, match=message):

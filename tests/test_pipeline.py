@@ -3,17 +3,22 @@ import pickle
 import joblib
 import numpy as np
 import pytest
+from sklearn import config_context
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV, KFold, PredefinedSplit, cross_validate
-from sklearn.pipeline import Pipeline
+from sklearn.pipeline import Pipeline, make_pipeline
 
 from sk_qbnorm import (
     CSLS,
+    DualDynamicInvertedSoftmax,
+    DualInvertedSoftmax,
     DynamicInvertedSoftmax,
     GallerySimilarity,
     InvertedSoftmax,
     NearestNeighborNormalizer,
     NearestNeighborScorer,
+    SinkhornNormalizer,
+    pairwise_similarity,
 )
 from sk_qbnorm.datasets import load_digits_labels, make_hub_retrieval
 from sk_qbnorm.metrics import (
@@ -174,3 +179,46 @@ def test_a_small_gallery_clips_the_neighbors_with_one_warning():
         scorer = NearestNeighborScorer(5).fit([[0.1, 0.2]])
     assert len(seen) == 1
     assert scorer.n_neighbors_ == 2
+
+
+def test_a_gallery_bank_comes_through_a_pipeline(data):
+    bank, beside = (
+        pairwise_similarity(each, data.gallery)
+        for each in (data.bank_queries, data.bank_gallery)
+    )
+    expected = DualInvertedSoftmax(metric="precomputed").fit(bank, gallerybank=beside)
+    sinkhorn = SinkhornNormalizer(20, 4, 0, metric="precomputed")
+    for normalizer in (clone(expected), sinkhorn):
+        found = clone(normalizer).fit_transform(bank, None, gallerybank=bank)
+        fitted = clone(normalizer).fit(bank, gallerybank=bank)
+        np.testing.assert_array_equal(found, fitted.transform(bank))
+    by_name = make_pipeline(clone(expected), NearestNeighborScorer())
+    name = "dualinvertedsoftmax__gallerybank"
+    by_name.fit(bank, np.zeros(len(bank)), **{name: beside})
+    with config_context(enable_metadata_routing=True):
+        asking = clone(expected).set_fit_request(gallerybank=True)
+        routed = make_pipeline(asking, NearestNeighborScorer())
+        routed.fit(bank, np.zeros(len(bank)), gallerybank=beside)
+    for fitted in (by_name, routed):
+        assert fitted[0].n_gallerybank_seen_ == len(data.bank_gallery)
+        np.testing.assert_array_equal(fitted[0].gallery_bias_, expected.gallery_bias_)
+    with pytest.raises(TypeError, match="gallerybank"):
+        CSLS(3, metric="precomputed").fit_transform(bank, gallerybank=beside)
+
+
+@pytest.mark.parametrize("normalizer", [CSLS(999), DualDynamicInvertedSoftmax()])
+def test_warnings_point_at_the_line_that_the_user_wrote(data, normalizer):
+    sims = pairwise_similarity(data.bank_queries, data.gallery)
+    normalizer = clone(normalizer).set_params(metric="precomputed")
+    if isinstance(normalizer, DualDynamicInvertedSoftmax):
+        normalizer.set_params(n_activation=999)
+    scorer = NearestNeighborScorer(n_neighbors=999)
+    for act, n_warnings in (
+        (lambda: normalizer.fit(sims), 1),
+        (lambda: normalizer.fit_transform(sims), 1),
+        (lambda: make_pipeline(normalizer, scorer).fit(sims), 2),
+        (lambda: make_pipeline(normalizer, "passthrough").fit_transform(sims), 1),
+    ):
+        with pytest.warns(UserWarning, match="999 is more than") as seen:
+            act()
+        assert [each.filename for each in seen] == [__file__] * n_warnings

@@ -103,8 +103,8 @@ def test_labels_of_other_queries_are_refused(y):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"normalizer__beta": 5}, "beta was 20.0 when the bank was first probed"),
-        ({"metric": "dot"}, "metric was 'cosine' when the bank was first probed"),
+        ({"normalizer__beta": 5}, "beta was 20.0 when the querybank was first probed"),
+        ({"metric": "dot"}, "metric was 'cosine' when the querybank was first probed"),
         (
             {"normalizer": CSLS(3)},
             "normalizer was InvertedSoftmax when the gallery was",

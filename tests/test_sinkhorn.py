@@ -9,6 +9,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from sk_qbnorm import (
     CSLS,
+    DualInvertedSoftmax,
     DynamicInvertedSoftmax,
     DynamicNormalizer,
     GloballyCorrected,
@@ -201,9 +202,15 @@ def test_any_additive_normalizer_can_be_gated():
             np.where(opened[:, None], plain.transform(sims), sims),
         )
         assert not hasattr(normalizer, "gallery_bias_")
-    for wrong in (GloballyCorrected(), DynamicInvertedSoftmax(), "csls", None):
+    for wrong in (
+        GloballyCorrected(),
+        DynamicInvertedSoftmax(),
+        DualInvertedSoftmax(),
+        "csls",
+        None,
+    ):
         with pytest.raises(
-            ValueError, match="subtracts a bias of each item and has no"
+            ValueError, match="learns a bias of each item from one bank and has no gate"
         ):
             DynamicNormalizer(wrong, **precomputed).fit(SIMS)
 

@@ -23,6 +23,8 @@ class Bank:
         Names of the items.
     settings : dict
         What has to be the same for two banks to be joined.
+    title : str
+        What errors call it.
     """
 
     n_bank: int
@@ -30,6 +32,7 @@ class Bank:
     statistics: dict
     names: NDArray | None = None
     settings: dict = field(default_factory=dict)
+    title: str = "querybank"
 
     @classmethod
     def probe(cls, tiles, make_statistics, n_jobs, progress, names=None, **settings):
@@ -50,9 +53,7 @@ class Bank:
     def merged(self, other):
         """Return what this bank and another tell about the same gallery."""
         self._check_settings(other)
-        both_named = self.names is not None and other.names is not None
-        other_names = both_named and not np.array_equal(self.names, other.names)
-        if other.n_gallery != self.n_gallery or other_names:
+        if not self.has_gallery_of(other):
             raise ValueError(
                 f"The gallery must be the one of the first call, with "
                 f"{self.n_gallery} items, got {other.n_gallery} or other names; fit "
@@ -65,14 +66,20 @@ class Bank:
         n_bank = self.n_bank + other.n_bank
         return replace(self, n_bank=n_bank, statistics=statistics)
 
+    def has_gallery_of(self, other):
+        """Tell whether another bank was shown as many items, of no other names."""
+        both_named = self.names is not None and other.names is not None
+        other_names = both_named and not np.array_equal(self.names, other.names)
+        return self.n_gallery == other.n_gallery and not other_names
+
     def extended(self, other):
         """Return what the same bank tells about this gallery and more items."""
         self._check_settings(other)
         if other.n_bank != self.n_bank:
             raise ValueError(
-                f"The bank must be the one that the gallery was probed with, of "
-                f"{self.n_bank} queries, got {other.n_bank}; pass all of its queries, "
-                "in the same order."
+                f"{self.title} must be the one that the gallery was probed with, of "
+                f"{self.n_bank} rows, got {other.n_bank}; pass all of it, in the same "
+                "order."
             )
         if (self.names is None) != (other.names is None):
             named, unnamed = "known", "new"
@@ -118,13 +125,13 @@ class Bank:
         self.check_joinable()
         if other.statistics.keys() != self.statistics.keys():
             raise ValueError(
-                f"The bank was first probed for {', '.join(self.statistics)}, and is "
-                f"probed for {', '.join(other.statistics)} now, by another normalizer; "
-                "call fit to start anew."
+                f"The {self.title} was first probed for {', '.join(self.statistics)}, "
+                f"and is probed for {', '.join(other.statistics)} now, by another "
+                "normalizer; call fit to start anew."
             )
         for setting, value in other.settings.items():
             if value != self.settings[setting]:
                 raise ValueError(
-                    f"{setting} was {self.settings[setting]!r} when the bank was first "
-                    f"probed and is {value!r} now; call fit to start anew."
+                    f"{setting} was {self.settings[setting]!r} when the {self.title} "
+                    f"was first probed and is {value!r} now; call fit to start anew."
                 )

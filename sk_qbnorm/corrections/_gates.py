@@ -26,6 +26,9 @@ class Gates(Additive):
         self._choice = (1 << np.arange(len(active))) @ active  # the open gates as bits
         open_gates = np.arange(1 << len(active))[:, None] >> np.arange(len(active)) & 1
         self._biases = open_gates @ biases  # none of them first
+        # Also of a part of the gallery: what is found in parts has to be joined. The
+        # best item, which chooses, is found among those that are not corrected.
+        self._choices = [0, *np.unique(self._choice[self._choice > 0]).tolist()]
 
     @property
     def index_biases(self):
@@ -40,8 +43,8 @@ class Gates(Additive):
     def searches(self, tiles, k):
         """Return visitors that find all that the k best items of each query need."""
         return {
-            choice: BestItems(tiles, k, bias=bias if choice else None)
-            for choice, bias in enumerate(self._biases)
+            choice: BestItems(tiles, k, bias=self._biases[choice] if choice else None)
+            for choice in self._choices
         }
 
     def conclude(self, found, k):

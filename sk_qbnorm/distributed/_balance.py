@@ -5,10 +5,10 @@ from functools import reduce
 from sk_qbnorm.bank import half_step
 from sk_qbnorm.tiles import walk
 
-from ._tasks import compute, no_bar, tree
+from ._tasks import check_filled, compute, no_bar, tree
 
 
-def balance(columns, potentials, tiles_of, verbose):
+def balance(columns, beside, potentials, verbose):
     """Take all steps of potentials, each half of a step a graph of its own.
 
     What the halves say comes here and goes out with the next ones: a number an item,
@@ -17,31 +17,35 @@ def balance(columns, potentials, tiles_of, verbose):
 
     Parameters
     ----------
-    columns : list of list of pairs of tasks
-        The blocks of the bank, of each block of the gallery.
+    columns : list of list of tuples
+        The blocks of the bank, of each block of the gallery, and what makes tiles of
+        them, None of those that are empty.
+    beside : list of list of tuples
+        The same of each block of the gallery bank.
     potentials : bank.Potentials
         Fresh; takes all its steps.
-    tiles_of : callable
-        From a block to its tiles, None if it is empty.
     verbose : bool
     """
     from dask import delayed
 
     half = delayed(_half_step, pure=True)
-    fixed = tiles_of, potentials.settings["beta"]
-    rows = list(zip(*columns, strict=True))
+    beta = potentials.settings["beta"]
+    both = columns + beside
+    rows = list(zip(*both, strict=True))
     shifts = [None] * len(rows)
     while True:
         halves = [
-            tree([half(*block, *fixed, shift=a) for block, a in pairs], _merged)
-            for pairs in (zip(column, shifts, strict=True) for column in columns)
+            tree([half(*block, beta, shift=a) for block, a in pairs], _merged)
+            for pairs in (zip(column, shifts, strict=True) for column in both)
         ]
         of_items = compute(halves, "querybank or gallery", verbose)
+        if beside:
+            check_filled(of_items[len(columns) :], "gallerybank")
         if potentials.take(reduce(_extended, filter(None, of_items)).value()):
             return
         biases = [each and each.value() for each in of_items]
         halves = [
-            tree([half(*block, *fixed, bias=b) for block, b in pairs], _extended)
+            tree([half(*block, beta, bias=b) for block, b in pairs], _extended)
             for pairs in (zip(row, biases, strict=True) for row in rows)
         ]
         of_queries = compute(halves, "querybank or gallery", verbose)

@@ -4,13 +4,21 @@ from dataclasses import replace
 
 import numpy as np
 
-from sk_qbnorm._embeddings import check_embeddings, check_widths
+from sk_qbnorm._embeddings import check_columns, check_embeddings, check_widths
 from sk_qbnorm._validation import check_matrix, row_names
 from sk_qbnorm.bank import Bank, Scaled, Spread
 from sk_qbnorm.tiles import Gallery, MatrixTiles
 
 from ._balance import balance
-from ._tasks import check_two_dimensions, compute, no_bar, row_blocks, tree
+from ._tasks import (
+    check_known_sizes,
+    check_two_dimensions,
+    compute,
+    is_dask,
+    no_bar,
+    row_blocks,
+    tree,
+)
 
 
 def probe(querybank, gallery, metric, make_statistics, verbose, name, gallerybank=None):
@@ -44,13 +52,15 @@ def probe(querybank, gallery, metric, make_statistics, verbose, name, galleryban
     """
     from dask import delayed
 
-    tiles_of = _TilesOf(metric, name)
-    columns = _grid(querybank, gallery, metric, name)
+    columns, beside = _grid(querybank, gallery, metric, name, "gallery"), []
+    if gallerybank is not None:
+        check_columns(gallerybank, gallery, "gallerybank", metric)
+        beside = _grid_beside(querybank, gallerybank, metric, name)
 
-    def shown(make):
+    def shown(make, columns):
         show = delayed(_show_block, pure=True)
         merged = [
-            tree([show(*block, tiles_of, make) for block in column], Bank.merged)
+            tree([show(*block, make) for block in column], Bank.merged)
             for column in columns
         ]
         tasks = [tree(merged, Bank.extended)]
@@ -58,18 +68,15 @@ def probe(querybank, gallery, metric, make_statistics, verbose, name, galleryban
 
     fresh = _fresh(make_statistics)
     if any(isinstance(each, Scaled) for each in fresh.values()):
-        spread = shown(_spread)["spread"].value()
+        spread = shown(_spread, columns + beside)["spread"].value()
         make_statistics = _AtSpread(make_statistics, spread)
-    bank = shown(make_statistics)
+    bank = shown(make_statistics, columns)
     # Not by the tasks: a callable is another object in every process.
-    bank = replace(
-        bank, settings={**bank.settings, "metric": metric}, names=row_names(gallery)
-    )
-    if gallerybank is not None:
-        columns += _grid_beside(querybank, gallerybank, metric, name)
+    settings = {**bank.settings, "metric": metric}
+    bank = replace(bank, settings=settings, names=row_names(gallery), title=name)
     for key, statistic in _fresh(make_statistics).items():
         if not statistic.joinable:
-            balance(columns, statistic, tiles_of, verbose)
+            balance(columns, beside, statistic, verbose)
             bank = bank.with_statistic(key, statistic)
     return bank
 
@@ -96,42 +103,51 @@ def _fresh(make_statistics):
     return make_statistics(MatrixTiles(np.zeros((1, 1), dtype=np.float32)))
 
 
-def _grid(querybank, gallery, metric, name):
-    """Return the blocks of the bank, of each block of the gallery."""
+def _grid(querybank, gallery, metric, name, gallery_name):
+    """Return the blocks of the bank, of each block of the gallery.
+
+    With each comes what makes tiles of it, which knows the names for errors.
+    """
+    tiles_of = _TilesOf(metric, name, gallery_name)
     if metric == "precomputed":
         check_two_dimensions(querybank, name)
         return [
-            [(block, None) for block in column] for column in querybank.to_delayed().T
+            [(block, None, tiles_of) for block in column]
+            for column in querybank.to_delayed().T
         ]
     queries = row_blocks(querybank, name)
     return [
-        [(block, items) for block in queries]
-        for items in row_blocks(gallery, "gallery")
+        [(block, items, tiles_of) for block in queries]
+        for items in row_blocks(gallery, gallery_name)
     ]
 
 
 def _grid_beside(querybank, gallerybank, metric, name):
     """Return the same of the gallery bank, whose similarities may be cut elsewhere."""
     if metric != "precomputed":
-        return _grid(querybank, gallerybank, metric, name)
+        return _grid(querybank, gallerybank, metric, name, "gallerybank")
     from dask import array
 
+    if not is_dask(gallerybank):
+        gallerybank = array.asarray(check_matrix(gallerybank, "gallerybank"))
     check_two_dimensions(gallerybank, "gallerybank")
+    for matrix, whose in ((querybank, name), (gallerybank, "gallerybank")):
+        check_known_sizes(matrix, whose, "so that its rows go with those beside them")
     if gallerybank.shape[0] != querybank.shape[0]:
         raise ValueError(
             f"gallerybank must have one row a query of the bank, expected "
             f"{querybank.shape[0]}, got {gallerybank.shape[0]}; pass the similarities "
             "of the same queries to the items of the gallery bank."
         )
-    sims = array.asarray(gallerybank).rechunk({0: querybank.chunks[0]})
-    return _grid(sims, None, metric, "gallerybank")
+    sims = gallerybank.rechunk({0: querybank.chunks[0]})
+    return _grid(sims, None, metric, "gallerybank", None)
 
 
 class _TilesOf:
     """Make the tiles of a block, None if it is empty, as filters leave some."""
 
-    def __init__(self, metric, name):
-        self.metric, self.name = metric, name
+    def __init__(self, metric, name, gallery_name):
+        self.metric, self.name, self.gallery_name = metric, name, gallery_name
 
     def __call__(self, queries, gallery):
         if 0 in queries.shape or (gallery is not None and gallery.shape[0] == 0):
@@ -139,8 +155,8 @@ class _TilesOf:
         if self.metric == "precomputed":
             return MatrixTiles(check_matrix(queries, f"a block of {self.name}"))
         queries = check_embeddings(queries, f"a block of {self.name}")
-        gallery = check_embeddings(gallery, "a block of the gallery")
-        check_widths(queries, gallery, self.name, self.metric)
+        gallery = check_embeddings(gallery, f"a block of {self.gallery_name}")
+        check_widths(queries, gallery, self.name, self.metric, self.gallery_name)
         return Gallery(gallery, self.metric).tiles(queries)
 
 

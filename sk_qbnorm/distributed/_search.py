@@ -1,12 +1,19 @@
 """Search of galleries and queries that are Dask arrays."""
 
 import itertools
-import math
 
 from sk_qbnorm._embeddings import check_embeddings, check_widths
 from sk_qbnorm.tiles import Gallery, walk
 
-from ._tasks import check_two_dimensions, compute, is_dask, no_bar, row_blocks, tree
+from ._tasks import (
+    check_known_sizes,
+    check_two_dimensions,
+    compute,
+    is_dask,
+    no_bar,
+    row_blocks,
+    tree,
+)
 
 
 class DaskGallery:
@@ -20,12 +27,7 @@ class DaskGallery:
 
     def __init__(self, embeddings, metric):
         check_two_dimensions(embeddings, "gallery")
-        if any(math.isnan(size) for size in embeddings.chunks[0]):
-            raise ValueError(
-                "The blocks of the gallery must have known sizes, so that its items "
-                "have places, got a Dask array with unknown ones; call "
-                "compute_chunk_sizes() on it first."
-            )
+        check_known_sizes(embeddings, "the gallery", "so that its items have places")
         self.embeddings = embeddings
         self.metric = metric
 

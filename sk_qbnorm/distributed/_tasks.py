@@ -3,6 +3,7 @@
 Dask is imported by whoever has such an array, and so it is here, inside the functions.
 """
 
+import math
 from collections.abc import Iterator
 from contextlib import nullcontext
 from functools import reduce
@@ -44,6 +45,15 @@ def check_two_dimensions(matrix, name):
         )
 
 
+def check_known_sizes(matrix, name, why):
+    """Raise if nobody knows how many rows the blocks of a Dask array have."""
+    if any(math.isnan(size) for size in matrix.chunks[0]):
+        raise ValueError(
+            f"The blocks of {name} must have known sizes, {why}, got a Dask array with "
+            "unknown ones; call compute_chunk_sizes() on it first."
+        )
+
+
 def tree(parts, join):
     """Return a task that joins parts, a few at a time and in their order."""
     from dask import delayed
@@ -64,12 +74,17 @@ def compute(tasks, name, verbose):
 
     with ProgressBar() if verbose else nullcontext():
         results = dask.compute(*tasks)
+    check_filled(results, name)
+    return results
+
+
+def check_filled(results, name):
+    """Raise if all results are None, those of no data."""
     if all(result is None for result in results):
         raise ValueError(
             f"Found array with 0 sample(s) in all blocks of {name}, while a minimum of "
             "1 is required."
         )
-    return results
 
 
 def _folded(parts, join):

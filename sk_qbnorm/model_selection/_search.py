@@ -1,7 +1,6 @@
 """Choose a normalizer, and its parameters, by few labelled queries."""
 
 import copy
-import warnings
 from collections.abc import Iterator, Sequence
 from typing import Self
 
@@ -11,7 +10,7 @@ from sklearn.base import clone
 
 from sk_qbnorm._embeddings import check_metric
 from sk_qbnorm._progress import progress_bar
-from sk_qbnorm._validation import check_count, unchanged_on_error
+from sk_qbnorm._validation import check_count, unchanged_on_error, warn_caller
 from sk_qbnorm.distributed import is_dask
 from sk_qbnorm.metrics import Relevance
 from sk_qbnorm.normalizers._base import BaseNormalizer, correction_of
@@ -185,7 +184,7 @@ class NormalizerSearch(Chosen):
         with unchanged_on_error(self):
             self._choose(querybank, gallery)
             for message, category in self._doubts():
-                warnings.warn(message, category, stacklevel=2)
+                warn_caller(message, category)
         return self
 
     def _check_parameters(self):

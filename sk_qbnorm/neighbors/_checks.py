@@ -8,8 +8,8 @@ from sklearn.base import BaseEstimator, clone
 from sklearn.utils.validation import has_fit_parameter
 
 from sk_qbnorm import distributed
-from sk_qbnorm._embeddings import check_embeddings, filled
-from sk_qbnorm._validation import check_features
+from sk_qbnorm._embeddings import check_embeddings, check_same_columns, filled
+from sk_qbnorm._validation import check_features, column_names
 from sk_qbnorm.normalizers import DynamicInvertedSoftmax
 from sk_qbnorm.normalizers._base import BaseNormalizer
 
@@ -48,8 +48,12 @@ class InputChecker(BaseEstimator):
             )
         return normalizer.set_params(**now.get_params(deep=False))
 
-    def _check_gallerybank(self, gallerybank, normalizer):
-        """Return the gallery bank as what a normalizer is given beside a querybank."""
+    def _check_gallerybank(self, gallerybank, normalizer, columns):
+        """Return the gallery bank as what a normalizer is given beside a querybank.
+
+        The normalizer holds it to the gallery, but may be shown that without the names
+        of its columns.
+        """
         if gallerybank is None:
             return {}
         if not has_fit_parameter(normalizer, "gallerybank"):
@@ -57,8 +61,14 @@ class InputChecker(BaseEstimator):
                 f"{type(normalizer).__name__} has no use for a gallery bank, got one; "
                 "leave it out, or take a normalizer such as DualInvertedSoftmax()."
             )
-        checked = self._check_queries(gallerybank, "gallerybank", reset=False)
-        return {"gallerybank": checked}
+
+        def checked(part):
+            check_same_columns(column_names(part), columns, "gallerybank", self.metric)
+            return part
+
+        if isinstance(gallerybank, Iterator):
+            return {"gallerybank": map(checked, gallerybank)}
+        return {"gallerybank": checked(gallerybank)}
 
     def _check_queries(self, queries, name, *, reset):
         """Return queries as the normalizer and the search take them."""

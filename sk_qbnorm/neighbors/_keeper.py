@@ -1,7 +1,6 @@
 """How a retriever comes to know a gallery, and keeps up with it."""
 
 import copy
-import warnings
 from collections.abc import Iterator
 from typing import Any, Self
 
@@ -23,6 +22,7 @@ from sk_qbnorm._validation import (
     column_names,
     remaining_items,
     unchanged_on_error,
+    warn_caller,
 )
 from sk_qbnorm.tiles import Gallery
 
@@ -49,8 +49,8 @@ class GalleryKeeper(InputChecker):
             Embeddings of the gallery, dense, sparse, a `numpy.memmap` or a Dask array.
             Ignored where the constructor was given the gallery.
         gallerybank : array-like of shape (n_gallerybank, n_features), default=None
-            Embeddings of other items, for a normalizer of two banks such as
-            `DualInvertedSoftmax`.
+            Embeddings of other items, like those of the gallery, for a normalizer that
+            takes some, such as `DualInvertedSoftmax`; in any form that it takes.
 
         Returns
         -------
@@ -66,7 +66,7 @@ class GalleryKeeper(InputChecker):
         with unchanged_on_error(self):
             self._start(querybank, gallery, gallerybank)
             for message, category in self._doubts():
-                warnings.warn(message, category, stacklevel=2)
+                warn_caller(message, category)
         return self
 
     def partial_fit(
@@ -103,7 +103,8 @@ class GalleryKeeper(InputChecker):
             else:
                 normalizer = self._normalizer_now()
                 querybank = self._check_queries(querybank, "querybank", reset=False)
-                beside = self._check_gallerybank(gallerybank, normalizer)
+                columns = getattr(self, "feature_names_in_", None)
+                beside = self._check_gallerybank(gallerybank, normalizer, columns)
                 known = self._gallery.embeddings
                 normalizer.partial_fit(querybank, known, **beside)
                 self.normalizer_ = normalizer
@@ -139,6 +140,8 @@ class GalleryKeeper(InputChecker):
         """
         check_is_fitted(self)
         with unchanged_on_error(self):
+            normalizer = self._normalizer_now()
+            normalizer._check_joinable()
             self._check_gallery(gallery)
             new: Any = gallery
             if not distributed.is_dask(gallery):
@@ -154,8 +157,7 @@ class GalleryKeeper(InputChecker):
             new_columns = column_names(gallery)
             check_same_columns(columns, new_columns, "querybank", self.metric)
             querybank = self._check_queries(querybank, "querybank", reset=False)
-            normalizer = self._normalizer_now()
-            beside = self._check_gallerybank(gallerybank, normalizer)
+            beside = self._check_gallerybank(gallerybank, normalizer, columns)
             normalizer.add_gallery(querybank, gallery, **beside)
             self._learn(normalizer, self._gallery.extended(new))
         return self
@@ -193,11 +195,13 @@ class GalleryKeeper(InputChecker):
         """
         check_is_fitted(self)
         with unchanged_on_error(self):
+            normalizer = self._normalizer_now()
+            normalizer._check_joinable()
             left = self._gallery.kept(remaining_items(items, self.n_gallery_))
             if querybank is not None:
                 querybank = self._check_queries(querybank, "querybank", reset=False)
-            normalizer = self._normalizer_now()
-            beside = self._check_gallerybank(gallerybank, normalizer)
+            columns = getattr(self, "feature_names_in_", None)
+            beside = self._check_gallerybank(gallerybank, normalizer, columns)
             normalizer.remove_gallery(items, querybank, left.embeddings, **beside)
             self._learn(normalizer, left)
         return self
@@ -208,9 +212,9 @@ class GalleryKeeper(InputChecker):
         gallery = self.gallery if self.gallery is not None else gallery
         self._check_gallery(gallery)
         check_columns(querybank, gallery, "querybank", self.metric)
-        normalizer = self._new_normalizer()
+        normalizer, columns = self._new_normalizer(), column_names(querybank)
         querybank = self._check_queries(querybank, "querybank", reset=True)
-        beside = self._check_gallerybank(gallerybank, normalizer)
+        beside = self._check_gallerybank(gallerybank, normalizer, columns)
         if distributed.is_dask(gallery):  # which may be refused
             kept = distributed.DaskGallery(gallery, self.metric)
         # A fit that says nothing; the retriever does, to whom it may concern.

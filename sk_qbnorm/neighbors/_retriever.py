@@ -25,8 +25,9 @@ class QuerybankRetriever(GalleryKeeper):
 
     Products, corrections and the choice of the best are made together, block by block:
     neither n_bank x n_gallery nor n_queries x n_gallery numbers are ever held, but by
-    `GloballyCorrected` and by `decision_function`, which is asked for them. The search
-    is exact: the answer is that of `transform` and a stable sort.
+    `GloballyCorrected`, by `SinkhornNormalizer` where its `memory_budget` allows it,
+    and by `decision_function`, which is asked for them. The search is exact: the answer
+    is that of `transform` and a stable sort.
 
     Parameters
     ----------

@@ -1,6 +1,5 @@
 """The last step of a retrieval Pipeline: read the best items off the scores."""
 
-import warnings
 from typing import Self
 
 import numpy as np
@@ -10,7 +9,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from sk_qbnorm import _kernels
 from sk_qbnorm._threads import count_threads
-from sk_qbnorm._validation import check_count, check_features
+from sk_qbnorm._validation import check_count, check_features, warn_caller
 from sk_qbnorm.metrics import Relevance, recall_at_k
 
 
@@ -104,10 +103,9 @@ class NearestNeighborScorer(BaseEstimator):
         n_gallery = check_features(self, X, "scores", reset=True).shape[1]
         self.n_neighbors_ = min(int(self.n_neighbors), n_gallery)
         if self.n_neighbors_ < self.n_neighbors:
-            warnings.warn(
+            warn_caller(
                 f"n_neighbors={self.n_neighbors} is more than the {n_gallery} items of "
-                f"the gallery: {n_gallery} are used.",
-                stacklevel=2,
+                f"the gallery: {n_gallery} are used."
             )
         if self.gallery_labels is not None:
             self._check_labels(n_gallery)

@@ -62,7 +62,9 @@ class BaseNormalizer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator, ABC)
             scores[rows] = block
         return scores
 
-    def fit_transform(self, X: ArrayLike, y: object = None) -> NDArray:
+    def fit_transform(
+        self, X: ArrayLike, y: object = None, **fit_params: ArrayLike
+    ) -> NDArray:
         """Fit to the bank's similarities and return them corrected.
 
         Parameters
@@ -71,6 +73,9 @@ class BaseNormalizer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator, ABC)
             The bank's similarities to the gallery.
         y : Ignored
             Not used; here for the API's sake.
+        **fit_params : dict
+            What else `fit` is given, such as the `gallerybank` of normalizers of two
+            banks.
 
         Returns
         -------
@@ -89,7 +94,7 @@ class BaseNormalizer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator, ABC)
                 'metric="precomputed", or call fit(querybank, gallery) and then '
                 "transform(query_sims)."
             )
-        return self.fit(X).transform(X)
+        return self.fit(X, **fit_params).transform(X)
 
     def rescore(
         self,
@@ -160,6 +165,9 @@ class BaseNormalizer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator, ABC)
     @abstractmethod
     def _check_parameters(self):
         """Raise if a parameter is out of range."""
+
+    def _check_joinable(self):
+        """Raise if what was learnt cannot be joined with what comes later."""
 
     def _doubts(self):
         """Yield messages, and their kind, where `fit` could not do what was asked."""

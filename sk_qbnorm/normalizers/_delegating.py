@@ -14,8 +14,8 @@ class Delegating(AdditiveNormalizer):
         is_additive = isinstance(self._inner(), AdditiveNormalizer)
         if not is_additive or isinstance(self._inner(), Retrieving):
             raise ValueError(
-                "normalizer must be one that subtracts a bias of each item and has no "
-                f"gate, such as CSLS(), got {self.normalizer!r}."
+                "normalizer must be one that learns a bias of each item from one bank "
+                f"and has no gate, such as CSLS(), got {self.normalizer!r}."
             )
         self._inner()._check_parameters()
 

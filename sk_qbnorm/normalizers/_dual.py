@@ -1,15 +1,15 @@
 """Two banks for one gallery: of queries, and of other items."""
 
 import copy
-import warnings
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import ClassVar, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_is_fitted
 
-from sk_qbnorm._validation import check_number, unchanged_on_error
+from sk_qbnorm._validation import check_number, unchanged_on_error, warn_caller
 
 from ._augmenting import Augmenting
 from ._inverted_softmax import InvertedSoftmax
@@ -75,7 +75,7 @@ class DualNormalizer(Augmenting):
                 items = self._factor("gallery").partial_fit(gallerybank, gallery)
             self._settle(queries, items)
             for message, category in self._doubts():
-                warnings.warn(message, category, stacklevel=2)
+                warn_caller(message, category)
         return self
 
     def partial_fit(
@@ -232,12 +232,17 @@ class DualNormalizer(Augmenting):
 
     def _settle(self, queries, items):
         """Keep both normalizers, and what they say together."""
-        if items is not None and items.n_features_in_ != queries.n_features_in_:
-            raise ValueError(
-                f"gallerybank must be compared with the same gallery as querybank, of "
-                f"{queries.n_features_in_} items, got {items.n_features_in_}; pass the "
-                "similarities of both banks to all of it."
-            )
+        if items is not None:
+            if not queries._bank.has_gallery_of(items._bank):
+                raise ValueError(
+                    "gallerybank must be compared with the same gallery as querybank, "
+                    f"of {queries.n_features_in_} items, got {items.n_features_in_} or "
+                    "other names; pass the similarities of both banks to all of it, in "
+                    "the same order."
+                )
+            if self.metric != "precomputed":  # one gallery, named when first shown
+                items._bank = replace(items._bank, names=queries._bank.names)
+            items._settle()  # by the parameters of now
         self.querybank_normalizer_, self.gallerybank_normalizer_ = queries, items
         self.n_bank_seen_ = queries.n_bank_seen_
         self.n_gallerybank_seen_ = 0 if items is None else items.n_bank_seen_

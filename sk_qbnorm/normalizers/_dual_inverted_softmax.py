@@ -75,8 +75,13 @@ class DualInvertedSoftmax(DualNormalizer):
         b^g_j = \frac{1}{\beta_g} \log \frac{1}{m} \sum_i e^{\beta_g g_{ij}}
 
     which for ``alpha=1`` is the logarithm of the product of the two ratios of [1]_,
-    divided by :math:`\beta_q + \beta_g` and shifted by a constant. On the data sets of
-    the documentation a gallery bank takes away from what a querybank gains.
+    divided by :math:`\beta_q + \beta_g` and shifted by a constant.
+
+    What it is worth has been measured on few data. On the synthetic ones of
+    ``python -m benchmarks.quality`` the gallery bank takes 1.0 points of recall from
+    what `InvertedSoftmax` gains where there are hubs, and gives 0.2 back where there
+    are none. On four sets of emoji, which do not ship, this gains 2.8 to 8.6 points
+    and `InvertedSoftmax` 3.3 to 10.1.
 
     References
     ----------

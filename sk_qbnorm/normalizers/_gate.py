@@ -29,22 +29,23 @@ class Retrieving:
             return bank
         if querybank is None:
             raise ValueError(
-                f"{rows.size} queries of the bank retrieved an item that goes, so that "
+                f"{rows.size} rows of the bank retrieved an item that goes, so that "
                 "what they retrieve now has to be found out; pass all of the bank as "
                 f"{self._bank_name}, and to a normalizer the gallery that is left."
             )
         if isinstance(querybank, Iterator):
             raise ValueError(
-                "Some queries of the bank have to be picked out of it, got an "
-                "iterator; pass the bank as a matrix or a numpy.memmap."
+                f"Some rows of {self._bank_name} have to be picked out of it, got an "
+                "iterator; pass it as a matrix or a numpy.memmap."
             )
         check_columns(querybank, gallery, self._bank_name, self.metric)
         if not is_dask(querybank):
             querybank = check_embeddings(querybank, self._bank_name, keep_on_disk=True)
         if querybank.shape[0] != bank.n_bank:
             raise ValueError(
-                f"The bank must be the one that the gallery was probed with, of "
-                f"{bank.n_bank} queries, got {querybank.shape[0]}."
+                f"{self._bank_name} must be the one that the gallery was probed with, "
+                f"of {bank.n_bank} rows, got {querybank.shape[0]}; pass all of it, in "
+                "the same order."
             )
         again = self._probe(querybank[rows], gallery, reset=None)
         if again.n_gallery != bank.n_gallery:

@@ -1,6 +1,5 @@
 """How a normalizer learns from a bank, and goes with a gallery that changes."""
 
-import warnings
 from abc import abstractmethod
 from typing import Self
 
@@ -13,6 +12,7 @@ from sk_qbnorm._validation import (
     check_matrix,
     remaining_items,
     unchanged_on_error,
+    warn_caller,
 )
 
 from ._base import BaseNormalizer
@@ -61,7 +61,7 @@ class BankLearner(BaseNormalizer):
             self._bank = self._probe(querybank, gallery, reset=True, **beside)
             self._settle()
             for message, category in self._doubts():
-                warnings.warn(message, category, stacklevel=3)
+                warn_caller(message, category)
         return self
 
     def partial_fit(
@@ -96,6 +96,8 @@ class BankLearner(BaseNormalizer):
     def _partial_fit(self, querybank, gallery, **beside):
         is_first = not hasattr(self, "n_bank_seen_")
         with unchanged_on_error(self):
+            if not is_first:
+                self._check_joinable()
             bank = self._probe(querybank, gallery, reset=is_first, **beside)
             self._bank = bank if is_first else self._bank.merged(bank)
             self._settle()
@@ -131,7 +133,7 @@ class BankLearner(BaseNormalizer):
         """
         check_is_fitted(self)
         with unchanged_on_error(self):
-            self._bank.check_joinable()
+            self._check_joinable()
             more = self._probe(querybank, gallery, reset=None)
             self._bank = self._bank.extended(more)
             self._settle()
@@ -197,6 +199,9 @@ class BankLearner(BaseNormalizer):
             return probe.similarities(querybank, self._check_of_sims(reset))
         check_gallery_given(self, gallery)
         return probe.embeddings(querybank, gallery)
+
+    def _check_joinable(self):
+        self._bank.check_joinable()
 
     def _to_probe(self, *, is_first):
         """Return what makes statistics, with the parameters of now and no more."""

@@ -63,6 +63,11 @@ class Probe:
         self._verbose = verbose
         self._memory_budget = memory_budget
         self._name = name
+        if isinstance(gallerybank, Iterator):
+            raise ValueError(
+                "gallerybank must be a matrix, as it is shown again for every step, "
+                "got an iterator; pass a matrix or a numpy.memmap."
+            )
         self._gallerybank = gallerybank
         one = MatrixTiles(np.zeros((1, 1), dtype=np.float32))
         self._nothing = Bank(1, 1, make_statistics(one))
@@ -91,7 +96,7 @@ class Probe:
         frame, names = gallery, row_names(gallery)
         gallery = self._checked(gallery, "gallery")
         ready = Gallery(gallery, self.metric)
-        tiles_beside = self._embeddings_beside(gallery)
+        tiles_beside = self._embeddings_beside(gallery, frame)
         with self._bar(_shape(querybank)[0] * gallery.shape[0] or None) as bar:
 
             def probe(part):
@@ -145,10 +150,11 @@ class Probe:
             )
         return Beside(tiles, MatrixTiles(sims))
 
-    def _embeddings_beside(self, gallery):
+    def _embeddings_beside(self, gallery, frame):
         """Return what puts the gallery bank beside the tiles of some queries."""
         if self._gallerybank is None:
             return lambda queries, tiles: tiles
+        check_columns(self._gallerybank, frame, "gallerybank", self.metric)
         items = self._checked(self._gallerybank, "gallerybank")
         check_widths(items, gallery, "gallerybank", self.metric)
         ready = Gallery(items, self.metric)
@@ -162,7 +168,7 @@ class Probe:
         make = self._make_statistics
         settings = {"metric": self.metric}
         bank = Bank.probe(tiles, make, self.n_jobs, bar, names, **settings)
-        return replace(bank, n_gallery=n_gallery)
+        return replace(bank, n_gallery=n_gallery, title=self._name)
 
     def _checked(self, matrix, name):
         return check_embeddings(matrix, name, n_jobs=self.n_jobs, keep_on_disk=True)

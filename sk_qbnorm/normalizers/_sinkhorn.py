@@ -1,4 +1,4 @@
-"""Sinkhorn: the bias that makes every item the answer equally often."""
+"""Sinkhorn: the bias that balances how often items are the answer."""
 
 from functools import partial
 from typing import Self
@@ -18,7 +18,7 @@ _SPREADS = 2.0  # beta="scale" is this, over the standard deviation
 
 
 class SinkhornNormalizer(AdditiveNormalizer):
-    r"""Subtract the bias with which all items answer the bank equally often.
+    r"""Subtract the bias that balances how often the items answer the bank.
 
     `InvertedSoftmax` makes up for what the bank makes of each item; that changes what
     the queries of the bank make of all items, and so on. This goes on until both agree:
@@ -36,7 +36,9 @@ class SinkhornNormalizer(AdditiveNormalizer):
     tol : float, default=1.5
         It ends when no two biases move by more than this against each other, >= 0, in
         units of ``1 / beta``; a `ConvergenceWarning` says where `n_iter` was not
-        enough. At 0 all steps are taken, without a word.
+        enough. At 0 all steps are taken, without a word. The default ends early on
+        purpose: the items' shares of the bank are equal in the limit only, with a small
+        `tol` and many steps.
     alpha : float, default=1.0
         Strength of the correction, >= 0: 0 leaves the ranking as it is.
     metric : {"cosine", "dot", "precomputed"} or callable, default="cosine"
@@ -44,7 +46,8 @@ class SinkhornNormalizer(AdditiveNormalizer):
         ``"precomputed"``, as a step of a Pipeline needs, `fit` is given similarities.
     memory_budget : int, default=0
         How many bytes of similarities `fit` may hold. Where the bank's to the whole
-        gallery fit in, embeddings are multiplied once, else anew for each half step.
+        gallery and gallery bank fit in, embeddings are multiplied once, else anew for
+        each half step. It is not used on Dask arrays.
     copy : bool, default=True
         Whether `transform` leaves its input alone. With False it writes into it where
         it can.

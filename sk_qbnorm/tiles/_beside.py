@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from sk_qbnorm._validation import check_finite
+
 from ._tile import whole
 
 
@@ -41,15 +43,19 @@ class Beside:
                 return left(columns)
             if first >= 0:
                 return self._as_left(right(slice(first, last)))
-            both = left(slice(columns.start, self.n_left)), right(slice(0, last))
-            return whole(np.hstack([_matrix(each) for each in both], dtype=self.dtype))
+            known = left(slice(columns.start, self.n_left))
+            other = self._as_left(right(slice(0, last)))
+            return whole(np.hstack([_matrix(known), _matrix(other)]))
 
         return tile
 
     def _as_left(self, tile):
         if tile.matrix.dtype == self.dtype:
             return tile
-        return whole(_matrix(tile).astype(self.dtype))
+        with np.errstate(over="ignore"):
+            matrix = _matrix(tile).astype(self.dtype)
+        check_finite(matrix, f"the similarities to the gallery bank, in {self.dtype},")
+        return whole(matrix)
 
 
 def _matrix(tile):

@@ -1,0 +1,138 @@
+"""A retriever and its gallery bank, which is held to the gallery and nothing else."""
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+
+from sk_qbnorm import (
+    DualInvertedSoftmax,
+    DynamicNormalizer,
+    InvertedSoftmax,
+    QuerybankRetriever,
+    SinkhornNormalizer,
+    pairwise_similarity,
+)
+
+RANDOM = np.random.default_rng(0)
+BANK, ITEMS, GALLERY, QUERIES = (RANDOM.normal(size=(n, 5)) for n in (40, 30, 25, 60))
+
+
+def frame(matrix, columns="abcde"):
+    pandas = pytest.importorskip("pandas")
+    return pandas.DataFrame(matrix, columns=list(columns))
+
+
+def blocks(matrix):
+    return pytest.importorskip("dask.array").from_array(matrix, chunks=(9, -1))
+
+
+def narrow(queries, gallery):
+    """Compare the first of more features with those of a gallery that has fewer."""
+    width = min(queries.shape[1], gallery.shape[1])
+    return pairwise_similarity(queries[:, :width], gallery[:, :width])
+
+
+def test_items_do_not_come_and_go_where_biases_depend_on_each_other():
+    sinkhorn = QuerybankRetriever(SinkhornNormalizer(20, 3, 0)).fit(
+        BANK, GALLERY, ITEMS
+    )
+    for act in (
+        lambda: sinkhorn.add_gallery(BANK, GALLERY[:3], ITEMS),
+        lambda: sinkhorn.remove_gallery([0], BANK, ITEMS),
+        lambda: sinkhorn.partial_fit(BANK, None, ITEMS),
+    ):
+        with pytest.raises(
+            ValueError, match="biases of all items depend on each other"
+        ):
+            act()
+    dual = QuerybankRetriever(DualInvertedSoftmax()).fit(BANK, GALLERY, ITEMS)
+    with pytest.raises(ValueError, match="querybank must be the one .*, of 40 rows"):
+        dual.add_gallery(BANK[:3], GALLERY[:3], ITEMS)
+
+
+def test_a_retriever_is_fitted_anew_to_other_features():
+    wide = [np.hstack([each, each[:, :1]]) for each in (BANK, GALLERY, ITEMS)]
+    frames = [frame(each, "vwxyzu") for each in wide]
+    expected = QuerybankRetriever(DualInvertedSoftmax()).fit(*wide)
+    fitted = QuerybankRetriever(DualInvertedSoftmax())
+    for bank, gallery, items in (
+        wide,
+        (iter(wide[:1]), *wide[1:]),
+        (iter(wide[:1]), wide[1], iter(wide[2:])),
+        (blocks(wide[0]), wide[1], blocks(wide[2])),
+        frames,
+        (iter(frames[:1]), *frames[1:]),
+    ):
+        fitted.fit(frame(BANK), frame(GALLERY), frame(ITEMS))
+        fitted.fit(bank, gallery, items)
+        assert fitted.n_features_in_ == 6
+        np.testing.assert_allclose(
+            fitted.normalizer_.gallery_bias_, expected.normalizer_.gallery_bias_
+        )
+
+
+def test_a_callable_metric_compares_what_differs_in_width():
+    gallery, items = GALLERY[:, :3], ITEMS[:, :3]
+    for normalizer in (DualInvertedSoftmax(), SinkhornNormalizer(20, 3, 0)):
+        expected = clone(normalizer).set_params(metric=narrow)
+        expected.fit(BANK, gallery, items)
+        for given in (
+            (BANK, gallery, items),
+            (frame(BANK), frame(gallery, "xyz"), frame(items, "xyz")),
+            (blocks(BANK), gallery, items),
+        ):
+            retriever = QuerybankRetriever(normalizer, metric=narrow).fit(*given)
+            found = retriever.normalizer_.gallery_bias_
+            np.testing.assert_allclose(found, expected.gallery_bias_, atol=1e-12)
+    retriever = QuerybankRetriever(DualInvertedSoftmax(), metric=narrow)
+    retriever.fit(BANK[:30], gallery[:20], iter([items[:9]]))
+    retriever.partial_fit(BANK[30:], None, items[9:])
+    retriever.add_gallery(BANK, gallery[20:], items).remove_gallery([0], BANK, items)
+    expected = DualInvertedSoftmax(metric=narrow).fit(BANK, gallery[1:], items)
+    found = retriever.normalizer_.gallery_bias_
+    np.testing.assert_allclose(found, expected.gallery_bias_)
+
+
+def test_the_gallery_bank_is_held_to_the_gallery():
+    bank, gallery = frame(BANK), frame(GALLERY)
+    new = QuerybankRetriever(DualInvertedSoftmax())
+    known = clone(new).fit(bank, gallery, frame(ITEMS))
+    widths = "gallerybank and gallery must have the same number of features"
+    columns = "gallerybank and gallery must have the same columns in the same order"
+    for items, message in (
+        (ITEMS[:, :4], widths),
+        (iter([ITEMS[:, :4]]), widths),
+        (np.full((3, 5), np.nan), "gallerybank must be finite"),
+        (frame(ITEMS, "abced"), columns),
+        (iter([frame(ITEMS), frame(ITEMS, "abced")]), columns),
+    ):
+        parts = list(items) if not hasattr(items, "shape") else None
+        for act in (
+            lambda given: clone(new).fit(bank, gallery, given),
+            lambda given: known.partial_fit(bank, None, given),
+            lambda given: known.add_gallery(bank, gallery, given),
+        ):
+            with pytest.raises(ValueError, match=message):
+                act(items if parts is None else iter(parts))
+    for items in (ITEMS, frame(ITEMS), iter([ITEMS]), iter([frame(ITEMS)])):
+        known.partial_fit(bank, None, items)  # with no warning
+
+
+def test_a_bank_that_is_of_no_use_is_refused_before_it_is_shown():
+    asked = []
+
+    def metric(queries, gallery):
+        asked.append(len(queries))
+        return pairwise_similarity(queries, gallery)
+
+    for normalizer in (
+        SinkhornNormalizer(20, 4, 0, metric=metric),
+        DynamicNormalizer(SinkhornNormalizer(20, 4, 0), metric=metric),
+    ):
+        normalizer.fit(BANK, GALLERY)
+        asked.clear()
+        with pytest.raises(ValueError, match="cannot be learnt in parts"):
+            normalizer.partial_fit(BANK, GALLERY)
+        assert not asked
+    with pytest.raises(ValueError, match="InvertedSoftmax has no use for a gallery"):
+        QuerybankRetriever(InvertedSoftmax()).fit(BANK, GALLERY, ITEMS)
