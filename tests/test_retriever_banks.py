@@ -134,5 +134,8 @@ def test_a_bank_that_is_of_no_use_is_refused_before_it_is_shown():
         with pytest.raises(ValueError, match="cannot be learnt in parts"):
             normalizer.partial_fit(BANK, GALLERY)
         assert not asked
+        with pytest.raises(ValueError, match="cannot be learnt in parts"):
+            normalizer.partial_fit(blocks(BANK), GALLERY)
+        assert not asked
     with pytest.raises(ValueError, match="InvertedSoftmax has no use for a gallery"):
         QuerybankRetriever(InvertedSoftmax()).fit(BANK, GALLERY, ITEMS)

@@ -96,8 +96,6 @@ class BankLearner(BaseNormalizer):
     def _partial_fit(self, querybank, gallery, **beside):
         is_first = not hasattr(self, "n_bank_seen_")
         with unchanged_on_error(self):
-            if not is_first:
-                self._check_joinable()
             bank = self._probe(querybank, gallery, reset=is_first, **beside)
             self._bank = bank if is_first else self._bank.merged(bank)
             self._settle()
@@ -194,6 +192,7 @@ class BankLearner(BaseNormalizer):
             memory_budget=self._bytes_to_hold(),
             name=self._bank_name,
             gallerybank=gallerybank,
+            known=None if reset is True else self._bank,
         )
         if self.metric == "precomputed":
             return probe.similarities(querybank, self._check_of_sims(reset))

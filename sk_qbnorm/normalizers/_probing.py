@@ -41,6 +41,8 @@ class Probe:
         What errors call the bank.
     gallerybank : matrix, default=None
         Items, or similarities to items, that the bank is shown beside the gallery.
+    known : Bank, default=None
+        What will be joined with what is found; if that cannot be, nothing is shown.
     """
 
     def __init__(
@@ -53,6 +55,7 @@ class Probe:
         memory_budget=0,
         name="querybank",
         gallerybank=None,
+        known=None,
     ):
         if not callable(metric):
             check_choice(metric, "metric", _METRICS)
@@ -69,6 +72,7 @@ class Probe:
                 "got an iterator; pass a matrix or a numpy.memmap."
             )
         self._gallerybank = gallerybank
+        self._known = known
         one = MatrixTiles(np.zeros((1, 1), dtype=np.float32))
         self._nothing = Bank(1, 1, make_statistics(one))
 
@@ -128,6 +132,7 @@ class Probe:
             return _joined(map(probe, self._parts(parts)), Bank.extended, "gallery")
 
     def _distributed(self, querybank, gallery):
+        self._check_known()
         return distributed.probe(
             querybank,
             gallery,
@@ -161,6 +166,7 @@ class Probe:
         return lambda queries, tiles: Beside(tiles, ready.tiles(queries))
 
     def _shown(self, tiles, names, bar):
+        self._check_known()
         n_gallery = tiles.n_left if isinstance(tiles, Beside) else tiles.shape[1]
         size = math.prod(tiles.shape) * tiles.dtype.itemsize
         if size <= self._memory_budget and not isinstance(tiles, MatrixTiles):
@@ -169,6 +175,10 @@ class Probe:
         settings = {"metric": self.metric}
         bank = Bank.probe(tiles, make, self.n_jobs, bar, names, **settings)
         return replace(bank, n_gallery=n_gallery, title=self._name)
+
+    def _check_known(self):
+        if self._known is not None:
+            self._known.check_joinable()
 
     def _checked(self, matrix, name):
         return check_embeddings(matrix, name, n_jobs=self.n_jobs, keep_on_disk=True)
