@@ -1,6 +1,7 @@
 """A correction that is as strong as the bank and the queries agree on the hubs."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.base import clone
 from sklearn.pipeline import make_pipeline
@@ -19,7 +20,8 @@ from sk_qbnorm import (
     pairwise_similarity,
 )
 from sk_qbnorm.datasets import make_hub_retrieval
-from sk_qbnorm.metrics import hub_agreement, k_occurrence
+from sk_qbnorm.metrics import hub_agreement, k_occurrence, recall_at_k
+from sk_qbnorm.model_selection import NormalizerSearch
 
 DATA = make_hub_retrieval(150, 90, 60, n_features=8, random_state=0)
 BANK, GALLERY, QUERIES = DATA.bank_queries, DATA.gallery, DATA.queries
@@ -151,13 +153,16 @@ def test_a_small_gallery_has_no_hubs_that_count():
     [
         ({"queries": None}, "queries must be a sample of the queries that are to be"),
         ({"queries": iter([SIMS])}, "got list_iterator; pass a matrix of 50 to 200"),
-        ({"queries": SIMS[:1]}, "2 queries or more"),
+        ({"queries": SIMS[:1]}, "queries must be 2 or more, .*got 1"),
         ({"queries": SIMS[:, :4]}, "compared with the gallery of 60 items, got simil"),
         ({"queries": SIMS * np.nan}, "queries must be finite"),
         ({"strength": -1}, "strength must be a finite number >= 0, got -1"),
         ({"n_neighbors": 0}, "n_neighbors must be an integer >= 1, got 0"),
         ({"normalizer": CSLS()}, "normalizer must have a strength, alpha, got CSLS"),
-        ({"normalizer": DynamicInvertedSoftmax()}, "of each item and has no gate"),
+        (
+            {"normalizer": DynamicInvertedSoftmax()},
+            "of each item from one bank and has",
+        ),
     ],
 )
 def test_what_makes_no_sense_is_refused(settings, message):
@@ -188,3 +193,56 @@ def test_embeddings_need_the_gallery_whenever_it_changes():
     ):
         with pytest.raises(ValueError, match="not fitted"):
             act()
+
+
+def test_names_of_the_gallery_have_to_agree():
+    names = [f"g{item}" for item in range(60)]
+    bank, queries = (pd.DataFrame(each, columns=names) for each in (BANK_SIMS, SIMS))
+    agreeing = AgreementNormalizer(queries, InvertedSoftmax(5), **precomputed)
+    assert agreeing.fit(bank).alpha_ == agreeing.fit(BANK_SIMS).alpha_
+    agreeing.set_params(queries=queries[names[::-1]])
+    with pytest.raises(ValueError, match="queries must name the gallery items as"):
+        agreeing.fit(bank)
+
+
+def test_another_sample_starts_anew():
+    fitted = AgreementNormalizer(QUERIES, InvertedSoftmax(5)).fit(BANK, GALLERY[:50])
+    other = QUERIES[::-1] + 1
+    with pytest.raises(ValueError, match="queries have changed since the first"):
+        fitted.set_params(queries=other).add_gallery(BANK, GALLERY[50:])
+    twice = np.vstack([BANK, BANK])
+    fitted.partial_fit(BANK, GALLERY[:50]).remove_gallery([0], twice, GALLERY[1:50])
+    expected = AgreementNormalizer(other, InvertedSoftmax(5)).fit(twice, GALLERY[1:50])
+    assert fitted.agreement_ == pytest.approx(expected.agreement_, rel=1e-12)
+    fitted = AgreementNormalizer(QUERIES.copy(), InvertedSoftmax(5))
+    fitted.fit(BANK, GALLERY[:50]).set_params(queries=QUERIES)  # the same numbers
+    assert fitted.add_gallery(BANK, GALLERY[50:]).n_features_in_ == 60
+
+
+def test_clones_share_the_sample():
+    agreeing = AgreementNormalizer(QUERIES, InvertedSoftmax(5)).fit(BANK, GALLERY)
+    twin = clone(agreeing)
+    assert twin.queries is QUERIES
+    assert twin.normalizer is not agreeing.normalizer
+    assert not hasattr(twin, "alpha_")
+    pandas = clone(AgreementNormalizer(SIMS).set_output(transform="pandas"))
+    pandas.set_params(**precomputed).fit(BANK_SIMS)
+    assert hasattr(pandas.transform(SIMS), "columns")
+
+
+def test_strengths_can_be_chosen_among():
+    candidates = [AgreementNormalizer(QUERIES[:40], strength=s) for s in (0.25, 0.75)]
+    search = NormalizerSearch(QUERIES[40:], DATA.relevant[40:], candidates)
+    found = search.fit(BANK, GALLERY).results_["recall"]
+    expected = [
+        recall_at_k(DATA.relevant[40:], each.fit(BANK, GALLERY).transform(SIMS[40:]))
+        for each in candidates
+    ]
+    np.testing.assert_allclose(found[1:], expected)
+
+
+def test_the_strength_counts_at_once():
+    agreeing = AgreementNormalizer(SIMS, InvertedSoftmax(5), **precomputed)
+    agreeing.fit(BANK_SIMS).set_params(strength=0)
+    np.testing.assert_array_equal(agreeing.transform(SIMS), SIMS)
+    assert agreeing.alpha_ == 0

@@ -275,9 +275,7 @@ class NormalizerSearch(Chosen):
 
 def _learns_alike(one, other):
     """Tell whether two normalizers differ at most in what they do later on."""
+    if type(one) is not type(other) or not hasattr(one, "alpha"):
+        return False
     without_alpha = [parameters_of(each, but={"alpha"}) for each in (one, other)]
-    return (
-        type(one) is type(other)
-        and without_alpha[0] == without_alpha[1]
-        and hasattr(one, "alpha")
-    )
+    return without_alpha[0] == without_alpha[1]

@@ -4,7 +4,9 @@ import copy
 from collections.abc import Iterator
 from typing import Self
 
+import numpy as np
 from numpy.typing import ArrayLike
+from sklearn.base import clone
 
 from sk_qbnorm._validation import check_count, check_number, unchanged_on_error
 from sk_qbnorm.metrics import hub_agreement
@@ -13,37 +15,9 @@ from sk_qbnorm.similarity import Metric
 from ._augmenting import AdditiveNormalizer
 from ._delegating import Delegating
 from ._gate import Retrieving
-from ._learning import BankLearner
 from ._probing import check_gallery_given
+from ._sample import Sample
 from ._sinkhorn import SinkhornNormalizer
-
-
-class _Nothing(BankLearner):
-    """Learns nothing, by itself."""
-
-    def _check_parameters(self):
-        """Nothing to check: its parameters come from another one."""
-
-    def _statistics(self, tiles):
-        return {}
-
-    def _conclude(self, bank):
-        self.counts_ = bank["activation"].value()
-
-    def _correction(self):
-        """Nothing to correct."""
-
-
-class _Sample(Retrieving, _Nothing):
-    """Counts what a sample of queries retrieves."""
-
-    _bank_name = "queries"
-
-    def __init__(self, n_activation, metric, n_jobs):
-        self.n_activation = n_activation
-        self.metric = metric
-        self.n_jobs = n_jobs
-        self.verbose = False
 
 
 class AgreementNormalizer(Retrieving, Delegating):
@@ -59,11 +33,12 @@ class AgreementNormalizer(Retrieving, Delegating):
     queries : array-like of shape (n_sample, n_features) or (n_sample, n_gallery)
         Embeddings of some queries of the kind that will come, 50 to 200 of a query log,
         in any form that `fit` takes but an iterator. They must not be part of the bank.
-        For ``metric="precomputed"`` their similarities to the gallery.
+        For ``metric="precomputed"`` their similarities to the gallery. Clones share it.
     normalizer : normalizer, default=None
         What corrects: any that subtracts a bias of each item with a strength `alpha`
         and has no gate. A clone is fitted, which takes the `metric` from here, and an
-        `alpha` of its own. None is ``SinkhornNormalizer(beta="scale")``.
+        `alpha` of its own. None is ``SinkhornNormalizer(beta="scale")``; where the bank
+        or the gallery grows, take another, such as ``InvertedSoftmax("scale")``.
     strength : float, default=0.75
         The strength, `alpha`, where the two agree altogether, >= 0.
     n_neighbors : int, default=10
@@ -182,6 +157,7 @@ class AgreementNormalizer(Retrieving, Delegating):
                 self._sample = self._new_sample(None)
             elif hasattr(self, "_sample"):
                 check_gallery_given(self, gallery)
+                self._sample.check_same(self.queries)
                 sample = copy.copy(self._sample)
                 self._sample = sample.add_gallery(self.queries, gallery)
             super().add_gallery(querybank, gallery)
@@ -262,20 +238,45 @@ class AgreementNormalizer(Retrieving, Delegating):
 
     def _new_sample(self, gallery):
         """Return what the queries retrieve of a gallery."""
-        sample = _Sample(self.n_neighbors, self.metric, self.n_jobs)
         if self.metric != "precomputed":
             check_gallery_given(self, gallery)
-        return sample.partial_fit(self.queries, gallery)
+        sample = Sample(self.n_neighbors, self.metric, self.n_jobs)
+        return sample.of(self.queries, gallery)
 
     def _conclude(self, bank):
-        if self._sample.n_features_in_ != bank.n_gallery:
+        sample = self._sample
+        if sample.n_features_in_ != bank.n_gallery:
             raise ValueError(
                 f"queries must be compared with the gallery of {bank.n_gallery} items, "
-                f"got similarities to {self._sample.n_features_in_}."
+                f"got similarities to {sample.n_features_in_}."
+            )
+        names = getattr(sample, "feature_names_in_", None)
+        both_named = names is not None and bank.names is not None
+        if both_named and not np.array_equal(names, bank.names):
+            raise ValueError(
+                "queries must name the gallery items as the bank does, got "
+                f"{', '.join(names[:3])}, ...; select its columns from theirs."
             )
         k = min(self.n_neighbors, bank.n_gallery)
-        counts = bank["activation"].value(), self._sample.counts_
+        counts = bank["activation"].value(), sample.counts_
         self.agreement_ = hub_agreement(*counts, k=k)
-        self.alpha_ = self.strength * self.agreement_**2
         super()._conclude(bank)
         self.normalizer_.set_params(alpha=self.alpha_)
+
+    @property
+    def alpha_(self) -> float:
+        """The strength of the correction."""
+        return self.strength * self.agreement_**2
+
+    def _correction(self):
+        now = copy.copy(self.normalizer_).set_params(alpha=self.alpha_)
+        return now._correction()
+
+    def __sklearn_clone__(self):
+        """Share the queries, which may be large."""
+        twin = copy.copy(self)
+        for name in [*vars(twin)]:
+            if name.endswith("_") or name in ("_bank", "_sample"):
+                delattr(twin, name)
+        twin.normalizer = clone(self.normalizer, safe=False)
+        return twin
