@@ -287,3 +287,22 @@ def test_columns_of_dataframes_must_match():
     gallery = pandas.DataFrame(whole((5, 2)), columns=["y", "x"])
     with pytest.raises(ValueError, match="same columns in the same order"):
         querybank_report(bank, gallery, k=1)
+
+
+def test_similarities_must_be_of_the_same_items_in_the_same_order():
+    pandas = pytest.importorskip("pandas")
+    bank = pandas.DataFrame(whole((5, 3)), columns=["x", "y", "z"])
+    options = {"k": 1, "random_state": 0, **PRECOMPUTED}
+    with pytest.raises(ValueError, match="got 'z' in column 1 and not 'y'; select"):
+        querybank_report(bank, queries=bank[["x", "z", "y"]], **options)
+    expected = querybank_report(bank, queries=bank, **options)
+    assert querybank_report(bank, queries=bank.to_numpy(), **options) == expected
+    assert querybank_report(bank.to_numpy(), queries=bank, **options) == expected
+
+
+@pytest.mark.parametrize("name", ["querybank", "queries", "gallery"])
+def test_iterators_are_refused(name):
+    given = {"querybank": SIMS, "queries": SIMS, "gallery": SIMS}
+    given[name] = iter([SIMS])
+    with pytest.raises(ValueError, match=f"{name} .* got an iterator of type list_"):
+        querybank_report(**given, k=1)
