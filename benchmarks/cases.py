@@ -54,8 +54,14 @@ def shipped():
 
 
 def in_folder(folder):
-    """Yield the cases of the files in a folder."""
-    for path in sorted(Path(folder).glob("*.npz")):
+    """Yield the cases of the files in a folder, one at least."""
+    paths = sorted(Path(folder).glob("*.npz"))
+    if not paths:
+        raise SystemExit(
+            f"There are no .npz files in {folder}; pass a folder of such files as "
+            "benchmarks.cases describes, or none for the data of the package."
+        )
+    for path in paths:
         with np.load(path, allow_pickle=False) as arrays:
             data = {name: arrays[name] for name in arrays.files}
         data["relevance"] = _relevance(data)

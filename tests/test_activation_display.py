@@ -6,9 +6,11 @@ import pytest
 from sk_qbnorm import (
     CSLS,
     DualDynamicInvertedSoftmax,
+    DynamicInvertedSoftmax,
     DynamicNormalizer,
     GloballyCorrected,
     InvertedSoftmax,
+    QuerybankRetriever,
 )
 from sk_qbnorm.inspection import (
     ActivationDisplay,
@@ -16,6 +18,7 @@ from sk_qbnorm.inspection import (
 from sk_qbnorm.metrics import (
     recall_at_k,
 )
+from sk_qbnorm.model_selection import NormalizerSearch
 
 from .pictures import (
     BANK_SIMS,
@@ -138,6 +141,21 @@ def test_there_is_no_diagram_without_a_gate(normalizer):
     fitted = normalizer(metric="precomputed").fit(BANK_SIMS)
     with pytest.raises(ValueError, match="corrects every query"):
         ActivationDisplay.from_estimator(fitted, RAW)
+
+
+def test_the_gate_of_what_a_search_chose_is_drawn():
+    search = NormalizerSearch(DATA.queries, DATA.relevant, n_standard_errors=0)
+    search.set_params(candidates=[DynamicInvertedSoftmax()])
+    search.fit(DATA.bank_queries, DATA.gallery)
+    mask = search.best_estimator_.activation_mask_
+    display = ActivationDisplay.from_estimator(search, RAW, DATA.relevant)
+    np.testing.assert_array_equal(display.activation_mask, mask)
+    retriever = QuerybankRetriever(search).fit(DATA.bank_queries, DATA.gallery)
+    display = ActivationDisplay.from_estimator(retriever, DATA.queries)
+    np.testing.assert_array_equal(display.activation_mask, mask)
+    search.set_params(candidates=[]).fit(DATA.bank_queries, DATA.gallery)
+    with pytest.raises(ValueError, match=r"chose .*alpha=0.0.*, which corrects no qu"):
+        ActivationDisplay.from_estimator(search, RAW)
 
 
 @pytest.mark.parametrize(

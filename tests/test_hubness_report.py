@@ -52,6 +52,15 @@ def test_lists_of_the_whole_gallery_have_no_hubs(shape):
         assert values["before"] == pytest.approx(values["no_hubs"], abs=1e-12), name
 
 
+@pytest.mark.parametrize(
+    ("shape", "k", "largest"),
+    [((1, 5), 1, 1), ((1, 20), 3, 1), ((2, 2), 1, 1), ((3, 2), 1, 2)],
+)
+def test_some_item_has_the_mean_or_more_by_chance(shape, k, largest):
+    report = hubness_report(np.random.default_rng(0).random(shape), k=k)
+    assert report["max_k_occurrence"]["no_hubs"] >= largest
+
+
 def test_the_report_has_a_row_for_each_measure():
     random = np.random.default_rng(0)
     before, after = random.random((2, 20, 15))

@@ -9,7 +9,11 @@ import pytest
 from scipy import sparse
 from sklearn.base import clone
 from sklearn.decomposition import PCA
-from sklearn.exceptions import ConvergenceWarning, NotFittedError
+from sklearn.exceptions import (
+    ConvergenceWarning,
+    NotFittedError,
+    UndefinedMetricWarning,
+)
 from sklearn.pipeline import make_pipeline
 
 from sk_qbnorm import (
@@ -340,7 +344,16 @@ def test_the_candidates_are_those_of_the_documentation():
         ({"candidates": [PCA()]}, "must be normalizers of sk_qbnorm, got PCA"),
         ({"k": 0}, "k must be an integer >= 1"),
         ({"n_standard_errors": -1}, "n_standard_errors must be a finite number >= 0"),
-        ({"metric": "euclid"}, "metric must be one of"),
+        ({"metric": "euclid"}, "'cosine', 'dot', 'precomputed', got 'euclid'"),
+        ({"candidates": CSLS()}, "must be a list of normalizers, got CSLS"),
+        ({"candidates": 3}, "must be a list of normalizers, got 3; pass a list"),
+        ({"queries": None, "relevant": None}, "must be labelled queries .* got None"),
+        ({"relevant": None}, "relevant must say what is relevant .* got None"),
+        (
+            {"relevant": [[]] * 80},
+            "the first is 0; leave such queries out of queries and relevant",
+        ),
+        ({"relevant": [-1] * 80}, "relevant item out of queries and relevant"),
         ({"relevant": [0]}, "one entry a query, expected 80, got 1"),
         (
             {"queries": np.ones((80, 3))},
@@ -358,6 +371,15 @@ def test_bad_parameters_are_refused(data, options, message):
     with pytest.raises(ValueError, match=message):
         search.fit(data.bank_queries, data.gallery)
     assert not hasattr(search, "n_features_in_")
+
+
+def test_a_choice_by_lists_of_the_whole_gallery_warns(sims, data):
+    options = {"k": 40, "metric": "precomputed"}
+    search = NormalizerSearch(sims[1], data.relevant, [CSLS(5)], **options)
+    with pytest.warns(UndefinedMetricWarning, match="Recall at 40 of 40") as found:
+        search.fit(sims[0])
+    assert found[0].filename == __file__
+    assert search.best_index_ == 0
 
 
 def test_bad_banks_and_galleries_are_refused(data, sims):

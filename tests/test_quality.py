@@ -107,3 +107,21 @@ def test_a_folder_of_files_is_read_in_every_form(tmp_path):
     assert len(choices) == 2 + 9
     assert len(dual) == 2 + 3
     assert "| DualIS | 3 |" in "".join(summary)
+
+
+def test_a_folder_without_files_is_told(tmp_path):
+    for folder in (tmp_path, tmp_path / "misspelt"):
+        with pytest.raises(SystemExit, match=f"no .npz files in {folder}; pass"):
+            list(cases.in_folder(folder))
+
+
+def test_what_is_lost_is_not_more_than_it_is_by_rounding():
+    lost = np.nextafter([-0.2, -0.5], -1)
+    for gain, hurt in zip(lost, ("0 | 0", "1 | 0"), strict=True):
+        assert f"| {hurt} |" in quality._summary({"IS": [gain]})[-1]
+        draws = {
+            (amount, rule): [(gain, 0)]
+            for amount in chosen.AMOUNTS
+            for rule in chosen.RULES
+        }
+        assert f"| {hurt} |" in chosen.table_of_choices([draws])[-1]

@@ -91,6 +91,15 @@ def test_the_bias_is_that_of_the_normalizer():
     assert report["bias_spread"] == pytest.approx(bias.std())
 
 
+def test_the_bias_goes_by_the_scale_as_that_of_the_normalizer_does():
+    bank, gallery = whole((70, 4)), whole((9, 4), 1)
+    fitted = InvertedSoftmax("scale", metric="dot").fit(bank, gallery)
+    options = {"k": 2, "metric": "dot", "random_state": 0}
+    report = querybank_report(bank, gallery, beta="scale", **options)
+    assert report["bias_spread"] == pytest.approx(fitted.gallery_bias_.std())
+    assert report == querybank_report(bank, gallery, beta=fitted.beta_, **options)
+
+
 @pytest.mark.parametrize("beta", [1.0, 30.0])
 def test_groups_say_what_a_bootstrap_of_rows_says(beta):
     random = np.random.default_rng(0)
@@ -246,44 +255,3 @@ def test_banks_and_galleries_may_be_on_disk(tmp_path):
     found = querybank_report(*on_disk, random_state=0)
     assert found.pop("advice") == expected.pop("advice")
     assert found == pytest.approx(expected, rel=1e-4)
-
-
-SIMS = np.eye(4)
-BAD = np.where(SIMS == 1, np.nan, 0)
-
-
-@pytest.mark.parametrize(
-    ("bank", "options", "message"),
-    [
-        (BAD, {}, "querybank must be finite, got NaN in row 0, column 0"),
-        (SIMS, {"queries": BAD}, "queries must be finite, got NaN in row 0, column 0"),
-        (SIMS[:1], {}, "querybank must have 2 rows or more, got 1"),
-        (SIMS, {"queries": SIMS[:1]}, "queries must have 2 rows or more, got 1"),
-        (SIMS, {"queries": SIMS[:, :3]}, "to the 4 gallery items .* got 3 columns"),
-        ([["a", "b"]], {}, "querybank must hold numbers, got text"),
-        (SIMS[:0], {}, r"0 sample\(s\)"),
-        (SIMS, {"k": 5}, "k=5 is more than the gallery holds"),
-        (SIMS, {"k": 0}, "k must be an integer >= 1, got 0"),
-        (SIMS, {"beta": 0}, "beta must be a finite number > 0, got 0"),
-        (SIMS, {"n_resamples": 1}, "n_resamples must be an integer >= 2, got 1"),
-        (SIMS, {"n_resamples": 0}, "n_resamples must be an integer >= 1, got 0"),
-        (SIMS, {"metric": "cosine"}, "metric='cosine' compares .* got gallery=None"),
-        (SIMS, {"gallery": SIMS}, "takes similarities, .* got a gallery as well"),
-        (
-            SIMS,
-            {"metric": "dot", "gallery": SIMS, "queries": SIMS[:, :3]},
-            "queries and gallery must have the same number of features",
-        ),
-    ],
-)
-def test_what_is_no_bank_is_refused(bank, options, message):
-    with pytest.raises(ValueError, match=message):
-        querybank_report(bank, **{"k": 2, **PRECOMPUTED, **options})
-
-
-def test_columns_of_dataframes_must_match():
-    pandas = pytest.importorskip("pandas")
-    bank = pandas.DataFrame(whole((5, 2)), columns=["x", "y"])
-    gallery = pandas.DataFrame(whole((5, 2)), columns=["y", "x"])
-    with pytest.raises(ValueError, match="same columns in the same order"):
-        querybank_report(bank, gallery, k=1)

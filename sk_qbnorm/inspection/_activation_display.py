@@ -147,14 +147,7 @@ class ActivationDisplay:
             If matplotlib is not installed.
         """
         retrieval = Retrieval(estimator, queries)
-        mask = getattr(retrieval.normalizer, "activation_mask_", None)
-        if mask is None:
-            raise ValueError(
-                f"{retrieval.name} corrects every query, and has no activation set to "
-                "draw; expected a dynamic normalizer such as "
-                "DynamicInvertedSoftmax()."
-            )
-        mask = mask.any(axis=1) if mask.ndim == 2 else mask
+        mask = retrieval.activation_mask()
         names = retrieval.gallery_names if names is None else names
         before, after = (found[:, 0] for found in retrieval.lists(1))
         options = {"gallery_labels": gallery_labels, "query_mask": query_mask}

@@ -64,6 +64,24 @@ class Retrieval:
         self.gallery_names = names
         self.name = type(self.normalizer).__name__
 
+    def activation_mask(self):
+        """Return which items are in the activation set, a mask of shape (n_gallery,).
+
+        A normalizer that chose another one has that one's.
+        """
+        inner, said = self.normalizer, self.name
+        while hasattr(inner, "best_estimator_"):
+            inner = inner.best_estimator_
+            said = f"{self.name} chose {inner!r}, which"
+        mask = getattr(inner, "activation_mask_", None)
+        if mask is None:
+            which = "no query" if getattr(inner, "alpha", 1) == 0 else "every query"
+            raise ValueError(
+                f"{said} corrects {which}, and has no activation set to draw; expected "
+                "a dynamic normalizer such as DynamicInvertedSoftmax()."
+            )
+        return mask.any(axis=1) if mask.ndim == 2 else mask
+
     def lists(self, k):
         """Return the k best items of each query, raw and corrected, best first."""
         k = check_count(k, "k", largest=self.n_gallery)

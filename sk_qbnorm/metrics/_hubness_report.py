@@ -71,7 +71,8 @@ def hubness_report(
     not go further. Where some items are right for more queries than others, a perfect
     ranking lies above them too. The values of no hubs are computed of the binomial
     distribution, without any draw; in this the counts of two items pass for nearly
-    independent.
+    independent. Their skewness is that of the distribution; of fewer than some 50
+    items a sample's is smaller on average, so that there it overstates what to expect.
 
     Examples
     --------

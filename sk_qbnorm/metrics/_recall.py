@@ -1,12 +1,10 @@
 """Recall at k, the field's headline, and its geometric mean."""
 
-import warnings
-
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.exceptions import UndefinedMetricWarning
 
-from sk_qbnorm._validation import check_count
+from sk_qbnorm._validation import check_count, warn_caller
 
 from ._ranks import relevant_ranks
 from ._relevance import Relevance
@@ -151,10 +149,9 @@ def geometric_mean(values):
 
 
 def warn_of_large_k(k, n_gallery):
-    """Warn, at the caller's caller, where recall says nothing."""
+    """Warn the user's code where recall says nothing."""
     if k >= n_gallery:
-        warnings.warn(
+        warn_caller(
             f"Recall at {k} of {n_gallery} gallery items is 1 whatever the scores.",
             UndefinedMetricWarning,
-            stacklevel=3,
         )

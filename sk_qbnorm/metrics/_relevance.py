@@ -15,7 +15,7 @@ Relevance: TypeAlias = (
 
 
 def check_relevance(
-    relevant, scores, gallery_labels, query_mask, name="scores"
+    relevant, scores, gallery_labels, query_mask, name="scores", *, by=" by query_mask"
 ) -> tuple[NDArray, NDArray, NDArray]:
     """Return scores and the relevant items in CSR form, of the kept queries only.
 
@@ -28,6 +28,8 @@ def check_relevance(
     query_mask : array-like of shape (n_queries,) or None
     name : str, default="scores"
         What the caller's caller calls the scores.
+    by : str, default=" by query_mask"
+        What the caller's caller can leave queries out by, for errors to say.
 
     Returns
     -------
@@ -38,7 +40,7 @@ def check_relevance(
     scores = check_matrix(scores, name, finite=False)
     kept = kept_queries(query_mask, scores.shape[0])
     check_finite(scores[kept], name)
-    indicator = relevant_items(relevant, scores.shape, gallery_labels, kept)
+    indicator = relevant_items(relevant, scores.shape, gallery_labels, kept, by)
     indptr, indices = indicator.indptr, indicator.indices
     return scores[kept], indptr.astype(np.int64), indices.astype(np.int64)
 
@@ -48,7 +50,7 @@ def kept_queries(query_mask, n_queries):
     return slice(None) if query_mask is None else _check_mask(query_mask, n_queries)
 
 
-def relevant_items(relevant, shape, gallery_labels, kept):
+def relevant_items(relevant, shape, gallery_labels, kept, by=" by query_mask"):
     """Return the relevant items of the kept queries, a CSR indicator, checked.
 
     Its columns are sorted, without repetition, at least one a row.
@@ -58,15 +60,15 @@ def relevant_items(relevant, shape, gallery_labels, kept):
     elif sparse.issparse(relevant) or np.ndim(_peek(relevant)) == 2:
         indicator = _from_indicator(relevant, shape)
     else:
-        indicator = _from_indices(relevant, shape, kept)
+        indicator = _from_indices(relevant, shape, kept, by)
     indicator = indicator[kept]
     indicator.sum_duplicates()
     without = np.flatnonzero(np.diff(indicator.indptr) == 0)
     if without.size:
+        among = "" if isinstance(kept, slice) else " among those kept"
         raise ValueError(
             f"Every query must have a relevant item, got none for {without.size} "
-            f"queries, the first is {without[0]} among those kept; leave such queries "
-            "out by query_mask."
+            f"queries, the first is {without[0]}{among}; leave such queries out{by}."
         )
     return indicator
 
@@ -123,7 +125,7 @@ def _from_indicator(relevant, shape):
     return indicator
 
 
-def _from_indices(relevant, shape, kept):
+def _from_indices(relevant, shape, kept, by):
     if np.ndim(_peek(relevant)) == 0:
         raise ValueError(
             "relevant must say what is relevant to each query, got "
@@ -154,8 +156,7 @@ def _from_indices(relevant, shape, kept):
     if outside.any():
         raise ValueError(
             f"relevant must hold gallery indices in [0, {shape[1]}), got "
-            f"{indices[outside][0]}; leave queries without a relevant item out by "
-            "query_mask."
+            f"{indices[outside][0]}; leave queries without a relevant item out{by}."
         )
     indices = np.where(used, indices, 0).astype(np.int64)
     indptr = np.concatenate([[0], np.cumsum(counts)])

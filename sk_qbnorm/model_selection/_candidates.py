@@ -1,5 +1,7 @@
 """The normalizers that there are to choose from."""
 
+from collections.abc import Iterable
+
 from sklearn.base import clone
 
 from sk_qbnorm.normalizers import (
@@ -56,6 +58,25 @@ def default_candidates() -> list[BaseNormalizer]:
     return [
         clone(family).set_params(alpha=alpha) for family in families for alpha in ALPHAS
     ]
+
+
+def check_candidates(candidates):
+    """Return these as a list, or those by default if there are none, else raise."""
+    if candidates is None:
+        return default_candidates()
+    if isinstance(candidates, BaseNormalizer) or not isinstance(candidates, Iterable):
+        raise ValueError(
+            f"candidates must be a list of normalizers, got {candidates!r}; pass a "
+            "list such as [InvertedSoftmax(), CSLS()], even of one."
+        )
+    candidates = list(candidates)
+    for candidate in candidates:
+        if not isinstance(candidate, BaseNormalizer):
+            raise ValueError(
+                "candidates must be normalizers of sk_qbnorm, got "
+                f"{candidate!r}; pass a list such as [InvertedSoftmax(), CSLS()]."
+            )
+    return candidates
 
 
 def no_correction():

@@ -38,10 +38,10 @@ class LabelledQueries:
     @classmethod
     def of_similarities(cls, queries, relevant, gallery_labels, fitted):
         """Take similarities to the gallery that a normalizer was fitted to."""
+        _check_given(queries)
         options = {"reset": False, "names_required": False}
         sims = check_features(fitted, queries, "queries", **options)
-        checked = check_relevance(relevant, sims, gallery_labels, None, "queries")
-        _, indptr, indices = checked
+        indptr, indices = _relevant(relevant, sims, gallery_labels)
 
         def rows_of(rows):
             return np.ascontiguousarray(sims[rows])
@@ -53,14 +53,14 @@ class LabelledQueries:
         cls, queries, relevant, gallery_labels, gallery, metric, n_jobs=None
     ):
         """Take embeddings of queries and of a gallery that a normalizer has checked."""
+        _check_given(queries)
         check_columns(queries, gallery, "queries", metric)
         queries = check_embeddings(queries, "queries", keep_on_disk=True)
         gallery = check_embeddings(gallery, "gallery", finite=False, keep_on_disk=True)
         check_widths(queries, gallery, "queries", metric)
         shape = queries.shape[0], gallery.shape[0]
         unseen = np.broadcast_to(np.float32(0), shape)  # its shape is all that matters
-        checked = check_relevance(relevant, unseen, gallery_labels, None, "queries")
-        _, indptr, indices = checked
+        indptr, indices = _relevant(relevant, unseen, gallery_labels)
         ready = Gallery(gallery, metric, keep_units=not is_on_disk(gallery))
 
         def rows_of(rows):
@@ -97,3 +97,17 @@ class LabelledQueries:
                 hits[row, rows] = ranks <= k
                 progress(sims.size)
         return hits
+
+
+def _check_given(queries):
+    if queries is None:
+        raise ValueError(
+            "queries must be labelled queries to choose by, got None; pass embeddings "
+            'of some, or with metric="precomputed" their similarities to the gallery.'
+        )
+
+
+def _relevant(relevant, sims, gallery_labels):
+    """Return the relevant items of all queries in CSR form."""
+    known = relevant, sims, gallery_labels, None, "queries"
+    return check_relevance(*known, by=" of queries and relevant")[1:]

@@ -8,18 +8,25 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import clone
 
-from sk_qbnorm._embeddings import check_metric
 from sk_qbnorm._progress import progress_bar
-from sk_qbnorm._validation import check_count, unchanged_on_error, warn_caller
+from sk_qbnorm._validation import (
+    check_choice,
+    check_count,
+    unchanged_on_error,
+    warn_caller,
+)
 from sk_qbnorm.distributed import is_dask
 from sk_qbnorm.metrics import Relevance
+from sk_qbnorm.metrics._recall import warn_of_large_k
 from sk_qbnorm.normalizers._base import BaseNormalizer, correction_of
 from sk_qbnorm.similarity import Metric
 
-from ._candidates import default_candidates, no_correction, parameters_of
+from ._candidates import check_candidates, no_correction, parameters_of
 from ._chosen import Chosen
 from ._gain import check_standard_errors, paired_gains
 from ._labelled import LabelledQueries
+
+_METRICS = ("cosine", "dot", "precomputed")
 
 
 class NormalizerSearch(Chosen):
@@ -180,9 +187,12 @@ class NormalizerSearch(Chosen):
         -----
         UserWarning
             What the chosen candidate has to say; the others keep silent.
+        UndefinedMetricWarning
+            If the gallery has `k` items or fewer, so that there is nothing to gain.
         """
         with unchanged_on_error(self):
             self._choose(querybank, gallery)
+            warn_of_large_k(self.k, self.n_features_in_)
             for message, category in self._doubts():
                 warn_caller(message, category)
         return self
@@ -190,8 +200,8 @@ class NormalizerSearch(Chosen):
     def _check_parameters(self):
         check_count(self.k, "k")
         check_standard_errors(self.n_standard_errors)
-        if self.metric != "precomputed":
-            check_metric(self.metric)
+        if not callable(self.metric):
+            check_choice(self.metric, "metric", _METRICS)
 
     def _choose(self, querybank, gallery):
         self._check_parameters()
@@ -240,14 +250,7 @@ class NormalizerSearch(Chosen):
                 )
 
     def _all_candidates(self):
-        given = self.candidates
-        candidates = default_candidates() if given is None else list(given)
-        for candidate in candidates:
-            if not isinstance(candidate, BaseNormalizer):
-                raise ValueError(
-                    "candidates must be normalizers of sk_qbnorm, got "
-                    f"{candidate!r}; pass a list such as [InvertedSoftmax(), CSLS()]."
-                )
+        candidates = check_candidates(self.candidates)
         settings = {"metric": self.metric, "n_jobs": self.n_jobs}
         return [
             clone(candidate).set_params(**settings, verbose=self.verbose)

@@ -1,7 +1,11 @@
 """Queries compared with a gallery, block by block."""
 
+from collections.abc import Iterator
+
+import numpy as np
+
 from sk_qbnorm._embeddings import check_columns, check_embeddings, check_widths
-from sk_qbnorm._validation import check_choice, check_matrix
+from sk_qbnorm._validation import check_choice, check_matrix, column_names
 from sk_qbnorm.tiles import Gallery, MatrixTiles, walk
 
 _METRICS = ("cosine", "dot", "precomputed")
@@ -32,6 +36,7 @@ class Comparison:
             check_choice(metric, "metric", _METRICS)
         self._metric = metric
         self._frame = gallery
+        self._names = None  # of the gallery items, where similarities tell
         self.n_gallery = None
         if metric == "precomputed":
             if gallery is not None:
@@ -47,13 +52,17 @@ class Comparison:
                 "gallery=None; pass it, or similarities to it and "
                 'metric="precomputed".'
             )
+        _check_is_matrix(gallery, "gallery")
         self._gallery = check_embeddings(gallery, "gallery", keep_on_disk=True)
         self.n_gallery = self._gallery.shape[0]
 
     def check(self, queries, name):
         """Return queries as a finite matrix, which rows can be taken of."""
+        _check_is_matrix(queries, name)
         if self._metric == "precomputed":
-            return self._check_sims(check_matrix(queries, name), name)
+            sims = self._check_sims(check_matrix(queries, name), name)
+            self._check_names(column_names(queries), name)
+            return sims
         check_columns(queries, self._frame, name, self._metric)
         queries = check_embeddings(queries, name, keep_on_disk=True)
         check_widths(queries, self._gallery, name, self._metric)
@@ -81,3 +90,23 @@ class Comparison:
                 f"that those of the bank are of, got {sims.shape[1]} columns."
             )
         return sims
+
+    def _check_names(self, names, name):
+        known = self._names
+        if known is None:
+            self._names = names
+        elif names is not None and not np.array_equal(names, known):
+            place = np.flatnonzero(names != known)[0]
+            raise ValueError(
+                f"{name} must have the gallery items of the bank in the same order, "
+                f"got {names[place]!r} in column {place} and not {known[place]!r}; "
+                "select the columns of one from the other."
+            )
+
+
+def _check_is_matrix(matrix, name):
+    if isinstance(matrix, Iterator):
+        raise ValueError(
+            f"{name} is read more than once and must be a matrix, got an iterator of "
+            f"type {type(matrix).__name__}; pass a matrix, such as a numpy.memmap."
+        )

@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike
 from sklearn.utils import check_random_state
 
 from sk_qbnorm._validation import check_count, check_number
-from sk_qbnorm.bank import LogMeanExp
+from sk_qbnorm.bank import LogMeanExp, Spread
 from sk_qbnorm.metrics._agreement import agreement_of, chance_variation
 from sk_qbnorm.metrics._frame import as_table
 from sk_qbnorm.similarity import Metric
@@ -19,6 +19,8 @@ from ._comparison import Comparison
 from ._resampling import GroupedBias, groups_of
 from ._retrieved import Retrieved
 
+_SPREADS = 1.5  # beta="scale" is this, over the standard deviation, as elsewhere
+
 
 def querybank_report(
     querybank: ArrayLike,
@@ -27,7 +29,7 @@ def querybank_report(
     *,
     metric: Metric = "cosine",
     k: int = 10,
-    beta: float = 20.0,
+    beta: float | str = 20.0,
     n_resamples: int = 100,
     random_state: int | RandomState | None = None,
     as_frame: bool = False,
@@ -49,8 +51,9 @@ def querybank_report(
         How embeddings are compared, as in `pairwise_similarity`.
     k : int, default=10
         Length of the lists that coverage and hubs are counted in, in [1, n_gallery].
-    beta : float, default=20.0
-        Inverse temperature of the bias, > 0, as in `InvertedSoftmax`.
+    beta : float or "scale", default=20.0
+        Inverse temperature of the bias, > 0, as in `InvertedSoftmax`; ``"scale"`` is
+        1.5 over the standard deviation of the bank's similarities.
     n_resamples : int, default=100
         How many banks are drawn for the standard error of the bias, >= 2.
     random_state : int, RandomState instance or None, default=None
@@ -95,13 +98,15 @@ def querybank_report(
         ``similarity_gap``
             Mean similarity of bank queries to the last of their `k` best items less
             that of the queries, in standard deviations of the latter. The best item of
-            a query may be relevant to it; that of a bank query need not be.
+            a query may be relevant to it; that of a bank query need not be. 0 where
+            the latter are all equal, as there is no unit then.
 
     Raises
     ------
     ValueError
         If an input is not a finite matrix of two rows or more, does not match the
-        others or is missing, or a parameter is out of range.
+        others or is missing, a parameter is out of range, or similarities are too
+        large, or too close to each other, for float64.
     ImportError
         If a DataFrame is asked for and pandas is not installed.
 
@@ -180,8 +185,9 @@ def querybank_report(
     'The bank seems to be of another domain than the queries: hub_agreement is 0.00...'
     """
     check_count(k, "k")
-    advice = "20 is usual for cosine similarities"
-    beta = check_number(beta, "beta", positive=True, advice=advice)
+    if not (isinstance(beta, str) and beta == "scale"):
+        advice = "20 is usual for cosine similarities, and 'scale' goes by their spread"
+        beta = check_number(beta, "beta", positive=True, advice=advice)
     if check_count(n_resamples, "n_resamples") < 2:
         raise ValueError(
             f"n_resamples must be an integer >= 2, got {n_resamples}; 100 is usual."
@@ -192,15 +198,24 @@ def querybank_report(
     if queries is not None:
         queries = _check_rows(comparison.check(queries, "queries"), "queries")
     check_count(k, "k", largest=comparison.n_gallery)
-    of_bank, bias = _probe(comparison, bank, k, beta, random)
-    measures = _of_bank(of_bank, k) | {
-        "bias_spread": bias.spread(),
-        "bias_standard_error": bias.standard_error(n_resamples, random),
-    }
-    if queries is not None:
-        (found,) = comparison.show(queries, lambda tiles: [BestItems(tiles, k)])
-        sample = Retrieved(found, comparison.n_gallery)
-        measures |= _of_both(of_bank, sample, k)
+    with np.errstate(over="ignore", invalid="ignore"):  # told below
+        if beta == "scale":
+            beta = _beta_at_scale(comparison, bank)
+        of_bank, bias = _probe(comparison, bank, k, beta, random)
+        measures = _of_bank(of_bank, k) | {
+            "bias_spread": bias.spread(),
+            "bias_standard_error": bias.standard_error(n_resamples, random),
+        }
+        if queries is not None:
+            (found,) = comparison.show(queries, lambda tiles: [BestItems(tiles, k)])
+            sample = Retrieved(found, comparison.n_gallery)
+            measures |= _of_both(of_bank, sample, k)
+    for name, value in measures.items():
+        if not np.isfinite(value):
+            raise ValueError(
+                "Similarities must be of a size whose squares float64 can hold, got "
+                f"{value} for {name}; divide them all by their largest."
+            )
     return _with_advice(measures, as_frame)
 
 
@@ -211,6 +226,18 @@ def _check_rows(matrix, name):
             "pass more queries."
         )
     return matrix
+
+
+def _beta_at_scale(comparison, bank):
+    """Return `beta` as ``InvertedSoftmax("scale")`` has it."""
+    (shown,) = comparison.show(bank, lambda tiles: [Spread(tiles)])
+    spread = shown.value()
+    if not 0 < _SPREADS / spread < np.inf:
+        raise ValueError(
+            "beta='scale' needs similarities whose spread is a number of float64, got "
+            f"{spread}; scale them, or give a number for beta."
+        )
+    return _SPREADS / spread
 
 
 def _probe(comparison, bank, k, beta, random):

@@ -1,0 +1,77 @@
+"""What a report of a bank refuses, and what it says of that."""
+
+import numpy as np
+import pytest
+
+from sk_qbnorm.querybanks import querybank_report
+
+from .cases import whole
+
+PRECOMPUTED = {"metric": "precomputed"}
+SIMS = np.eye(4)
+BAD = np.where(SIMS == 1, np.nan, 0)
+
+
+@pytest.mark.parametrize(
+    ("bank", "options", "message"),
+    [
+        (BAD, {}, "querybank must be finite, got NaN in row 0, column 0"),
+        (SIMS, {"queries": BAD}, "queries must be finite, got NaN in row 0, column 0"),
+        (SIMS[:1], {}, "querybank must have 2 rows or more, got 1"),
+        (SIMS, {"queries": SIMS[:1]}, "queries must have 2 rows or more, got 1"),
+        (SIMS, {"queries": SIMS[:, :3]}, "to the 4 gallery items .* got 3 columns"),
+        ([["a", "b"]], {}, "querybank must hold numbers, got text"),
+        (SIMS[:0], {}, r"0 sample\(s\)"),
+        (SIMS, {"k": 5}, "k=5 is more than the gallery holds"),
+        (SIMS, {"k": 0}, "k must be an integer >= 1, got 0"),
+        (SIMS, {"beta": 0}, "beta must be a finite number > 0, got 0"),
+        (SIMS, {"beta": "wide"}, "got 'wide'; 20 is usual .* 'scale' goes by"),
+        (SIMS, {"n_resamples": 1}, "n_resamples must be an integer >= 2, got 1"),
+        (SIMS, {"n_resamples": 0}, "n_resamples must be an integer >= 1, got 0"),
+        (SIMS, {"metric": "cosine"}, "metric='cosine' compares .* got gallery=None"),
+        (SIMS, {"gallery": SIMS}, "takes similarities, .* got a gallery as well"),
+        (
+            SIMS,
+            {"metric": "dot", "gallery": SIMS, "queries": SIMS[:, :3]},
+            "queries and gallery must have the same number of features",
+        ),
+    ],
+)
+def test_what_is_no_bank_is_refused(bank, options, message):
+    with pytest.raises(ValueError, match=message):
+        querybank_report(bank, **{"k": 2, **PRECOMPUTED, **options})
+
+
+def test_columns_of_dataframes_must_match():
+    pandas = pytest.importorskip("pandas")
+    bank = pandas.DataFrame(whole((5, 2)), columns=["x", "y"])
+    gallery = pandas.DataFrame(whole((5, 2)), columns=["y", "x"])
+    with pytest.raises(ValueError, match="same columns in the same order"):
+        querybank_report(bank, gallery, k=1)
+
+
+def test_similarities_must_be_of_the_same_items_in_the_same_order():
+    pandas = pytest.importorskip("pandas")
+    bank = pandas.DataFrame(whole((5, 3)), columns=["x", "y", "z"])
+    options = {"k": 1, "random_state": 0, **PRECOMPUTED}
+    with pytest.raises(ValueError, match="got 'z' in column 1 and not 'y'; select"):
+        querybank_report(bank, queries=bank[["x", "z", "y"]], **options)
+    expected = querybank_report(bank, queries=bank, **options)
+    assert querybank_report(bank, queries=bank.to_numpy(), **options) == expected
+    assert querybank_report(bank.to_numpy(), queries=bank, **options) == expected
+
+
+@pytest.mark.parametrize("name", ["querybank", "queries", "gallery"])
+def test_iterators_are_refused(name):
+    given = {"querybank": SIMS, "queries": SIMS, "gallery": SIMS}
+    given[name] = iter([SIMS])
+    with pytest.raises(ValueError, match=f"{name} .* got an iterator of type list_"):
+        querybank_report(**given, k=1)
+
+
+@pytest.mark.parametrize("beta", ["scale", 20.0])
+@pytest.mark.parametrize("size", [1e200, 1e308])
+def test_what_float64_cannot_square_is_refused(size, beta):
+    sims = np.random.default_rng(0).random((40, 12)) * size
+    with pytest.raises(ValueError, match=r"imilarities .* float64.*; (divide|scale)"):
+        querybank_report(sims, queries=sims[::-1], beta=beta, **PRECOMPUTED)
