@@ -1,8 +1,12 @@
 import os
+import sys
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
+# For the benchmarks, behind the package that is installed.
+sys.path.append(str(Path(__file__).parent.parent))
 os.environ.setdefault("MPLBACKEND", "agg")  # nobody looks
 settings.register_profile("ci", deadline=None, derandomize=True, max_examples=60)
 settings.register_profile("quick", parent=settings.get_profile("ci"), max_examples=10)
@@ -21,7 +25,5 @@ def pytest_collection_modifyitems(items):
 def _no_left_over_figures():
     """Close what an example has drawn."""
     yield
-    import sys
-
     if "matplotlib.pyplot" in sys.modules:
         sys.modules["matplotlib.pyplot"].close("all")
