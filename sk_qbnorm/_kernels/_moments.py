@@ -21,7 +21,8 @@ def moments(tile):
     """
     matrix, top, bottom, left, right = tile
     origin = float(matrix[top, left])  # near enough to the mean for float64
-    total, squares = _sums(matrix, top, bottom, left, right, origin)
+    with np.errstate(over="ignore", invalid="ignore"):  # whoever asks will see infinity
+        total, squares = _sums(matrix, top, bottom, left, right, origin)
     n_entries = (bottom - top) * (right - left)
     return total + n_entries * origin, max(squares - total * total / n_entries, 0.0)
 
