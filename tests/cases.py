@@ -1,5 +1,7 @@
 """What many tests share: the normalizers, their references, and awkward matrices."""
 
+import builtins
+
 import numpy as np
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
@@ -129,3 +131,15 @@ def whole(shape, seed=0, largest=5):
     """Embeddings of small whole numbers: products are exact, and tied at times."""
     random = np.random.default_rng(seed)
     return random.integers(-largest, largest, shape).astype(float)
+
+
+def without(monkeypatch, package):
+    """Let nobody import a package, that others may have loaded before."""
+    known = builtins.__import__
+
+    def importing(name, *options, **more):
+        if name.split(".")[0] == package:
+            raise ImportError(f"No module named {name!r}")
+        return known(name, *options, **more)
+
+    monkeypatch.setattr(builtins, "__import__", importing)

@@ -1,7 +1,5 @@
 """Hubness before and after, beside what chance alone gives."""
 
-import sys
-
 import numpy as np
 import pytest
 from scipy import sparse
@@ -91,7 +89,7 @@ def test_the_report_may_be_a_frame():
 
 
 def test_a_frame_without_pandas_is_refused(monkeypatch):
-    monkeypatch.setitem(sys.modules, "pandas", None)
+    without(monkeypatch, "pandas")
     with pytest.raises(ImportError, match="as_frame=True gives a DataFrame of pandas"):
         hubness_report(np.eye(3), k=1, as_frame=True)
 

@@ -1,7 +1,5 @@
 """Banks are judged by what they do."""
 
-import sys
-
 import numpy as np
 import pytest
 from hypothesis import given
@@ -15,7 +13,7 @@ from sk_qbnorm.querybanks._advice import advice_on
 from sk_qbnorm.tiles import _tile
 
 from . import reference
-from .cases import bank_and_sims, whole
+from .cases import bank_and_sims, whole, without
 
 PRECOMPUTED = {"metric": "precomputed"}
 
@@ -228,7 +226,7 @@ def test_the_report_may_be_a_frame():
 
 
 def test_a_frame_without_pandas_is_refused(monkeypatch):
-    monkeypatch.setitem(sys.modules, "pandas", None)
+    without(monkeypatch, "pandas")
     with pytest.raises(ImportError, match="as_frame=True gives a DataFrame of pandas"):
         querybank_report(np.eye(3), k=1, as_frame=True, **PRECOMPUTED)
 

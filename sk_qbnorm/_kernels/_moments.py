@@ -21,10 +21,11 @@ def moments(tile):
     """
     matrix, top, bottom, left, right = tile
     origin = float(matrix[top, left])  # near enough to the mean for float64
-    with np.errstate(over="ignore", invalid="ignore"):  # whoever asks will see infinity
-        total, squares = _sums(matrix, top, bottom, left, right, origin)
     n_entries = (bottom - top) * (right - left)
-    return total + n_entries * origin, max(squares - total * total / n_entries, 0.0)
+    with np.errstate(over="ignore", invalid="ignore"):  # infinity speaks for itself
+        total, squares = _sums(matrix, top, bottom, left, right, origin)
+        squares -= total * total / n_entries
+    return total + n_entries * origin, max(squares, 0.0)
 
 
 @kernel
