@@ -14,6 +14,8 @@ from sk_qbnorm.metrics import (
     robin_hood_index,
 )
 
+from .cases import without
+
 MEASURES = [
     hubness_skewness,
     robin_hood_index,
@@ -28,7 +30,6 @@ NAMES = ["mean_k_occurrence", *(measure.__name__ for measure in MEASURES)]
 @pytest.mark.parametrize(
     ("n_queries", "n_gallery", "k"), [(60, 40, 5), (30, 200, 1), (40, 150, 20)]
 )
-from .cases import without
 def test_no_hubs_are_what_chance_gives(n_queries, n_gallery, k):
     random = np.random.default_rng(0)
     reports = [
