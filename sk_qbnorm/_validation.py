@@ -3,6 +3,7 @@
 import inspect
 import warnings
 from contextlib import contextmanager
+from copy import copy
 from numbers import Integral, Real
 
 import numpy as np
@@ -155,6 +156,18 @@ def warn_caller(message, category=UserWarning):
     while frame and frame.f_globals.get("__name__", "").partition(".")[0] in own:
         frame, level = frame.f_back, level + 1
     warnings.warn(message, category, stacklevel=level)
+
+
+def unfitted_twin(estimator, *learnt):
+    """Return a clone that shares its parameters, which may be large, and has no fit.
+
+    `learnt` is what a fit has left under other names than those with a last underscore.
+    """
+    twin = copy(estimator)
+    for name in [*vars(twin)]:
+        if name.endswith("_") or name in learnt:
+            delattr(twin, name)
+    return twin
 
 
 @contextmanager

@@ -1,6 +1,5 @@
 """Similarity of queries to a gallery: the function, its blocks, the transformer."""
 
-import copy
 from collections.abc import Callable
 from typing import Self
 
@@ -19,6 +18,7 @@ from ._validation import (
     float_dtype,
     row_names,
     unchanged_on_error,
+    unfitted_twin,
 )
 
 Metric = str | Callable[[NDArray, NDArray], ArrayLike]
@@ -247,10 +247,7 @@ class GallerySimilarity(TransformerMixin, BaseEstimator):
 
     def __sklearn_clone__(self):
         """Share the gallery; keep, by copying, what `set_output` chose."""
-        twin = copy.copy(self)
-        for name in [name for name in vars(twin) if name.endswith("_")]:
-            delattr(twin, name)
-        return twin
+        return unfitted_twin(self)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

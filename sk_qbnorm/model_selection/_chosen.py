@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike
 from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted
 
-from sk_qbnorm._validation import unchanged_on_error
+from sk_qbnorm._validation import unchanged_on_error, unfitted_twin
 from sk_qbnorm.normalizers._base import BaseNormalizer, correction_of
 
 
@@ -139,8 +139,6 @@ class Chosen(BaseNormalizer):
 
     def __sklearn_clone__(self):
         """Share what is known of the queries, which may be large."""
-        twin = copy.copy(self)
-        for name in [name for name in vars(twin) if name.endswith("_")]:
-            delattr(twin, name)
+        twin = unfitted_twin(self)
         twin.candidates = clone(self.candidates, safe=False)
         return twin

@@ -19,6 +19,7 @@ from sk_qbnorm.distributed import is_dask
 from sk_qbnorm.metrics import Relevance
 from sk_qbnorm.metrics._recall import warn_of_large_k
 from sk_qbnorm.normalizers._base import BaseNormalizer, correction_of
+from sk_qbnorm.normalizers._probing import check_gallery_given
 from sk_qbnorm.similarity import Metric
 
 from ._candidates import check_candidates, no_correction, parameters_of
@@ -260,13 +261,7 @@ class NormalizerSearch(Chosen):
     def _fitted(self, candidate, querybank, gallery):
         if self.metric == "precomputed":
             return clone(candidate).partial_fit(querybank)
-        if gallery is None or np.ndim(gallery) == 1:
-            got = "None" if gallery is None else "one number an item"
-            raise ValueError(
-                f"{type(self).__name__} with metric={self.metric!r} needs the "
-                f"embeddings of the gallery, got {got}; call fit(querybank, gallery), "
-                'or set metric="precomputed" and pass its similarities to the bank.'
-            )
+        check_gallery_given(self, gallery)
         return clone(candidate).partial_fit(querybank, gallery)
 
     def _labelled(self, gallery, fitted):

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from sklearn.model_selection import BaseCrossValidator
 
 from sk_qbnorm._validation import check_count
@@ -43,7 +43,7 @@ class QuerybankSplit(BaseCrossValidator):
         self.n_bank = n_bank
 
     def split(
-        self, X: object, y: object = None, groups: object = None
+        self, X: ArrayLike, y: object = None, groups: object = None
     ) -> Iterator[tuple[NDArray, NDArray]]:
         """Give the rows of the bank and those of the labelled queries.
 
@@ -69,7 +69,7 @@ class QuerybankSplit(BaseCrossValidator):
             If `n_bank` is no integer >= 1, or no row is left for the queries.
         """
         n_bank = check_count(self.n_bank, "n_bank")
-        n_rows = X.shape[0] if hasattr(X, "shape") else len(X)  # type: ignore
+        n_rows = np.shape(X)[0]
         if n_rows <= n_bank:
             raise ValueError(
                 f"There must be labelled queries behind the {n_bank} rows of the bank, "

@@ -1,6 +1,5 @@
 """How a retriever comes to know a gallery, and keeps up with it."""
 
-import copy
 from collections.abc import Iterator
 from typing import Any, Self
 
@@ -22,6 +21,7 @@ from sk_qbnorm._validation import (
     column_names,
     remaining_items,
     unchanged_on_error,
+    unfitted_twin,
     warn_caller,
 )
 from sk_qbnorm.tiles import Gallery
@@ -260,10 +260,7 @@ class GalleryKeeper(InputChecker):
 
     def __sklearn_clone__(self):
         """Share the gallery, which may be large; clone the normalizer."""
-        twin = copy.copy(self)
-        for name in [*vars(twin)]:
-            if name.endswith("_") or name == "_gallery":
-                delattr(twin, name)
+        twin = unfitted_twin(self, "_gallery")
         twin.normalizer = clone(self.normalizer, safe=False)
         return twin
 

@@ -8,7 +8,12 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import clone
 
-from sk_qbnorm._validation import check_count, check_number, unchanged_on_error
+from sk_qbnorm._validation import (
+    check_count,
+    check_number,
+    unchanged_on_error,
+    unfitted_twin,
+)
 from sk_qbnorm.metrics import hub_agreement
 from sk_qbnorm.similarity import Metric
 
@@ -274,9 +279,6 @@ class AgreementNormalizer(Retrieving, Delegating):
 
     def __sklearn_clone__(self):
         """Share the queries, which may be large."""
-        twin = copy.copy(self)
-        for name in [*vars(twin)]:
-            if name.endswith("_") or name in ("_bank", "_sample"):
-                delattr(twin, name)
+        twin = unfitted_twin(self, "_bank", "_sample")
         twin.normalizer = clone(self.normalizer, safe=False)
         return twin
