@@ -26,7 +26,7 @@ FOUND = {
 def test_the_docs_hold_what_the_script_prints():
     known = [case for case in cases.shipped() if case.data == "emoji_vendor_nohub"]
     recalls, skews, _, summary, choices = quality.tables(known, n_draws=1)
-    text = (ROOT / "docs" / "quality_results.md").read_text(encoding="utf-8")
+    text = (ROOT / "docs" / "results" / "quality.md").read_text(encoding="utf-8")
     for line in (*recalls, *skews):
         assert f"{line}\n" in text
     assert summary[2].startswith("| IS | 3 |")
@@ -34,13 +34,13 @@ def test_the_docs_hold_what_the_script_prints():
 
 
 def test_the_guide_to_choosing_quotes_the_tables():
-    text = (ROOT / "docs" / "quality_results.md").read_text(encoding="utf-8")
+    text = (ROOT / "docs" / "results" / "quality.md").read_text(encoding="utf-8")
     rows = {}
     for line in text.splitlines():
         cells = [cell.strip() for cell in line.strip("|").split("|")]
         if len(cells) > 2:
             rows[cells[0], cells[1]] = cells[2:]
-    page = (ROOT / "docs" / "choosing.md").read_text(encoding="utf-8")
+    page = (ROOT / "docs" / "guide" / "choosing.md").read_text(encoding="utf-8")
     by_labels = [rows[amount, "less 2 s.e."] for amount in ("50", "half")]
     low, high = (f"{float(row[0]):+.1f}" for row in by_labels)
     agree, careful = rows["Agree", "25"], rows["Careful", "25"]

@@ -1,0 +1,24 @@
+"""The examples in the order in which they are to be read."""
+
+ORDER = (
+    "plot_hub_by_name",
+    "plot_reading_hubness",
+    "plot_grid_search_beta",
+    "plot_pipeline_labels",
+    "plot_querybanks",
+    "plot_which_helps_when",
+    "plot_no_hubs",
+    "plot_choose_normalizer",
+    "plot_text_to_image",
+    "plot_faiss_index",
+)
+
+
+class ReadingOrder:
+    """Sort the files of examples by their place in `ORDER`."""
+
+    def __init__(self, directory):
+        self.directory = directory
+
+    def __call__(self, filename):
+        return ORDER.index(filename.removesuffix(".py"))  # a new one has to be placed

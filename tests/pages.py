@@ -1,0 +1,104 @@
+"""The pages of the documentation, run as somebody would who reads them.
+
+``python -m tests.pages FILE ...`` writes what the blocks of a page print below them.
+"""
+
+import io
+import re
+import shlex
+import sys
+from contextlib import redirect_stdout
+from pathlib import Path
+
+from sk_qbnorm.__main__ import main
+
+ROOT = Path(__file__).parent.parent
+DOCS = ROOT / "docs"
+FENCE = re.compile(r"^```([\w{}]*)[^\n]*\n(.*?)^```$", flags=re.MULTILINE | re.DOTALL)
+INCLUDE = re.compile(r"^```\{include\} (\S+)\n((?::.*\n)*)```$", flags=re.MULTILINE)
+NUMBER = re.compile(r"-?\d+\.\d+")
+# What sets up a machine, or takes minutes, is run elsewhere: by .ci/run, by the tests of
+# the benchmarks, or by a reader.
+LEFT_ALONE = ("pip install", "tox", "python -m benchmarks", "python examples/", "git ")
+
+
+def all_pages():
+    """The pages that hold prose, in the order of their names."""
+    pages = [path for path in DOCS.rglob("*.md") if path.parent.name != "results"]
+    return [path for path in sorted(pages) if "_build" not in path.parts]
+
+
+def text_of(path):
+    """The text of a page, with those that it includes in their places."""
+
+    def included(found):
+        options = dict(re.findall(r"^:([\w-]+): ?(.*)$", found[2], flags=re.MULTILINE))
+        text = text_of((path.parent / found[1]).resolve())
+        if "start-after" in options:
+            _, mark, text = text.partition(options["start-after"].strip('"'))
+            assert mark, found[0]
+        if "end-before" in options:
+            text, mark, _ = text.partition(options["end-before"].strip('"'))
+            assert mark, found[0]
+        return text
+
+    return INCLUDE.sub(included, path.read_text(encoding="utf-8"))
+
+
+def run(path):
+    """Run the blocks of a page in order.
+
+    Yields each block that says what is printed, ``text``, and what the blocks between it
+    and the one before did print.
+    """
+    names, printed = {"__name__": "__main__"}, io.StringIO()
+    for language, block in FENCE.findall(text_of(path)):
+        with redirect_stdout(printed):
+            if language == "python":
+                exec(compile(block, path.name, "exec"), names)
+            elif language == "sh":
+                commands(block)
+        if language == "text":
+            yield block, printed.getvalue()
+            printed = io.StringIO()
+        elif not language.startswith("{") and language not in {
+            "python",
+            "sh",
+            "bibtex",
+        }:
+            raise AssertionError(f"{path.name}: a block of {language!r} is not run")
+    yield "", ""  # the blocks after the last text have run
+
+
+def commands(block):
+    """Run the commands of a block of shell that are the package's own."""
+    for line in block.replace("\\\n", " ").splitlines():
+        line = line.partition(" # ")[0].strip()
+        if line and not line.startswith(LEFT_ALONE):
+            program, *arguments = shlex.split(line)
+            assert (program, *arguments[:2]) == ("python", "-m", "sk_qbnorm"), line
+            assert main(arguments[2:]) == 0
+
+
+def agree(text, printed):
+    """Whether a block says what was printed, to one unit of the last decimal."""
+    if NUMBER.sub("", text).split() != NUMBER.sub("", printed).split():
+        return False
+    said, found = NUMBER.findall(text), NUMBER.findall(printed)
+    return len(said) == len(found) and all(
+        abs(float(one) - float(other)) < 1.5 * 10.0 ** -len(one.partition(".")[2])
+        for one, other in zip(said, found, strict=True)
+    )
+
+
+def write(path):
+    """Put what the blocks of a page print into its own blocks of text."""
+    page = path.read_text(encoding="utf-8")
+    for block, printed in run(path):
+        page = page.replace(f"```text\n{block}```", f"```text\n{printed}```")
+    path.write_text(page, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    for name in sys.argv[1:]:
+        write(Path(name).resolve())
