@@ -14,17 +14,18 @@ from sk_qbnorm.__main__ import main
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
+RESULTS = DOCS / "results"
 FENCE = re.compile(r"^```([\w{}]*)[^\n]*\n(.*?)^```$", flags=re.MULTILINE | re.DOTALL)
 INCLUDE = re.compile(r"^```\{include\} (\S+)\n((?::.*\n)*)```$", flags=re.MULTILINE)
 NUMBER = re.compile(r"-?\d+\.\d+")
-# What sets up a machine, or takes minutes, is run elsewhere: by .ci/run, by the tests of
-# the benchmarks, or by a reader.
+# What sets up a machine, or takes minutes, is run elsewhere: by .ci/run, by the tests
+# of the benchmarks, or by a reader.
 LEFT_ALONE = ("pip install", "tox", "python -m benchmarks", "python examples/", "git ")
 
 
 def all_pages():
     """The pages that hold prose, in the order of their names."""
-    pages = [path for path in DOCS.rglob("*.md") if path.parent.name != "results"]
+    pages = [path for path in DOCS.rglob("*.md") if path.parent != RESULTS]
     return [path for path in sorted(pages) if "_build" not in path.parts]
 
 
@@ -48,8 +49,8 @@ def text_of(path):
 def run(path):
     """Run the blocks of a page in order.
 
-    Yields each block that says what is printed, ``text``, and what the blocks between it
-    and the one before did print.
+    Yields each block that says what is printed, ``text``, and what the blocks between
+    it and the one before did print.
     """
     names, printed = {"__name__": "__main__"}, io.StringIO()
     for language, block in FENCE.findall(text_of(path)):
