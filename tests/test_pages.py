@@ -10,6 +10,7 @@ from sk_qbnorm.__main__ import main
 
 from .pages import ROOT, agree, all_pages, run, text_of
 
+OPTIONAL = {"dask": "dask.array", "pandas": "pandas", "polars": "polars"}
 PAGES = [page for page in all_pages() if re.search(r"```(python|sh)", text_of(page))]
 
 
@@ -25,8 +26,10 @@ def demo():
 @pytest.mark.filterwarnings("ignore:n_neighbors=")
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_a_page_does_what_it_says(page, demo, tmp_path, monkeypatch):
-    if "dask" in page.read_text(encoding="utf-8"):
-        pytest.importorskip("dask.array")
+    text = page.read_text(encoding="utf-8")
+    for word, module in OPTIONAL.items():
+        if word in text:
+            pytest.importorskip(module)
     monkeypatch.chdir(tmp_path)
     for block, printed in run(page):
         assert block in demo or agree(block, printed), f"{block}\nprinted:\n{printed}"

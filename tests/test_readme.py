@@ -45,33 +45,6 @@ def test_blocks_run_in_the_order_of_the_page(tmp_path, monkeypatch, capsys):
     assert "DynamicInvertedSoftmax" in printed
 
 
-@pytest.mark.compiled
-@pytest.mark.filterwarnings("ignore:n_neighbors=")
-def test_the_guide_to_scale_runs(tmp_path, monkeypatch):
-    pytest.importorskip("dask.array")
-    monkeypatch.chdir(tmp_path)
-    page = (ROOT / "docs" / "scale.md").read_text(encoding="utf-8")
-    code = re.findall(r"^```python\n(.*?)^```$", page, flags=re.MULTILINE | re.DOTALL)
-    assert len(code) > 9
-    names = {}
-    for text in code:
-        exec(compile(text, "scale.md", "exec"), names)
-    assert names["indices"].shape == (600, 10)
-
-
-@pytest.mark.compiled
-def test_the_guide_to_choosing_runs(capsys):
-    page = (ROOT / "docs" / "choosing.md").read_text(encoding="utf-8")
-    code = re.findall(r"^```python\n(.*?)^```$", page, flags=re.MULTILINE | re.DOTALL)
-    names = {}
-    for text in code:
-        exec(compile(text, "choosing.md", "exec"), names)
-    printed = capsys.readouterr().out
-    assert "{'before': 369.0" in printed
-    assert "[]\n- " in printed
-    assert names["gain"]["recall@1"]["low"] > 0
-
-
 def test_the_normalizer_of_the_contributing_guide_is_a_whole_one():
     text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
     (code,) = re.findall(
