@@ -19,6 +19,7 @@ extensions = [
     "myst_parser",
     "sphinx.ext.mathjax",
     "sphinx-mathjax-offline",  # no formula waits for somebody else's server
+    "inner_links",
 ]
 exclude_patterns = [
     "_build",
@@ -49,7 +50,7 @@ sphinx_gallery_conf = {
     "reference_url": {"sk_qbnorm": None},
     "download_all_examples": False,
     "show_signature": False,
-    "min_reported_time": 60,
+    "write_computation_times": False,
 }
 
 html_theme = "pydata_sphinx_theme"
