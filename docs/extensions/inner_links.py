@@ -1,4 +1,4 @@
-"""Check the pages as they were built: inner links lead somewhere, nothing is fetched."""
+"""Check the pages that were built: inner links lead somewhere, nothing is fetched."""
 
 from collections import defaultdict
 from html.parser import HTMLParser
