@@ -61,7 +61,7 @@ class NearestNeighborNormalizer(NeighborhoodNormalizer):
     ----------
     .. [1] Chowdhury, Wang, Shenoy, Kiela, Schwettmann, Thrush. Nearest Neighbor
        Normalization Improves Multimodal Retrieval. EMNLP 2024, arXiv:2410.24114,
-       section 3.
+       section 2.
 
     Examples
     --------
