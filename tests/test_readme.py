@@ -93,7 +93,7 @@ def test_the_commands_that_set_up_are_those_that_ci_runs():
 def test_tables_are_those_of_the_demo(capsys):
     assert main(["demo"]) == 0
     printed = capsys.readouterr().out
-    tables = [block for block in blocks("text") if "skewness" in block]
+    tables = [block for block in blocks("text") if "CSLS" in block]
     assert len(tables) == 2
     for table in tables:
         assert table in printed
