@@ -76,6 +76,7 @@ def test_modules_list_their_names_in_order():
 def test_every_public_name_is_in_the_reference():
     page = Path(__file__).parent.parent / "docs" / "api.rst"
     listed = set(re.findall(r"^   (\w+)$", page.read_text(), flags=re.MULTILINE))
+    listed -= {"commands"}  # a page
     assert listed == {name for module in MODULES for name in module.__all__}
 
 
