@@ -104,7 +104,8 @@ def write(path):
     page = path.read_text(encoding="utf-8")
     with TemporaryDirectory() as folder, chdir(folder):  # for the files that it writes
         for block, printed in run(path):
-            page = page.replace(f"```text\n{block}```", f"```text\n{printed}```")
+            if printed:  # else it says what a command prints that is not run there
+                page = page.replace(f"```text\n{block}```", f"```text\n{printed}```")
     path.write_text(page, encoding="utf-8")
 
 

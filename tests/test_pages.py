@@ -31,7 +31,8 @@ def demo():
 @pytest.mark.filterwarnings("ignore:n_neighbors=")
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_a_page_does_what_it_says(page, demo, tmp_path, monkeypatch):
-    text = page.read_text(encoding="utf-8")
+    text = text_of(page)
+    assert "```text\n```" not in text, "a block that says nothing"
     for word, module in OPTIONAL.items():
         if word in text:
             pytest.importorskip(module)
