@@ -6,11 +6,7 @@ A hundred labelled queries have to do to choose among 56 settings of four normal
 Where there are hubs they show which correction to take. Where there are none, some
 setting still looks best by luck: a search that asks for two standard errors more than
 nothing leaves the similarities alone.
-
-Run it with a file name to write the figure there.
 """
-
-import sys
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -82,6 +78,3 @@ marks = dict(zip(labels, handles, strict=True))
 shown = ["chosen", "best mean", "other queries"]
 handles = [marks[name] for name in shown]
 figure.legend(handles, shown, loc="outside upper right", ncols=3, frameon=False)
-
-if len(sys.argv) > 1:
-    figure.savefig(sys.argv[1], dpi=150)

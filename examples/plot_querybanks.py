@@ -9,11 +9,7 @@ few most retrieved items, as in the ablation of the paper; and *foreign*, of ano
 domain: here items of the kind that is searched for, in place of queries.
 
 For the foreign bank half of the items are set apart; the other half is the gallery.
-
-Run it with a file name to write the figure there.
 """
-
-import sys
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -120,6 +116,3 @@ figure.legend(
     loc="outside lower center",
     ncols=2,
 )
-
-if len(sys.argv) > 1:
-    figure.savefig(sys.argv[1], dpi=150)

@@ -7,11 +7,8 @@ that spoil the search; pictures of emoji, to be found in another style, with som
 pictures of emoji in twelve dimensions, with none. Each is corrected by every
 normalizer, with three banks: hundreds of queries of its own kind, the eighth of these
 that are most like one of them, and noise.
-
-Run it with a file name to write the figure there.
 """
 
-import sys
 import warnings
 
 import matplotlib.pyplot as plt
@@ -108,6 +105,3 @@ panels[1].set_xlabel("gain of R@1 over the raw similarities, in points")
 handles, labels = panels[0].get_legend_handles_labels()
 labels = [f"bank of {label}" for label in labels]
 figure.legend(handles, labels, frameon=False, loc="outside lower left", ncols=3)
-
-if len(sys.argv) > 1:
-    figure.savefig(sys.argv[1], dpi=150)
