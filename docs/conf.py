@@ -49,6 +49,7 @@ sphinx_gallery_conf = {
     "reference_url": {"sk_qbnorm": None},
     "download_all_examples": False,
     "show_signature": False,
+    "thumbnail_size": (600, 260),  # the pictures are wide
     "min_reported_time": 60,
 }
 

@@ -5,7 +5,8 @@ Corrected scores from a FAISS index
 The correction of an item is one more dimension of its vector, so that an index that
 searches by inner product serves corrected scores. One index does for all: in that
 dimension each query says whether it asks for corrected scores or for raw ones. The data
-are synthetic, with strong hubs; `make_hub_retrieval` makes them.
+are synthetic, with strong hubs; `~sk_qbnorm.datasets.make_hub_retrieval` makes them.
+:doc:`/guide/scale` has the algebra, and other engines.
 """
 
 from time import perf_counter
@@ -41,10 +42,11 @@ INDEXES["IVF64,Flat"].nprobe = 32
 INDEXES["HNSW32"].hnsw.efSearch = 128
 
 # %%
-# `InvertedSoftmax`, or any normalizer that subtracts a bias, asks one question. With
-# `DynamicInvertedSoftmax` there are two: the raw answer stands, unless the bank
-# retrieves its best item too. Where an index cannot be built anew, take more candidates
-# from it, and let ``normalizer.rescore(scores, items)`` put them in order.
+# `~sk_qbnorm.InvertedSoftmax`, or any normalizer that subtracts a bias, asks one
+# question. With `~sk_qbnorm.DynamicInvertedSoftmax` there are two: the raw answer
+# stands, unless the bank retrieves its best item too. Where an index cannot be built
+# anew, take more candidates from it, and let ``normalizer.rescore(scores, items)`` put
+# them in order.
 
 
 def raw(index):

@@ -2,11 +2,12 @@
 Choose the normalizer and its beta
 ==================================
 
-How large is `beta` to be, or is another normalizer better, or none? In a Pipeline from
-query embeddings to gallery items scikit-learn's own search answers that. Its training
-fold is the querybank and its test fold is the queries, which is the protocol of
-querybank normalisation. What is taken is what gains the most over no correction *less
-two standard errors*, by `gain_scorer`: the gain that it has for sure.
+How large is ``beta`` to be, or is another normalizer better, or none? In a Pipeline
+from query embeddings to gallery items scikit-learn's own search answers that. Its
+training fold is the querybank and its test fold is the queries, which is the protocol
+of querybank normalisation. What is taken is what gains the most over no correction
+*less two standard errors*, by `~sk_qbnorm.model_selection.gain_scorer`: the gain that
+it has for sure. :doc:`/guide/pipelines` says more of the protocol.
 """
 
 import matplotlib.pyplot as plt
@@ -36,10 +37,10 @@ pipeline = Pipeline(
 )
 
 # %%
-# `QuerybankSplit` keeps the 700 bank queries in the training fold. Half of the 600
-# queries are there to choose with, and the other half is kept for the end. The bank's
-# right answers are never looked at, so that they may be -1. No correction comes first,
-# so that it is taken where nothing is surely better.
+# `~sk_qbnorm.model_selection.QuerybankSplit` keeps the 700 bank queries in the training
+# fold. Half of the 600 queries are there to choose with, and the other half is kept for
+# the end. The bank's right answers are never looked at, so that they may be -1. No
+# correction comes first, so that it is taken where nothing is surely better.
 
 choose, test = np.arange(0, 600, 2), np.arange(1, 600, 2)
 queries = np.vstack([data.bank_queries, data.queries[choose]])

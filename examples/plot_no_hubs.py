@@ -5,8 +5,9 @@ No hubs: leave it alone
 A correction pushes down what is retrieved often. Where no item is retrieved much more
 often than by chance there is little but noise to push at: nothing is gained for sure,
 and by some normalizers right answers are lost. Whether there are hubs can be seen
-before anything is corrected and without labels: in `hubness_report`, beside what chance
-alone would give, and in what `AgreementNormalizer` makes of it.
+before anything is corrected and without labels: in `~sk_qbnorm.metrics.hubness_report`,
+beside what chance alone would give, and in what `~sk_qbnorm.AgreementNormalizer` makes
+of it. What to do where there are hubs: :doc:`/guide/choosing`.
 """
 
 import matplotlib.pyplot as plt
@@ -33,8 +34,8 @@ DATA = {
 
 # %%
 # Before: no labels are looked at. A hundred of the queries are the sample that
-# `AgreementNormalizer` compares with the bank; `alpha_` is how strong a correction it
-# dares, 0.75 at the most.
+# `~sk_qbnorm.AgreementNormalizer` compares with the bank; ``alpha_`` is how strong a
+# correction it dares, 0.75 at the most.
 
 agreeing, counts = {}, {}
 for title, data in DATA.items():
@@ -51,8 +52,9 @@ for title, data in DATA.items():
 
 # %%
 # After: what the corrections would have done to the other queries. A gain is one where
-# its interval is clear of 0, and so is a loss. With labels, `NormalizerSearch` takes
-# what is surely better on the hundred, or nothing.
+# its interval is clear of 0, and so is a loss. With labels,
+# `~sk_qbnorm.model_selection.NormalizerSearch` takes what is surely better on the
+# hundred, or nothing.
 
 gains = {}
 for title, data in DATA.items():

@@ -6,8 +6,9 @@ A rule of five lines labels English names of emoji. It reads no Japanese; but a 
 name can take the label of the nearest English one. That is a nearest-neighbor
 classifier, and hubs give their label to whatever comes near them. As a Pipeline with
 ``gallery_labels`` it predicts labels, so that scikit-learn's own reports and searches
-take it as it is, and can say whether a correction is worth having: for the names it is;
-for handwritten digits, where nearly every label is right already, it is not.
+take it as it is (see :doc:`/guide/pipelines`), and can say whether a correction is
+worth having: for the names it is; for handwritten digits, where nearly every label is
+right already, it is not.
 """
 
 import re
@@ -50,8 +51,8 @@ names.query_labels = names.gallery_labels[names.relevant]  # only to see what is
 # %%
 # One search for both. Every other query is there to choose with. Neither the bank nor a
 # normalizer needs labels: those that stand for the bank's in ``y`` are not looked at.
-# `gain_scorer` understands labels and takes off two standard errors, so that a
-# correction is taken where it is surely better than none.
+# `~sk_qbnorm.model_selection.gain_scorer` understands labels and takes off two standard
+# errors, so that a correction is taken where it is surely better than none.
 
 options = {"metric": "precomputed"}
 CANDIDATES = {
@@ -101,9 +102,9 @@ kinds = [*RULES, "other"]
 figure, (left, bars) = plt.subplots(
     1, 2, figsize=(10, 3.8), width_ratios=(2, 3), layout="constrained"
 )
-for title, style in {"names": ("#0072b2", "o"), "digits": ("#009e73", "D")}.items():
+for title, colour, marker in (("names", "#0072b2", "o"), ("digits", "#009e73", "D")):
     values = [scores[title, name] for name in CANDIDATES]
-    left.scatter(values, list(CANDIDATES), 50, *style, label=title)
+    left.scatter(values, list(CANDIDATES), 50, colour, marker=marker, label=title)
     best = scores[title, chosen[title]], chosen[title]
     left.scatter(*best, 200, "none", edgecolor="k", label="chosen")
 left.set_xlabel("labelled right, %")

@@ -8,7 +8,8 @@ at random or so that as many items as possible are covered; *adversarial*, all f
 few most retrieved items, as in the ablation of the paper; and *foreign*, of another
 domain: here items of the kind that is searched for, in place of queries.
 
-For the foreign bank half of the items are set apart; the other half is the gallery.
+`~sk_qbnorm.querybanks.sample_querybank` draws the first three. For the foreign bank
+half of the items are set apart; the other half is the gallery.
 """
 
 import matplotlib.pyplot as plt

@@ -5,7 +5,8 @@ Reading hubness: is there a problem, and does the correction help?
 Before anything is corrected: are there hubs at all? And after: are they gone, which
 queries have been touched, and is what they gain more than noise? The Japanese names of
 six hundred emoji look for their English ones; a bank of other Japanese names, whose
-answers nobody needs to know, finds the hubs out.
+answers nobody needs to know, finds the hubs out. The measures are those of
+:doc:`/guide/measures`.
 """
 
 import matplotlib.pyplot as plt
