@@ -19,6 +19,7 @@ extensions = [
     "myst_parser",
     "sphinx.ext.mathjax",
     "sphinx-mathjax-offline",  # no formula waits for somebody else's server
+    "inner_links",
 ]
 exclude_patterns = [
     "_build",
@@ -33,6 +34,7 @@ nitpick_ignore_regex = [("py:.*", r"(numpy|scipy|sklearn|joblib|pandas)\..*")]
 
 autosummary_generate = True
 autodoc_typehints = "none"  # numpydoc's sections say more
+toc_object_entries_show_parents = "hide"
 numpydoc_show_class_members = False
 myst_enable_extensions = ["colon_fence", "dollarmath", "deflist"]
 myst_heading_anchors = 3
@@ -50,7 +52,7 @@ sphinx_gallery_conf = {
     "download_all_examples": False,
     "show_signature": False,
     "thumbnail_size": (600, 260),  # the pictures are wide
-    "min_reported_time": 60,
+    "write_computation_times": False,
 }
 
 html_theme = "pydata_sphinx_theme"

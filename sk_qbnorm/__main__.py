@@ -96,7 +96,12 @@ def _add_evaluate(commands):
         default="dis",
         help="which correction (default: %(default)s)",
     )
-    add("--beta", type=float, help="of is, dis (default: 20), sinkhorn (50)")
+    add(
+        "--beta",
+        type=_number_or_scale,
+        help="inverse temperature of is, dis (default: 20), sinkhorn (50): a number "
+        "or scale for the spread of the bank's similarities",
+    )
     add("--alpha", type=float, help="of is, dis, sinkhorn (default: 1), nnn (0.75)")
     add(
         "--n-neighbors",
@@ -105,6 +110,16 @@ def _add_evaluate(commands):
         help="neighbours in the bank of csls (default: 10) and nnn (16)",
     )
     add("--save", metavar="OUT.npy", help="write the corrected similarities here")
+
+
+def _number_or_scale(text):
+    if text == "scale":
+        return text
+    try:
+        return float(text)
+    except ValueError:
+        message = f"expected a number or scale, got {text!r}"
+        raise argparse.ArgumentTypeError(message) from None
 
 
 if __name__ == "__main__":

@@ -20,7 +20,13 @@ INCLUDE = re.compile(r"^```\{include\} (\S+)\n((?::.*\n)*)```$", flags=re.MULTIL
 NUMBER = re.compile(r"-?\d+\.\d+")
 # What sets up a machine, or takes minutes, is run elsewhere: by .ci/run, by the tests
 # of the benchmarks, or by a reader.
-LEFT_ALONE = ("pip install", "tox", "python -m benchmarks", "python examples/", "git ")
+LEFT_ALONE = (
+    "pip install",
+    "tox",
+    "python -m benchmarks",
+    "python -m tests",
+    "python examples/",
+)
 
 
 def all_pages():

@@ -9,7 +9,7 @@ from sklearn.utils import Bunch
 from sk_qbnorm import CSLS, DynamicInvertedSoftmax, InvertedSoftmax
 from sk_qbnorm.__main__ import main
 from sk_qbnorm.datasets import make_hub_retrieval
-from sk_qbnorm.metrics import recall_at_k
+from sk_qbnorm.metrics import hubness_skewness, recall_at_k
 
 N_VIDEOS, PER_VIDEO = 12, 3
 
@@ -138,6 +138,33 @@ def test_missing_captions_are_left_out(capsys, folder, matrices, masks):
     assert recalls(printed)["raw"] == percent(expected)
 
 
+def test_missing_captions_are_no_queries_to_hubs_either(
+    capsys, folder, matrices, masks
+):
+    bank, sims = matrices
+    assert N_VIDEOS > 10  # else every item is among the first ten of all
+    sims[~masks] = -np.arange(N_VIDEOS)  # as padding, the same lists everywhere
+    np.save(folder / "padded.npy", sims)
+    options = "--masks", folder / "masks.pkl"
+    printed = evaluate(capsys, folder, *options, sims="padded.npy")
+    scores = DynamicInvertedSoftmax(metric="precomputed").fit(bank).transform(sims)
+    for row, matrix in zip(printed.splitlines()[-2:], (sims, scores), strict=True):
+        expected = hubness_skewness(matrix[masks])
+        assert float(row.split()[-1]) == pytest.approx(expected, abs=0.005)
+        assert abs(hubness_skewness(matrix) - expected) > 0.01
+
+
+@pytest.mark.parametrize("normalizer", [InvertedSoftmax, DynamicInvertedSoftmax])
+def test_beta_may_go_by_the_spread_of_the_bank(normalizer, capsys, folder, matrices):
+    bank, sims = matrices
+    name = {InvertedSoftmax: "is", DynamicInvertedSoftmax: "dis"}[normalizer]
+    saved = folder / "out.npy"
+    options = "--normalizer", name, "--beta", "scale", "--save", saved
+    evaluate(capsys, folder, *options)
+    expected = normalizer("scale", metric="precomputed").fit(bank).transform(sims)
+    np.testing.assert_array_equal(np.load(saved), expected)
+
+
 @pytest.fixture
 def bank_of_videos(folder):
     """Test captions x bank videos, for the other direction."""
@@ -217,9 +244,11 @@ def test_relevance_that_does_not_match_is_refused(relevant, capsys, folder):
         (["--normalizer", "csls", "--alpha", "3"], "normalizer csls has no --alpha"),
         (["--n-neighbors", "3"], "the normalizer dis has no --n-neighbors"),
         (["--normalizer", "all", "--save", "x.npy"], "--save takes one normalizer"),
+        (["--beta", "1/1.99"], "expected a number or scale, got '1/1.99'"),
+        (["--normalizer", "gc", "--beta", "scale"], "normalizer gc has no --beta"),
         (["--beta", "-1"], "beta must be a finite number > 0, got -1.0"),
         (["--beta", "nan"], "beta must be a finite number > 0, got nan"),
-        (["--beta", "cat"], "argument --beta: invalid float value: 'cat'"),
+        (["--beta", "cat"], "argument --beta: expected a number or scale, got 'cat'"),
         (["--normalizer", "best"], "invalid choice: 'best'"),
         (["--direction", "sideways"], "invalid choice: 'sideways'"),
         (

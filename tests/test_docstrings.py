@@ -76,4 +76,27 @@ def test_modules_list_their_names_in_order():
 def test_every_public_name_is_in_the_reference():
     page = Path(__file__).parent.parent / "docs" / "api.rst"
     listed = set(re.findall(r"^   (\w+)$", page.read_text(), flags=re.MULTILINE))
+    listed -= {"commands"}  # a page
     assert listed == {name for module in MODULES for name in module.__all__}
+
+
+def works_cited():
+    """Title of every entry of a References section, and who cites it."""
+    entry = re.compile(r"\.\. \[\d\] (.*?)(?= \.\. \[| Examples -|$)")
+    for module in MODULES:
+        for name in module.__all__:
+            text = " ".join((getattr(module, name).__doc__ or "").split())
+            for work in entry.findall(text):
+                assert re.search(r" https://\S+\.$", work), f"{name}: {work}"
+                yield work.split(". ")[1], name
+
+
+def test_every_work_that_is_cited_is_in_the_bibliography():
+    page = Path(__file__).parent.parent / "docs" / "references.md"
+    text = " ".join(page.read_text(encoding="utf-8").split())
+    entries = re.split(r"\(\S+\)= ", text)
+    cited = set(works_cited())
+    assert len(cited) > 20
+    for title, name in cited:
+        (entry,) = (entry for entry in entries if f"**{title}.**" in entry)
+        assert f".{name}`" in entry, f"{title}: cited by {name}"

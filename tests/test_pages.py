@@ -8,9 +8,14 @@ import pytest
 
 from sk_qbnorm.__main__ import main
 
-from .pages import ROOT, agree, all_pages, run, text_of
+from .pages import DOCS, ROOT, agree, all_pages, run, text_of
 
-PAGES = [page for page in all_pages() if re.search(r"```(python|sh)", text_of(page))]
+README = ROOT / "README.md"
+PAGES = [
+    page
+    for page in (README, *all_pages())
+    if re.search(r"```(python|sh)", text_of(page))
+]
 
 
 @pytest.fixture(scope="module")
@@ -32,6 +37,17 @@ def test_a_page_does_what_it_says(page, demo, tmp_path, monkeypatch):
         assert block in demo or agree(block, printed), f"{block}\nprinted:\n{printed}"
 
 
+def test_every_option_of_the_command_line_is_on_its_page(capsys):
+    page = (DOCS / "commands.md").read_text(encoding="utf-8")
+    for command in ("demo", "evaluate"):
+        with pytest.raises(SystemExit):
+            main([command, "--help"])
+        options = set(re.findall(r"--[a-z-]+", capsys.readouterr().out))
+        assert {
+            option for option in options - {"--help"} if option not in page
+        } == set()
+
+
 def test_there_are_pages():
     assert {page.stem for page in PAGES} >= {"start", "choosing", "scale", "pipelines"}
 
@@ -44,7 +60,7 @@ def test_a_block_that_says_something_else_is_found():
 
 
 def test_links_of_the_readme_and_the_pages_lead_somewhere():
-    for page in [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *all_pages()]:
+    for page in [README, ROOT / "CONTRIBUTING.md", *all_pages()]:
         text = page.read_text(encoding="utf-8")
         for target in re.findall(r"\]\((?!https?:|#)([^)#]+)(?:#[^)]*)?\)", text):
             if "auto_examples" in target:

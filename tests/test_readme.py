@@ -1,7 +1,9 @@
-"""Every block of the README runs, and every number in it is printed by the package."""
+"""The commands and tables of the README, and the guide to contributing, hold.
+
+Its blocks of Python are run with those of the other pages.
+"""
 
 import re
-import shlex
 from pathlib import Path
 
 import numpy as np
@@ -24,25 +26,6 @@ SET_UP = {
 
 def blocks(language):
     return [text for name, text in BLOCKS if name == language]
-
-
-@pytest.mark.compiled
-def test_blocks_run_in_the_order_of_the_page(tmp_path, monkeypatch, capsys):
-    monkeypatch.chdir(tmp_path)
-    names = {}
-    for language, text in BLOCKS:
-        if language == "python":
-            exec(compile(text, "README.md", "exec"), names)
-        elif language == "sh":
-            for line in text.splitlines():
-                if line not in SET_UP:
-                    program, *arguments = shlex.split(line)
-                    assert (program, *arguments[:2]) == ("python", "-m", "sk_qbnorm")
-                    assert main(arguments[2:]) == 0
-    printed = capsys.readouterr().out
-    assert "recall@1" in printed
-    assert "dynamicinvertedsoftmax__beta" in printed
-    assert "DynamicInvertedSoftmax" in printed
 
 
 @pytest.mark.compiled
@@ -110,15 +93,7 @@ def test_the_commands_that_set_up_are_those_that_ci_runs():
 def test_tables_are_those_of_the_demo(capsys):
     assert main(["demo"]) == 0
     printed = capsys.readouterr().out
-    assert len(blocks("text")) == 2
-    for table in blocks("text"):
+    tables = [block for block in blocks("text") if "CSLS" in block]
+    assert len(tables) == 2
+    for table in tables:
         assert table in printed
-
-
-def test_there_is_no_block_that_is_not_run():
-    assert {language for language, _ in BLOCKS} == {"python", "sh", "text"}
-
-
-def test_what_the_readme_links_to_is_there():
-    for target in re.findall(r"\]\((?!https?:)([^)]+)\)", README):
-        assert (ROOT / target).exists(), target

@@ -12,12 +12,13 @@ def write_heading(write):
     write(f"{'':{_NAME_WIDTH}}{names}")
 
 
-def write_row(write, name, scores, relevant, **options):
+def write_row(write, name, scores, relevant, query_mask=None):
     """Measure one matrix of scores and write the line."""
-    report = retrieval_report(relevant, scores, **options)
+    report = retrieval_report(relevant, scores, query_mask=query_mask)
     shares = ("recall@1", "recall@5", "recall@10", "geometric_mean_recall")
     r1, r5, r10, geometric = (100 * report[share] for share in shares)
-    skewness = hubness_skewness(scores, k=min(10, scores.shape[1]))
+    asked = scores if query_mask is None else scores[query_mask]
+    skewness = hubness_skewness(asked, k=min(10, scores.shape[1]))
     cells = (
         f"{r1:9.1f}{r5:9.1f}{r10:9.1f}{report['median_rank']:9.1f}{geometric:9.1f}"
         f"{skewness:9.2f}"

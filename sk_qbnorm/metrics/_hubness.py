@@ -58,7 +58,8 @@ def hubness_skewness(
     References
     ----------
     .. [1] Radovanović, Nanopoulos, Ivanović. Hubs in Space: Popular Nearest Neighbors
-       in High-Dimensional Data. JMLR 11, 2010, section 3.
+       in High-Dimensional Data. JMLR 11, 2010, section 3,
+       https://jmlr.org/papers/v11/radovanovic10a.html.
 
     Examples
     --------
@@ -119,7 +120,7 @@ def robin_hood_index(
     References
     ----------
     .. [1] Feldbauer, Leodolter, Plant, Flexer. Fast Approximate Hubness Reduction for
-       Large High-Dimensional Data. ICBK 2018.
+       Large High-Dimensional Data. ICBK 2018, https://doi.org/10.1109/ICBK.2018.00055.
 
     Examples
     --------
@@ -177,7 +178,8 @@ def gini_index(
 
     References
     ----------
-    .. [1] Gini. Measurement of Inequality of Incomes. The Economic Journal 31, 1921.
+    .. [1] Gini. Measurement of Inequality of Incomes. The Economic Journal 31, 1921,
+       https://doi.org/10.2307/2223319.
 
     Examples
     --------

@@ -48,7 +48,7 @@ def antihub_rate(
     ----------
     .. [1] Feldbauer, Flexer. A comprehensive empirical comparison of hubness reduction
        in high-dimensional spaces. Knowledge and Information Systems 59, 2019, section
-       "Measuring hubness".
+       "Measuring hubness", https://doi.org/10.1007/s10115-018-1205-y.
 
     Examples
     --------

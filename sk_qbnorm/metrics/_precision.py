@@ -57,8 +57,9 @@ def average_precision(
 
     References
     ----------
-    .. [1] McSherry, Najork. Computing information retrieval performance measures
-       efficiently in the presence of tied scores. ECIR 2008.
+    .. [1] McSherry, Najork. Computing Information Retrieval Performance Measures
+       Efficiently in the Presence of Tied Scores. ECIR 2008,
+       https://doi.org/10.1007/978-3-540-78646-7_38.
 
     Examples
     --------

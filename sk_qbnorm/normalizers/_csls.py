@@ -60,7 +60,7 @@ class CSLS(NeighborhoodNormalizer):
     References
     ----------
     .. [1] Conneau, Lample, Ranzato, Denoyer, Jégou. Word Translation Without Parallel
-       Data. ICLR 2018, arXiv:1710.04087, section 2.3.
+       Data. ICLR 2018, section 2.3, https://arxiv.org/abs/1710.04087.
 
     Examples
     --------

@@ -89,7 +89,8 @@ class DualDynamicInvertedSoftmax(DualNormalizer):
     References
     ----------
     .. [1] Wang, Jian, Xue. Balance Act: Mitigating Hubness in Cross-Modal Retrieval
-       with Query and Gallery Banks. EMNLP 2023, arXiv:2310.11612.
+       with Query and Gallery Banks. EMNLP 2023, section 2.3,
+       https://doi.org/10.18653/v1/2023.emnlp-main.652.
 
     Examples
     --------

@@ -81,9 +81,11 @@ class InvertedSoftmax(AdditiveNormalizer):
     References
     ----------
     .. [1] Smith, Turban, Hamblin, Hammerla. Offline bilingual word vectors, orthogonal
-       transformations and the inverted softmax. ICLR 2017, arXiv:1702.03859.
+       transformations and the inverted softmax. ICLR 2017,
+       https://arxiv.org/abs/1702.03859.
     .. [2] Bogolin, Croitoru, Jin, Liu, Albanie. Cross Modal Retrieval with Querybank
-       Normalisation. CVPR 2022, arXiv:2112.12777, section 3.
+       Normalisation. CVPR 2022, section 3,
+       https://doi.org/10.1109/CVPR52688.2022.00513, https://arxiv.org/abs/2112.12777.
 
     Examples
     --------

@@ -60,8 +60,8 @@ class NearestNeighborNormalizer(NeighborhoodNormalizer):
     References
     ----------
     .. [1] Chowdhury, Wang, Shenoy, Kiela, Schwettmann, Thrush. Nearest Neighbor
-       Normalization Improves Multimodal Retrieval. EMNLP 2024, arXiv:2410.24114,
-       section 3.
+       Normalization Improves Multimodal Retrieval. EMNLP 2024, section 2,
+       equations (1) and (2), https://doi.org/10.18653/v1/2024.emnlp-main.1257.
 
     Examples
     --------

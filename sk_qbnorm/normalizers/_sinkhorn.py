@@ -121,9 +121,11 @@ class SinkhornNormalizer(AdditiveNormalizer):
 
     References
     ----------
-    .. [1] Pan et al. ACM Multimedia 2025, arXiv:2508.02538.
-    .. [2] Huang, Qiu, Church. Hubless nearest neighbor search for bilingual lexicon
-       induction. ACL 2019.
+    .. [1] Pan, Wang, Wu, Zhang, Bu. Hubness Reduction with Dual Bank Sinkhorn
+       Normalization for Cross-Modal Retrieval. ACM Multimedia 2025,
+       https://doi.org/10.1145/3746027.3755468.
+    .. [2] Huang, Qiu, Church. Hubless Nearest Neighbor Search for Bilingual Lexicon
+       Induction. ACL 2019, https://doi.org/10.18653/v1/P19-1399.
 
     Examples
     --------

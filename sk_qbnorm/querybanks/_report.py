@@ -169,8 +169,10 @@ def querybank_report(
     References
     ----------
     .. [1] Good. The population frequencies of species and the estimation of population
-       parameters. Biometrika 40, 1953, section 2.
-    .. [2] Efron, Tibshirani. An Introduction to the Bootstrap. 1993, chapter 6.
+       parameters. Biometrika 40, 1953, section 2,
+       https://doi.org/10.1093/biomet/40.3-4.237.
+    .. [2] Efron, Tibshirani. An Introduction to the Bootstrap. 1993, chapter 6,
+       https://doi.org/10.1201/9780429246593.
 
     Examples
     --------
