@@ -39,9 +39,8 @@ RULES = {
 
 
 def label(name):
-    return next(
-        (each for each, rule in RULES.items() if re.search(rule, name)), "other"
-    )
+    fitting = [each for each, rule in RULES.items() if re.search(rule, name)]
+    return [*fitting, "other"][0]
 
 
 names, digits = load_emoji_names_ja_en(), load_digits_labels()
@@ -64,12 +63,9 @@ CANDIDATES = {
 scores, chosen, predicted = {}, {}, {}
 for title, data in {"names": names, "digits": digits}.items():
     bank, labels = data.bank_queries, data.gallery_labels
-    steps = [
-        ("similarity", GallerySimilarity(data.gallery)),
-        ("normalizer", "passthrough"),
-        ("scorer", NearestNeighborScorer(gallery_labels=labels)),
-    ]
-    pipeline = Pipeline(steps)
+    scorer = NearestNeighborScorer(gallery_labels=labels)
+    steps = {"similarity": GallerySimilarity(data.gallery), "normalizer": "passthrough"}
+    pipeline = Pipeline([*steps.items(), ("scorer", scorer)])
     search = GridSearchCV(
         pipeline,
         {"normalizer": list(CANDIDATES.values())},
