@@ -7,8 +7,9 @@ import io
 import re
 import shlex
 import sys
-from contextlib import redirect_stdout
+from contextlib import chdir, redirect_stdout
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from sk_qbnorm.__main__ import main
 
@@ -101,8 +102,9 @@ def agree(text, printed):
 def write(path):
     """Put what the blocks of a page print into its own blocks of text."""
     page = path.read_text(encoding="utf-8")
-    for block, printed in run(path):
-        page = page.replace(f"```text\n{block}```", f"```text\n{printed}```")
+    with TemporaryDirectory() as folder, chdir(folder):  # for the files that it writes
+        for block, printed in run(path):
+            page = page.replace(f"```text\n{block}```", f"```text\n{printed}```")
     path.write_text(page, encoding="utf-8")
 
 

@@ -1,5 +1,6 @@
 """The table of what helps when: what the docs hold is what the script prints."""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,20 @@ FOUND = {
     "dual_emoji_names_de_en": (52.8, 3.3, 3.7, 6.3, 2.8, 4.9),
     "dual_emoji_names_hi_en": (52.0, 10.0, 9.2, 13.4, 8.0, 11.4),
     "dual_emoji_twemoji_to_noto": (49.4, 4.0, 3.7, 3.7, 3.0, 8.1),
+}
+
+# The sections of the guide's page of normalizers, and the rows that sum them up.
+SECTIONS = {
+    "InvertedSoftmax": "IS",
+    "DynamicInvertedSoftmax": "DIS",
+    "CSLS": "CSLS",
+    "GloballyCorrected": "GC",
+    "NearestNeighborNormalizer": "NNN",
+    "SinkhornNormalizer": "Sinkhorn",
+    "DualInvertedSoftmax": None,
+    "DualDynamicInvertedSoftmax": None,
+    "DynamicNormalizer": "D-NNN",
+    "AgreementNormalizer": "Agree",
 }
 
 
@@ -58,6 +73,26 @@ def test_the_guide_to_choosing_quotes_the_tables():
     full = sorted(hurt)[1:]  # all but the agreement
     full.remove(int(careful[2]))
     assert f"at full strength in {full[0]} to {full[-1]}." in " ".join(page.split())
+
+
+def test_the_guide_to_the_normalizers_quotes_the_tables():
+    text = (ROOT / "docs" / "results" / "quality.md").read_text(encoding="utf-8")
+    rows = [[cell.strip() for cell in line.split("|")] for line in text.splitlines()]
+    known = {cell for row in rows for cell in row}
+    summary = {row[1]: row[3:] for row in rows if len(row) == 8}
+    page = (ROOT / "docs" / "guide" / "normalizers.md").read_text(encoding="utf-8")
+    _, *parts = re.split(r"^## ", page.replace("\n  ", " "), flags=re.MULTILINE)
+    sections = {part.partition("\n")[0]: part for part in parts}
+    for name, key in SECTIONS.items():
+        gains = re.findall(r"(?<!\w)[+-]\d+\.\d+\b", sections[name])
+        assert gains, name
+        assert set(gains) <= known, name
+        if key in summary:
+            mean, _, hurt, worst, *_ = summary[key]
+            assert mean in gains, name
+            assert worst in gains, name
+            cases = f"in {hurt}" if int(hurt) else "In none"
+            assert re.search(rf"{cases} (of the 25 )?cases", sections[name]), name
 
 
 @pytest.mark.compiled
