@@ -51,7 +51,9 @@ sphinx_gallery_conf = {
     "reference_url": {"sk_qbnorm": None},
     "download_all_examples": False,
     "show_signature": False,
+    "thumbnail_size": (600, 260),  # the pictures are wide
     "write_computation_times": False,
+    "capture_repr": (),  # what is printed, not what a line of drawing returns
 }
 
 html_theme = "pydata_sphinx_theme"

@@ -2,15 +2,13 @@
 Choose a correction, or none
 ============================
 
-A hundred labelled queries have to do to choose among 56 settings of four normalizers.
-Where there are hubs they show which correction to take. Where there are none, some
-setting still looks best by luck: a search that asks for two standard errors more than
-nothing leaves the similarities alone.
-
-Run it with a file name to write the figure there.
+A hundred labelled queries have to do to choose among dozens of settings of four
+normalizers. Where there are hubs they show which correction to take. Where there are
+none, some setting still looks best by luck: a search that asks for two standard errors
+more than nothing leaves the similarities alone. That search is
+`~sk_qbnorm.model_selection.NormalizerSearch`, and what to take without any labels is in
+:doc:`/guide/choosing`.
 """
-
-import sys
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -40,10 +38,10 @@ for title, data in tasks.items():
         print(f"  {what}: R@1 {recall:.1%} on {len(others)} other queries, {setting}")
 
 # %%
-# Each point is a setting; `beta`, or the number of neighbors, grows from left to right,
-# and `alpha` within each. Bars are two standard errors: their lower ends are what the
-# search compares. The short lines are the gains on the other queries: what looked best
-# where there are no hubs was worth little.
+# Each point is a setting; ``beta``, or the number of neighbors, grows from left to
+# right, and ``alpha`` within each. Bars are two standard errors: their lower ends are
+# what the search compares. The short lines are the gains on the other queries: what
+# looked best where there are no hubs was worth little.
 
 COLOURS = {
     "InvertedSoftmax": "#0072b2",
@@ -82,6 +80,3 @@ marks = dict(zip(labels, handles, strict=True))
 shown = ["chosen", "best mean", "other queries"]
 handles = [marks[name] for name in shown]
 figure.legend(handles, shown, loc="outside upper right", ncols=3, frameon=False)
-
-if len(sys.argv) > 1:
-    figure.savefig(sys.argv[1], dpi=150)

@@ -4,7 +4,8 @@ A hub, by name
 
 Six hundred Hindi names of emoji look for their English counterparts. A few English
 names are close to everything: the worst is among the first ten of more than half of all
-queries. A bank of seven hundred other Hindi names finds them out.
+queries. A bank of seven hundred other Hindi names finds them out. What hubs are, and
+where they come from, is told in :doc:`/guide/hubs`.
 
 Run it with a file name to write the figure there.
 """

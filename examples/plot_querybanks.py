@@ -8,12 +8,9 @@ at random or so that as many items as possible are covered; *adversarial*, all f
 few most retrieved items, as in the ablation of the paper; and *foreign*, of another
 domain: here items of the kind that is searched for, in place of queries.
 
-For the foreign bank half of the items are set apart; the other half is the gallery.
-
-Run it with a file name to write the figure there.
+`~sk_qbnorm.querybanks.sample_querybank` draws the first three. For the foreign bank
+half of the items are set apart; the other half is the gallery.
 """
-
-import sys
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -92,34 +89,25 @@ for task, data in TASKS.items():
 # bank hurts both; its agreement with a sample of queries, which needs no labels, tells
 # so beforehand.
 
-COLORS = {"InvertedSoftmax": "#d55e00", "DynamicInvertedSoftmax": "#0072b2"}
-MARKERS = {"InvertedSoftmax": "o", "DynamicInvertedSoftmax": "D"}
+STYLES = {
+    "InvertedSoftmax": {"color": "#d55e00", "marker": "o"},
+    "DynamicInvertedSoftmax": {"color": "#0072b2", "marker": "D"},
+}
 figure, panels = plt.subplots(
     1, 2, figsize=(10, 3.6), sharey=True, layout="constrained"
 )
 for axes, (task, values) in zip(panels, results.items(), strict=True):
     axes.axvline(0, color="0.4", linewidth=1)
     for row, bank in enumerate(BANKS):
-        for shift, method in zip((-0.15, 0.15), METHODS, strict=True):
-            points = values[bank, method]
-            style = {"color": COLORS[method], "marker": MARKERS[method]}
-            axes.scatter(
-                points, np.full(N_DRAWS, row + shift), s=14, alpha=0.35, lw=0, **style
-            )
-            axes.scatter(points.mean(), row + shift, s=70, label=method, **style)
+        for shift, (method, style) in zip((-0.15, 0.15), STYLES.items(), strict=True):
+            points, places = values[bank, method], np.full(N_DRAWS, row + shift)
+            axes.scatter(points, places, s=14, alpha=0.35, linewidth=0, **style)
+            label = None if row else f"{method}, mean of {N_DRAWS} banks"
+            axes.scatter(points.mean(), row + shift, s=70, label=label, **style)
     axes.set_title(task, loc="left")
     axes.set_xlabel(f"points of R@1 over the raw scores, with a bank of {N_BANK}")
     axes.spines[["top", "right"]].set_visible(False)
 panels[0].set_yticks(range(len(BANKS)), BANKS)
-panels[0].set_ylim(len(BANKS) - 0.5, -0.5)
+panels[0].invert_yaxis()
 handles, labels = panels[0].get_legend_handles_labels()
-figure.legend(
-    handles[:2],
-    [f"{label}, mean of {N_DRAWS} banks" for label in labels[:2]],
-    frameon=False,
-    loc="outside lower center",
-    ncols=2,
-)
-
-if len(sys.argv) > 1:
-    figure.savefig(sys.argv[1], dpi=150)
+figure.legend(handles, labels, loc="outside lower center", ncols=2, frameon=False)

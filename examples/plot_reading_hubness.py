@@ -5,12 +5,9 @@ Reading hubness: is there a problem, and does the correction help?
 Before anything is corrected: are there hubs at all? And after: are they gone, which
 queries have been touched, and is what they gain more than noise? The Japanese names of
 six hundred emoji look for their English ones; a bank of other Japanese names, whose
-answers nobody needs to know, finds the hubs out.
-
-Run it with a file name to write the figure there.
+answers nobody needs to know, finds the hubs out. The measures are those of
+:doc:`/guide/measures`.
 """
-
-import sys
 
 import matplotlib.pyplot as plt
 
@@ -93,6 +90,3 @@ print(
     f"and {counts['n_corrected']} of {counts['n_queries']} queries are corrected: "
     f"{counts['better']} become right and {counts['worse']} become wrong"
 )
-
-if len(sys.argv) > 1:
-    figure.savefig(sys.argv[1], dpi=150)

@@ -1,42 +1,164 @@
+import contextlib
+import functools
+import io
 import re
 import runpy
 import sys
 from pathlib import Path
 
+import matplotlib.pyplot as plt
+import numpy as np
 import pytest
 
-EXAMPLES = sorted((Path(__file__).parent.parent / "examples").glob("*.py"))
+FOLDER = Path(__file__).parent.parent / "examples"
+EXAMPLES = sorted(path.stem for path in FOLDER.glob("*.py"))
+pytestmark = pytest.mark.compiled
 
 
-@pytest.fixture(autouse=True)
-def _draw_on_nothing(monkeypatch):
-    monkeypatch.setenv("MPLBACKEND", "agg")
-    monkeypatch.setattr(sys, "argv", ["example.py"])
-
-
-def test_there_are_examples():
-    assert EXAMPLES
-
-
-@pytest.mark.compiled
-@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
-def test_examples_run(path, capsys):
-    if "faiss" in path.stem:
+@functools.cache
+def run(stem, *arguments):
+    """Run an example, once; return its names, what it printed and its figures."""
+    if "faiss" in stem:
         pytest.importorskip("faiss")
-    runpy.run_path(str(path))
-    assert "R@1" in capsys.readouterr().out
+    path, printed = FOLDER / f"{stem}.py", io.StringIO()
+    with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(printed):
+        patch.setattr(sys, "argv", [path.name, *arguments])
+        names = runpy.run_path(str(path))
+    figures = [plt.figure(number) for number in plt.get_fignums()]
+    return names, printed.getvalue(), figures
 
 
-@pytest.mark.compiled
-def test_the_figure_is_written_where_asked(tmp_path, monkeypatch):
+@pytest.mark.parametrize("stem", EXAMPLES)
+def test_an_example_prints_recall_and_draws_one_figure(stem):
+    _, printed, figures = run(stem)
+    assert re.search(r"R@1\b", printed)
+    (figure,) = figures  # the gallery shows one
+    assert all(
+        axes.has_data() and axes.get_xlabel() + axes.get_title("left")
+        for axes in figure.axes
+    )
+
+
+def test_the_figure_is_written_where_asked(tmp_path):
     figure = tmp_path / "figure.png"
-    monkeypatch.setattr(sys, "argv", ["plot_hub_by_name.py", str(figure)])
-    path = next(path for path in EXAMPLES if path.stem == "plot_hub_by_name")
-    result = runpy.run_path(str(path))
+    names, _, _ = run("plot_hub_by_name", str(figure))
     assert figure.read_bytes().startswith(b"\x89PNG")
-    readme = (path.parent.parent / "README.md").read_text(encoding="utf-8")
-    before, after = (result[name].max() for name in ("before", "after"))
-    asterisk = result["worst"][-1]
+    readme = (FOLDER.parent / "README.md").read_text(encoding="utf-8")
+    before, after = names["before"], names["after"]
+    asterisk = names["worst"][-1]
     numbers = re.search(r"answers for (\d+) of them, and for (\d+)", readme).groups()
-    assert [int(number) for number in numbers] == [before, result["after"][asterisk]]
-    assert after < before
+    assert [int(number) for number in numbers] == [before.max(), after[asterisk]]
+    assert before.max() > len(names["data"].queries) / 2 > after.max()
+
+
+# What the text of an example says is what it found.
+
+
+def test_reading_hubness_says_what_is_found():
+    _, printed, _ = run("plot_reading_hubness")
+    found = re.findall(r"gains (\S+) points, 95% interval (\S+) to (\S+)", printed)
+    with_hubs, without = np.array(found, dtype=float)
+    assert (with_hubs > 0).all()
+    assert (without < 0).all()
+
+
+def test_any_beta_is_better_than_none_and_the_order_changes():
+    names, _, _ = run("plot_grid_search_beta")
+    orders = []
+    for recalls in names["recalls"].values():
+        assert (recalls[1:] > recalls[0] + 4).all()
+        orders.append(recalls.argsort().tolist())
+    assert orders[0] != orders[1]
+    assert names["chosen"] > 0
+
+
+def test_labels_choose_a_correction_for_names_and_none_for_digits():
+    names, _, _ = run("plot_pipeline_labels")
+    scores, chosen = names["scores"], names["chosen"]
+    assert chosen["digits"] == "no correction" != chosen["names"]
+    assert scores["names", chosen["names"]] > scores["names", "no correction"] + 2
+    assert scores["digits", "no correction"] > 95
+    right = names["right"]
+    after, before = (
+        names["predicted"]["names", name] == right
+        for name in (chosen["names"], "no correction")
+    )
+    persons = right == "person"
+    assert after[persons].mean() > before[persons].mean() + 0.2
+    assert after[right == "hand"].mean() < before[right == "hand"].mean()
+
+
+def test_which_bank_does_harm():
+    names, _, _ = run("plot_querybanks")
+    for title, values in names["results"].items():
+        inverted, dynamic = (
+            {bank: values[bank, method] for bank in names["BANKS"]}
+            for method in names["METHODS"]
+        )
+        assert inverted["foreign"].mean() < dynamic["foreign"].mean() < 0
+        assert all(
+            dynamic[bank].min() > 0 for bank in ("random", "stratified", "adversarial")
+        )
+        by_pictures = title.startswith("Noto")
+        assert (inverted["adversarial"].mean() < 0) == by_pictures
+        gap = dynamic["adversarial"].mean() - inverted["adversarial"].mean()
+        assert (gap > 0) == by_pictures
+
+
+def test_which_normalizer_helps_when():
+    names, _, _ = run("plot_which_helps_when")
+    strong, some, none = names["DATA"]
+    gains = {key: np.array(list(of.values())) for key, of in names["gains"].items()}
+    assert (gains[strong, "its own kind"] > 0).all()
+    assert (gains[some, "its own kind"] > 0).all()
+    assert (gains[none, "its own kind"] < 0).any()
+    assert (gains[strong, "one topic"] > 0).all()
+    for title in (some, none):
+        topic = names["gains"][title, "one topic"]
+        assert min(topic.values()) < -10
+        assert min(topic["DynamicInvertedSoftmax"], topic["GloballyCorrected"]) > -3
+    noise = np.concatenate([gains[title, "noise"] for title in names["DATA"]])
+    assert (noise < 0).mean() > 0.5
+    assert noise.min() > -5
+
+
+def test_without_hubs_nothing_is_gained_and_some_lose():
+    names, _, _ = run("plot_no_hubs")
+    hindi, pictures = names["DATA"]
+    low = {key: values[1] for key, values in names["gains"].items()}
+    high = {key: values[2] for key, values in names["gains"].items()}
+    assert all((value > 0) == (key[0] == hindi) for key, value in low.items())
+    losers = {name for (title, name), value in high.items() if value < 0}
+    assert {"InvertedSoftmax", "SinkhornNormalizer"} <= losers
+    assert "AgreementNormalizer" not in losers
+    alpha = {title: each.alpha_ for title, each in names["agreeing"].items()}
+    assert alpha[pictures] < 0.5 * alpha[hindi] <= 0.375
+
+
+def test_luck_is_not_chosen():
+    names, _, _ = run("plot_choose_normalizer")
+    hubs, control = names["searches"].values()
+    assert hubs.best_index_ > 0 == control.best_index_
+    luckiest = control.results_["gain"].argmax()
+    truth = names["truths"]["Pictures in 12 dimensions: no hubs"]["gain"]
+    assert truth[luckiest] < 0.01 < control.results_["gain"][luckiest]
+
+
+def test_a_correction_helps_where_the_queries_are_mapped():
+    names, _, _ = run("plot_text_to_image")
+    by_case = {case.replace("\n", " "): each for case, each in names["results"].items()}
+    for direction in ("text to image", "image to text"):
+        _, skewness, gains = by_case[f"{direction}, queries mapped"]
+        _, of_mapped_gallery, no_gains = by_case[f"{direction}, gallery mapped"]
+        assert gains["recall@10"]["low"] > 0.03
+        assert no_gains["recall@10"]["low"] < 0 < no_gains["recall@10"]["high"]
+        assert skewness["before"] > 1.3 * of_mapped_gallery["before"]
+
+
+def test_an_approximate_index_misses_more_of_the_corrected_items():
+    names, _, _ = run("plot_faiss_index")
+    for kind in names["INDEXES"]:
+        raw, corrected = (("raw", kind), ("InvertedSoftmax", kind))
+        assert names["recall"][corrected] > names["recall"][raw] + 0.5
+        assert names["items_seen"][corrected] > 5 * names["items_seen"][raw]
+        assert names["missed"][corrected] > names["missed"][raw] or kind == "Flat"
