@@ -57,9 +57,8 @@ def draw(found, memory, path):
     matplotlib.use("agg")
     import matplotlib.pyplot as plt
 
-    figure, panels = plt.subplots(
-        1, len(found) + 1, figsize=(14, 3), layout="constrained"
-    )
+    figure, panels = plt.subplots(2, 3, figsize=(9, 5.4), layout="constrained")
+    panels = panels.ravel()
     for axes, (name, points) in zip(panels, found.items(), strict=False):
         values, costs = zip(*points, strict=True)
         linear = [value / values[costs.index(1.0)] for value in values]
@@ -68,16 +67,18 @@ def draw(found, memory, path):
         axes.plot(values, linear, color="0.6", linewidth=1, label="in proportion")
         axes.plot(values, costs, "o-", color="#0072b2", label="measured")
         axes.set_xlabel(name)
-        axes.set_xticks(values)
+        axes.set_xticks(values[-3:])  # the first is too close to the second
         axes.set_ylim(0)
-    panels[0].set_ylabel("time, that of the base size = 1")
+        axes.set_ylabel("time, base size = 1")
     panels[0].legend(frameon=False)
+    space, nothing = panels[len(found) :]
+    nothing.set_axis_off()
     values, peaks = zip(*memory, strict=True)
-    panels[-1].plot(values, peaks, "o-", color="#0072b2")
-    panels[-1].set_xlabel("n_bank")
-    panels[-1].set_xticks(values)
-    panels[-1].set_ylabel("MiB beyond the inputs")
-    panels[-1].set_ylim(0, 1.4 * max(peaks) + 1)
+    space.plot(values, peaks, "o-", color="#0072b2")
+    space.set_xlabel("n_bank")
+    space.set_xticks(values[-3:])
+    space.set_ylabel("MiB beyond the inputs")
+    space.set_ylim(0, 1.4 * max(peaks) + 1)
     for axes in panels:
         axes.spines[["top", "right"]].set_visible(False)
     figure.savefig(path, dpi=120)

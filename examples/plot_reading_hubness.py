@@ -1,6 +1,6 @@
 """
-Reading hubness: is there a problem, and does the correction help?
-==================================================================
+Reading hubness
+===============
 
 Before anything is corrected: are there hubs at all? And after: are they gone, which
 queries have been touched, and is what they gain more than noise? The Japanese names of
@@ -86,7 +86,7 @@ for ax, title in zip(axes.flat, titles, strict=True):
 
 counts = gate.counts_
 print(
-    f"{counts['n_active']} of {counts['n_gallery']} items are in the activation set, "
+    f"{counts['n_active']} of {counts['n_gallery']} items are in the activation set,\n"
     f"and {counts['n_corrected']} of {counts['n_queries']} queries are corrected: "
     f"{counts['better']} become right and {counts['worse']} become wrong"
 )

@@ -1,6 +1,6 @@
 """
-Which normalizer helps when
-===========================
+Three data sets, three banks
+============================
 
 Three sets of embeddings: names of emoji in Hindi, to be found in English, with hubs
 that spoil the search; pictures of emoji, to be found in another style, with some; and

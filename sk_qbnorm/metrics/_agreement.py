@@ -52,9 +52,9 @@ def hub_agreement(
 
     .. math::
 
-        c = \langle \tfrac{B_j}{n} \tfrac{S_j}{m} \rangle - \mu^2, \quad
-        v_B = \langle \tfrac{B_j^2}{n^2} \rangle - \mu^2, \quad
-        v_S = \langle \tfrac{S_j (S_j - 1)}{m (m - 1)} \rangle - \mu^2
+        c &= \langle \tfrac{B_j}{n} \tfrac{S_j}{m} \rangle - \mu^2, \\
+        v_B &= \langle \tfrac{B_j^2}{n^2} \rangle - \mu^2, \\
+        v_S &= \langle \tfrac{S_j (S_j - 1)}{m (m - 1)} \rangle - \mu^2
 
     and 0 where any of the three is not above 0. :math:`c / v_B` is the share of the
     bank's unevenness that the queries show, :math:`c / v_S` that of the queries' which

@@ -47,8 +47,8 @@ def gain_lower_bounds(results: ArrayLike, *, n_standard_errors: float = 2.0) -> 
 
     .. math::
 
-        d_{cq} = r_{cq} - r_{0q}, \qquad
-        \text{bound}_c = \bar d_c - z \sqrt{\frac{\sum_q (d_{cq} - \bar d_c)^2}{n (n -
+        d_{cq} &= r_{cq} - r_{0q}, \\
+        \text{bound}_c &= \bar d_c - z \sqrt{\frac{\sum_q (d_{cq} - \bar d_c)^2}{n (n -
         1)}}
 
     with z for `n_standard_errors`. What makes a query hard for all candidates falls

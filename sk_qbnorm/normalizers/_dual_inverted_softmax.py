@@ -70,8 +70,9 @@ class DualInvertedSoftmax(DualNormalizer):
     .. math::
 
         s_{qj} - \alpha \, \frac{\beta_q b^q_j + \beta_g b^g_j}{\beta_q + \beta_g},
-        \qquad
-        b^q_j = \frac{1}{\beta_q} \log \frac{1}{n} \sum_i e^{\beta_q p_{ij}}, \quad
+        \\
+        b^q_j = \frac{1}{\beta_q} \log \frac{1}{n} \sum_i e^{\beta_q p_{ij}},
+        \\
         b^g_j = \frac{1}{\beta_g} \log \frac{1}{m} \sum_i e^{\beta_g g_{ij}}
 
     which for ``alpha=1`` is the logarithm of the product of the two ratios of [1]_,

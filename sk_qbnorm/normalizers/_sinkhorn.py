@@ -83,8 +83,8 @@ class SinkhornNormalizer(AdditiveNormalizer):
 
     .. math::
 
-        \log u_j = -\log n_{gallery} - \mathrm{LSE}_i (K_{ji} + \log v_i), \qquad
-        \log v_i = -\log n_{bank} - \mathrm{LSE}_j (K_{ji} + \log u_j)
+        \log u_j &= -\log n_{gallery} - \mathrm{LSE}_i (K_{ji} + \log v_i), \\
+        \log v_i &= -\log n_{bank} - \mathrm{LSE}_j (K_{ji} + \log u_j)
 
     from v = 1, ending on u. In units of the similarity, with :math:`b_j = -\log(u_j) /
     \beta` and :math:`a_i = -\log(v_i) / \beta` and up to constants, which move all
@@ -92,9 +92,9 @@ class SinkhornNormalizer(AdditiveNormalizer):
 
     .. math::
 
-        b_j = \tfrac{1}{\beta} \log \tfrac{1}{n_{bank}} \sum_i e^{\beta (p_{ij} - a_i)},
-        \qquad
-        a_i = \tfrac{1}{\beta} \log \tfrac{1}{n_{gallery}} \sum_j
+        b_j &= \tfrac{1}{\beta} \log \tfrac{1}{n_{bank}}
+        \sum_i e^{\beta (p_{ij} - a_i)}, \\
+        a_i &= \tfrac{1}{\beta} \log \tfrac{1}{n_{gallery}} \sum_j
         e^{\beta (p_{ij} - b_j)}
 
     and query q scores item j :math:`s_{qj} - \alpha b_j`. The potentials :math:`b_j` of
