@@ -147,7 +147,7 @@ def test_the_same_seed_gives_the_same_intervals(monkeypatch):
     assert bootstrap_report(RELEVANT, BEFORE, random_state=state) == expected
     assert bootstrap_report(RELEVANT, BEFORE, random_state=state) != expected
     for size in (1, 3 * 40 + 7):  # what is held at a time is nobody's concern
-        monkeypatch.setattr("sk_qbnorm.metrics._bootstrap._BLOCK", size)
+        monkeypatch.setattr("sk_qbnorm.metrics._draws._BLOCK", size)
         assert bootstrap_report(RELEVANT, BEFORE, random_state=3) == expected
 
 
@@ -231,6 +231,51 @@ def test_recalls_of_a_small_gallery_are_warned_about():
         assert seen[0].filename == __file__
 
 
+@pytest.mark.parametrize("kind", [int, str])
+def test_groups_of_one_query_each_change_nothing(kind):
+    labels = [kind(i) for i in range(10, 50)]
+    pair = RELEVANT, BEFORE, AFTER
+    assert paired_bootstrap_report(
+        *pair, random_state=3, groups=labels
+    ) == paired_bootstrap_report(*pair, random_state=3)
+
+
+def test_captions_that_are_copies_say_no_more_than_one():
+    """Three copies of each query, not side by side: the intervals are those of one."""
+    copies = np.random.default_rng(1).permutation(np.repeat(np.arange(40), 3))
+    once = bootstrap_report(RELEVANT, BEFORE, random_state=0)
+    options = {"random_state": 0, "groups": copies}
+    grouped = bootstrap_report(RELEVANT[copies], BEFORE[copies], **options)
+    np.testing.assert_allclose(fields(grouped.values()), fields(once.values()))
+    apart = bootstrap_report(RELEVANT[copies], BEFORE[copies], random_state=0)
+    width = [
+        each["recall@1"]["high"] - each["recall@1"]["low"] for each in (apart, once)
+    ]
+    assert width[0] < 0.7 * width[1]  # by the root of 3, were it not for the draws
+
+
+def test_groups_may_be_of_any_size_and_lose_those_that_are_masked():
+    mask = np.arange(40) % 7 > 0
+    groups = np.minimum(np.arange(40) // 3, 9)  # of 3, and a larger one
+    report = bootstrap_report(
+        RELEVANT, BEFORE, groups=groups, query_mask=mask, random_state=0
+    )
+    kept = bootstrap_report(
+        RELEVANT[mask], BEFORE[mask], groups=groups[mask], random_state=0
+    )
+    assert report == kept
+    values = retrieval_report(RELEVANT, BEFORE, query_mask=mask)
+    assert {name: entry["value"] for name, entry in report.items()} == values
+    hits = relevant_ranks(RELEVANT[mask], BEFORE[mask]) <= 1
+    of_group = [hits[groups[mask] == group] for group in np.unique(groups[mask])]
+    random, recalls = np.random.RandomState(0), []
+    for _ in range(1000):
+        drawn = random.randint(len(of_group), size=len(of_group))
+        recalls.append(np.concatenate([of_group[group] for group in drawn]).mean())
+    ends = [report["recall@1"][end] for end in ("low", "high")]
+    np.testing.assert_allclose(ends, np.quantile(recalls, [0.025, 0.975]))
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -246,6 +291,8 @@ def test_recalls_of_a_small_gallery_are_warned_about():
         ({"random_state": "0"}, "cannot be used to seed"),
         ({"ties": "best"}, "ties must be one of 'average'"),
         ({"query_mask": np.arange(40) == 7}, "An interval needs 2 queries or more"),
+        ({"groups": np.zeros(40)}, "An interval needs 2 groups or more, got 1 group"),
+        ({"groups": np.arange(39)}, r"groups must have one label a query, shape \(40,"),
         ({"gallery_labels": [0, 1]}, "gallery_labels must have shape"),
     ],
 )

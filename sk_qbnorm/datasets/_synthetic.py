@@ -49,8 +49,9 @@ def make_hub_retrieval(
         n_features), the items that the bank's queries ask for, none of which is in the
         gallery, ``queries`` (n_queries, n_features) and ``gallery`` (n_gallery,
         n_features), float64; ``relevant`` (n_queries,), the gallery index of each
-        query; ``leaning`` (n_gallery,), in [0, 1], how much of a hub each item is; and
-        ``DESCR``.
+        query, drawn anew for each, so that some items are asked for more than once and
+        some by none; ``leaning`` (n_gallery,), in [0, 1], how much of a hub each item
+        is; and ``DESCR``.
 
     Raises
     ------

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from sk_qbnorm.metrics._bootstrap import with_intervals
+from sk_qbnorm.metrics._draws import Draws
 
 _USUAL = {"beta": np.geomspace(1, 1000, 13), "alpha": np.linspace(0, 1.5, 13)}
 
@@ -42,7 +42,7 @@ def recall_curve(hits, before, after, n_values, n_resamples, level, random_state
     n_values : int
         How many matrices `after` must be.
     n_resamples, level, random_state
-        As in `with_intervals`.
+        As in `paired_bootstrap_report`.
 
     Returns
     -------
@@ -67,7 +67,7 @@ def recall_curve(hits, before, after, n_values, n_resamples, level, random_state
     def gain(queries):  # of all values on the same queries: the band does not jump
         return {place: each[queries].mean(axis=-1) for place, each in enumerate(gains)}
 
-    report = with_intervals(gain, found.size, n_resamples, level, random_state)
+    report = Draws(found.size, n_resamples, random_state).intervals(gain, level)
     raw = float(found.mean())
     curve = {
         name: raw + np.array([row[column] for row in report.values()])

@@ -5,17 +5,15 @@ from typing import Any
 import numpy as np
 from numpy.random import RandomState
 from numpy.typing import ArrayLike
-from sklearn.utils import check_random_state, gen_batches
 
-from sk_qbnorm._validation import check_choice, check_count, check_number
+from sk_qbnorm._validation import check_choice
 
+from ._draws import Draws
 from ._frame import as_table
 from ._ranks import TIES
 from ._recall import RECALL_AT, warn_of_large_k
 from ._relevance import Relevance, check_relevance
 from ._report import measures_of, query_results
-
-_BLOCK = 2**20  # queries that are drawn at once, of all resamples together
 
 
 def bootstrap_report(
@@ -27,6 +25,7 @@ def bootstrap_report(
     random_state: int | RandomState | None = None,
     gallery_labels: ArrayLike | None = None,
     query_mask: ArrayLike | None = None,
+    groups: ArrayLike | None = None,
     ties: str = "average",
     as_frame: bool = False,
 ) -> Any:
@@ -48,6 +47,10 @@ def bootstrap_report(
         Class labels of the gallery, as in `relevant_ranks`.
     query_mask : array-like of shape (n_queries,), default=None
         False for missing queries, which are left out.
+    groups : array-like of shape (n_queries,), default=None
+        Which queries belong together, such as the captions of one image, by any labels:
+        those of a group are drawn together, or not at all. None draws every query by
+        itself.
     ties : {"average", "pessimistic", "optimistic"}, default="average"
         As in `retrieval_report`.
     as_frame : bool, default=False
@@ -63,7 +66,7 @@ def bootstrap_report(
     ------
     ValueError
         If the inputs do not match, a query has no relevant item, there is one query
-        alone, or a parameter is out of range.
+        or one group alone, or a parameter is out of range.
     ImportError
         If a DataFrame is asked for and pandas is not installed.
 
@@ -82,9 +85,10 @@ def bootstrap_report(
     resample of the queries, and the same share of the outcomes is cut off at either
     end. They say how far the value would move with other queries of the same kind; the
     gallery, and a fitted correction, stay as they are. Queries are taken as independent
-    of each other: where several of them describe one item the interval is too narrow.
-    With few queries, below 50 or so, it is somewhat too narrow as well, and it has no
-    width where all queries have the same result, as where recall is 0 or 1.
+    of each other: where several of them describe one item the interval is too narrow,
+    unless `groups` says so. With few queries, below 50 or so, it is somewhat too narrow
+    as well, and it has no width where all queries have the same result, as where recall
+    is 0 or 1.
 
     Ranks are computed once; of the resamples about a million drawn queries are held at
     a time.
@@ -112,10 +116,8 @@ def bootstrap_report(
     def measure(queries):
         return measures_of(*(result[queries] for result in results))
 
-    report = with_intervals(
-        measure, results[0].size, n_resamples, confidence_level, random_state
-    )
-    return as_table(report, as_frame)
+    draws = Draws(results[0].size, n_resamples, random_state, groups, query_mask)
+    return as_table(draws.intervals(measure, confidence_level), as_frame)
 
 
 def paired_bootstrap_report(
@@ -128,6 +130,7 @@ def paired_bootstrap_report(
     random_state: int | RandomState | None = None,
     gallery_labels: ArrayLike | None = None,
     query_mask: ArrayLike | None = None,
+    groups: ArrayLike | None = None,
     ties: str = "average",
     as_frame: bool = False,
 ) -> Any:
@@ -151,6 +154,10 @@ def paired_bootstrap_report(
         Class labels of the gallery, as in `relevant_ranks`.
     query_mask : array-like of shape (n_queries,), default=None
         False for missing queries, which are left out.
+    groups : array-like of shape (n_queries,), default=None
+        Which queries belong together, such as the captions of one image, by any labels:
+        those of a group are drawn together, or not at all. None draws every query by
+        itself.
     ties : {"average", "pessimistic", "optimistic"}, default="average"
         As in `retrieval_report`.
     as_frame : bool, default=False
@@ -168,7 +175,7 @@ def paired_bootstrap_report(
     ------
     ValueError
         If the inputs do not match, a query has no relevant item, there is one query
-        alone, or a parameter is out of range.
+        or one group alone, or a parameter is out of range.
     ImportError
         If a DataFrame is asked for and pandas is not installed.
 
@@ -224,34 +231,5 @@ def paired_bootstrap_report(
         first, second = (measures_of(*(r[queries] for r in pair)) for pair in results)
         return {name: second[name] - value for name, value in first.items()}
 
-    report = with_intervals(
-        gain, results[0][0].size, n_resamples, confidence_level, random_state
-    )
-    return as_table(report, as_frame)
-
-
-def with_intervals(measure, n_queries, n_resamples, level, random_state):
-    """Return value and interval of what `measure` makes of (..., n_queries) queries."""
-    n_resamples = check_count(n_resamples, "n_resamples")
-    advice = "0.95 is usual"
-    level = check_number(level, "confidence_level", positive=True, advice=advice)
-    if level >= 1:
-        raise ValueError(f"confidence_level must be below 1, got {level}; {advice}.")
-    if n_queries < 2:
-        raise ValueError(
-            "An interval needs 2 queries or more, got 1; see retrieval_report for the "
-            "values alone."
-        )
-    random = check_random_state(random_state)
-    n_rows = max(1, _BLOCK // n_queries)
-    resampled = [
-        measure(random.randint(n_queries, size=(rows.stop - rows.start, n_queries)))
-        for rows in gen_batches(n_resamples, n_rows)
-    ]
-    tail = (1 - level) / 2
-    report = {}
-    for name, value in measure(slice(None)).items():
-        values = np.concatenate([block[name] for block in resampled])
-        low, high = np.quantile(values, [tail, 1 - tail])
-        report[name] = {"value": float(value), "low": float(low), "high": float(high)}
-    return report
+    draws = Draws(results[0][0].size, n_resamples, random_state, groups, query_mask)
+    return as_table(draws.intervals(gain, confidence_level), as_frame)
