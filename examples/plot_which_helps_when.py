@@ -7,7 +7,7 @@ that spoil the search; pictures of emoji, to be found in another style, with som
 pictures of emoji in twelve dimensions, with none. Each is corrected by every
 normalizer, with three banks: hundreds of queries of its own kind, the eighth of these
 that are most like one of them, and noise. :doc:`/guide/quality` has the same with more
-data, more banks and intervals.
+data and more normalizers.
 """
 
 import warnings

@@ -8,7 +8,7 @@ import pytest
 
 from sk_qbnorm.__main__ import main
 
-from .pages import DOCS, ROOT, agree, all_pages, run, text_of
+from .pages import DOCS, FENCE, RESULTS, ROOT, agree, all_pages, run, text_of
 
 OPTIONAL = {"dask": "dask.array", "pandas": "pandas", "polars": "polars"}
 README = ROOT / "README.md"
@@ -17,6 +17,20 @@ PAGES = [
     for page in (README, *all_pages())
     if re.search(r"```(python|sh)", text_of(page))
 ]
+# Parameters, versions and examples, and what tests/test_quality.py holds.
+SOURCED = {
+    "commands.md": {"0.75"},  # a default
+    "formulas.md": {"0.04", "1.5"},  # an example of a correction; beta="scale"
+    "quality.md": {"2.8", "8.6", "3.3", "10.1"},  # of data that do not ship
+    "start.md": {"3.11"},  # of Python
+}
+# Tables of papers, identifiers of works, and versions.
+PUBLISHED = {"changelog", "contributing", "paper", "references"}
+PROSE = [page for page in (README, *all_pages()) if page.stem not in PUBLISHED]
+NO_PROSE = re.compile(
+    r"\$\$.*?\$\$|\$[^$]+\$|`[^`]+`|\]\([^)]*\)|https?://\S+", flags=re.DOTALL
+)
+DECIMAL = re.compile(r"(?<![\w.])\d+\.\d+(?![\w.]*\w)")
 
 
 @pytest.fixture(scope="module")
@@ -73,3 +87,34 @@ def test_links_of_the_readme_and_the_pages_lead_somewhere():
             else:
                 found = (page.parent / target).exists()
             assert found, f"{page.name}: {target}"
+
+
+def without_source(page):
+    """The decimal numbers of a page's prose that stand in nothing that is printed."""
+    text = text_of(page)
+    sources = [block for language, block in FENCE.findall(text) if language == "text"]
+    own = page.read_text(encoding="utf-8")  # it links to results, or includes them
+    results = [path for path in RESULTS.glob("*.md") if path.name in own]
+    sources += [path.read_text(encoding="utf-8") for path in results]
+    printed = [float(number) for number in re.findall(r"\d+\.\d+", " ".join(sources))]
+    prose = NO_PROSE.sub(" ", FENCE.sub("", text))
+    return {
+        number
+        for number in set(DECIMAL.findall(prose)) - SOURCED.get(page.name, set())
+        if float(number)
+        not in {round(x, len(number.partition(".")[2])) for x in printed}
+    }
+
+
+@pytest.mark.parametrize("page", PROSE, ids=lambda page: page.stem)
+def test_numbers_in_prose_are_printed_somewhere(page):
+    assert without_source(page) == set()
+
+
+def test_a_number_without_a_source_is_found(tmp_path):
+    page = tmp_path / "page.md"
+    block = "```python\nprint(61.04)\n```\n\n```text\n61.04\n```\n"
+    page.write_text(f"It is 61.0, with `beta=2.5`, $1.5$.\n\n{block}")
+    assert without_source(page) == set()
+    page.write_text(f"It is 61.1, or 98.7.\n\n{block}")
+    assert without_source(page) == {"61.1", "98.7"}

@@ -35,7 +35,7 @@ def evaluate(
         File of 0 for captions that are missing and 1 for the others.
     direction : {"text-to-video", "video-to-text"}, default="text-to-video"
         Whether the rows of `sims` or its columns are the queries.
-    normalizer : {"is", "dis", "csls", "gc", "nnn", "all"}, default="dis"
+    normalizer : {"is", "dis", "csls", "gc", "nnn", "sinkhorn", "all"}, default="dis"
         Which correction.
     save : str, default=None
         Where to write the corrected similarities, as ``.npy``.

@@ -75,7 +75,7 @@ class BetaCurveDisplay:
 
     References
     ----------
-    .. [1] Efron, Tibshirani. An Introduction to the Bootstrap. 1993, chapter 13,
+    .. [1] Efron, Tibshirani. An Introduction to the Bootstrap. 1993,
        https://doi.org/10.1201/9780429246593.
 
     Examples

@@ -60,7 +60,7 @@ class KOccurrenceDisplay:
     References
     ----------
     .. [1] Clauset, Shalizi, Newman. Power-Law Distributions in Empirical Data. SIAM
-       Review 51, 2009, section 2, on how to draw such a tail,
+       Review 51, 2009, on how to draw such a tail,
        https://doi.org/10.1137/070710111.
 
     Examples

@@ -95,7 +95,7 @@ def bootstrap_report(
 
     References
     ----------
-    .. [1] Efron, Tibshirani. An Introduction to the Bootstrap. 1993, chapter 13,
+    .. [1] Efron, Tibshirani. An Introduction to the Bootstrap. 1993,
        https://doi.org/10.1201/9780429246593.
 
     Examples
@@ -197,7 +197,7 @@ def paired_bootstrap_report(
 
     References
     ----------
-    .. [1] Efron, Tibshirani. An Introduction to the Bootstrap. 1993, chapter 13,
+    .. [1] Efron, Tibshirani. An Introduction to the Bootstrap. 1993,
        https://doi.org/10.1201/9780429246593.
     .. [2] Sakai. Evaluating evaluation metrics based on the bootstrap. SIGIR 2006,
        https://doi.org/10.1145/1148170.1148261.

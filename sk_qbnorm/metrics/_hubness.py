@@ -28,9 +28,11 @@ def hubness_skewness(
     -------
     skewness : float
         Up to ``(n_gallery - 2) / sqrt(n_gallery - 1)``, where one item takes all. 0
-        where every item is retrieved equally often, and near 0 where all are equally
-        likely to be; above about 1 there are hubs, and in the thousands of items it
-        may exceed 10. Below 0 where a few items are retrieved less than the others.
+        where every item is retrieved equally often. Where all are equally likely to be
+        retrieved it is near 0 for many queries, and 1 or more for few, as
+        `hubness_report` says; well above that there are hubs, and in the thousands of
+        items it may exceed 10. Below 0 where a few items are retrieved less than the
+        others.
 
     Raises
     ------
@@ -58,7 +60,7 @@ def hubness_skewness(
     References
     ----------
     .. [1] Radovanović, Nanopoulos, Ivanović. Hubs in Space: Popular Nearest Neighbors
-       in High-Dimensional Data. JMLR 11, 2010, section 3,
+       in High-Dimensional Data. JMLR 11, 2010,
        https://jmlr.org/papers/v11/radovanovic10a.html.
 
     Examples

@@ -47,8 +47,8 @@ def antihub_rate(
     References
     ----------
     .. [1] Feldbauer, Flexer. A comprehensive empirical comparison of hubness reduction
-       in high-dimensional spaces. Knowledge and Information Systems 59, 2019, section
-       "Measuring hubness", https://doi.org/10.1007/s10115-018-1205-y.
+       in high-dimensional spaces. Knowledge and Information Systems 59, 2019,
+       https://doi.org/10.1007/s10115-018-1205-y.
 
     Examples
     --------

@@ -60,7 +60,7 @@ def k_occurrence(
     References
     ----------
     .. [1] Radovanović, Nanopoulos, Ivanović. Hubs in Space: Popular Nearest Neighbors
-       in High-Dimensional Data. JMLR 11, 2010, section 3,
+       in High-Dimensional Data. JMLR 11, 2010,
        https://jmlr.org/papers/v11/radovanovic10a.html.
 
     Examples

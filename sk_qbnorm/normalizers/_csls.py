@@ -55,7 +55,8 @@ class CSLS(NeighborhoodNormalizer):
 
     .. math:: 2 s_{qj} - r_q - r_j
 
-    :math:`r_q` makes scores of different queries comparable and changes no ranking.
+    :math:`r_q` makes up for queries that are close to everything, and changes no
+    ranking.
 
     References
     ----------

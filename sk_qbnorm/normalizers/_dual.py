@@ -87,7 +87,7 @@ class DualNormalizer(Augmenting):
         """Add more queries, and more items, to the banks.
 
         Any split of the banks over several calls gives what one `fit` gives, to
-        rounding.
+        rounding; but a `beta` of ``"scale"`` is found from the first.
 
         Parameters
         ----------

@@ -77,7 +77,7 @@ class DynamicNormalizer(Gated, Delegating):
     References
     ----------
     .. [1] Bogolin, Croitoru, Jin, Liu, Albanie. Cross Modal Retrieval with Querybank
-       Normalisation. CVPR 2022, section 3,
+       Normalisation. CVPR 2022,
        https://doi.org/10.1109/CVPR52688.2022.00513, https://arxiv.org/abs/2112.12777.
 
     Examples

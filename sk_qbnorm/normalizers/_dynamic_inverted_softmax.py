@@ -58,8 +58,8 @@ class DynamicInvertedSoftmax(Gated, InvertedSoftmax):
         Which items are in the activation set.
     activation_rate_ : float
         The share of the gallery in the activation set, in [0, 1]. At 1 this is
-        `InvertedSoftmax`; near 0 next to nothing is corrected, and a larger bank, or
-        one closer to the queries, is needed.
+        `InvertedSoftmax`; at 0 nothing is corrected. The share of the queries that is
+        corrected is larger, where the items in the set are the hubs.
     n_bank_seen_ : int
         Number of bank queries seen by `fit` and `partial_fit`.
     n_features_in_ : int
@@ -87,7 +87,7 @@ class DynamicInvertedSoftmax(Gated, InvertedSoftmax):
     References
     ----------
     .. [1] Bogolin, Croitoru, Jin, Liu, Albanie. Cross Modal Retrieval with Querybank
-       Normalisation. CVPR 2022, section 3,
+       Normalisation. CVPR 2022,
        https://doi.org/10.1109/CVPR52688.2022.00513, https://arxiv.org/abs/2112.12777.
 
     Examples

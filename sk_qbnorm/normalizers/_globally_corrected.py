@@ -62,7 +62,7 @@ class GloballyCorrected(BankLearner):
     References
     ----------
     .. [1] Dinu, Lazaridou, Baroni. Improving zero-shot learning by mitigating the
-       hubness problem. ICLR 2015 workshop, section 3, https://arxiv.org/abs/1412.6568.
+       hubness problem. ICLR 2015 workshop, https://arxiv.org/abs/1412.6568.
 
     Examples
     --------

@@ -84,7 +84,7 @@ class InvertedSoftmax(AdditiveNormalizer):
        transformations and the inverted softmax. ICLR 2017,
        https://arxiv.org/abs/1702.03859.
     .. [2] Bogolin, Croitoru, Jin, Liu, Albanie. Cross Modal Retrieval with Querybank
-       Normalisation. CVPR 2022, section 3,
+       Normalisation. CVPR 2022,
        https://doi.org/10.1109/CVPR52688.2022.00513, https://arxiv.org/abs/2112.12777.
 
     Examples

@@ -70,8 +70,9 @@ class BankLearner(BaseNormalizer):
         """Add more queries to the bank.
 
         Any split of a bank over several calls gives what one `fit` of it all gives,
-        to rounding. Whether a bank is still smaller than a parameter asks for is seen
-        in the fitted attributes; a stream is not warned about.
+        to rounding; but ``beta="scale"`` is found from the first. Whether a bank is
+        still smaller than a parameter asks for is seen in the fitted attributes; a
+        stream is not warned about.
 
         Parameters
         ----------
@@ -106,8 +107,8 @@ class BankLearner(BaseNormalizer):
     ) -> Self:
         """Probe more gallery items; they come behind those that are known.
 
-        The result is that of a `fit` to the whole gallery, and the known items are not
-        probed again.
+        The result is that of a `fit` to the whole gallery, but with the `beta` that
+        ``"scale"`` has found before; the known items are not probed again.
 
         Parameters
         ----------
@@ -145,9 +146,10 @@ class BankLearner(BaseNormalizer):
     ) -> Self:
         """Forget gallery items; those behind them move up.
 
-        The result is that of a `fit` to what is left. Nothing of that is probed again,
-        but, where there is a gate as of `DynamicInvertedSoftmax`, for the bank queries
-        that retrieved an item that goes.
+        The result is that of a `fit` to what is left, but with the `beta` that
+        ``"scale"`` has found before. Nothing of that is probed again, but, where there
+        is a gate as of `DynamicInvertedSoftmax`, for the bank queries that retrieved an
+        item that goes.
 
         Parameters
         ----------
