@@ -21,7 +21,9 @@ PAGES = [
 SOURCED = {
     "commands.md": {"0.75"},  # a default
     "formulas.md": {"0.04", "1.5"},  # an example of a correction; beta="scale"
+    "normalizers.md": {"0.75"},  # a default
     "quality.md": {"2.8", "8.6", "3.3", "10.1"},  # of data that do not ship
+    "scale.md": {"0.2"},  # what 100,000 embeddings take, in GB
     "start.md": {"3.11"},  # of Python
 }
 # Tables of papers, identifiers of works, and versions.
@@ -93,8 +95,10 @@ def without_source(page):
     """The decimal numbers of a page's prose that stand in nothing that is printed."""
     text = text_of(page)
     sources = [block for language, block in FENCE.findall(text) if language == "text"]
-    own = page.read_text(encoding="utf-8")  # it links to results, or includes them
-    results = [path for path in RESULTS.glob("*.md") if path.name in own]
+    own = page.read_text(encoding="utf-8")
+    results = {path for path in RESULTS.glob("*.md") if f"results/{path.name}" in own}
+    if "quality.md" in own:  # the page of what helps when, which includes the tables
+        results.add(RESULTS / "quality.md")
     sources += [path.read_text(encoding="utf-8") for path in results]
     printed = [float(number) for number in re.findall(r"\d+\.\d+", " ".join(sources))]
     prose = NO_PROSE.sub(" ", FENCE.sub("", text))
