@@ -21,11 +21,7 @@ extensions = [
     "sphinx-mathjax-offline",  # no formula waits for somebody else's server
     "inner_links",
 ]
-exclude_patterns = [
-    "_build",
-    "results",
-    "auto_examples/*.ipynb",
-]  # pages include results
+exclude_patterns = ["_build", "results", "auto_examples/*.ipynb"]  # pages hold results
 templates_path = ["_templates"]
 default_role = "autolink"  # a link where there is something to link to, else emphasis
 nitpicky = True
