@@ -129,7 +129,7 @@ def test_real_data_are_found_as_by_the_pipeline(k):
         ).fit(data.bank_queries)
         _, indices = retriever.kneighbors(data.queries)
         _, expected = pipeline[-1].kneighbors(pipeline[:-1].transform(data.queries))
-        assert (indices == expected).mean() > 0.9999  # but for rounding of products
+        assert (indices == expected).mean() > 0.998  # but for rounding of products
         assert retriever.score(data.queries, data.relevant) == pipeline.score(
             data.queries, data.relevant
         )
