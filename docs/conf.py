@@ -62,9 +62,8 @@ html_theme_options = {
     "back_to_top_button": False,
 }
 # Pages with none below them have nothing to show at the side.
-html_sidebars = {
-    name: [] for name in ("index", "start", "benchmarks", "paper", "glossary")
-} | {name: [] for name in ("references", "contributing", "changelog")}
+ALONE = ("index", "start", "paper", "benchmarks", "glossary", "references")
+html_sidebars = {name: [] for name in (*ALONE, "contributing", "changelog")}
 html_static_path = ["_static"]
 html_css_files = ["sk_qbnorm.css"]
 html_show_sourcelink = False

@@ -33,6 +33,14 @@ def check_number(value, name, *, positive, advice):
     return number
 
 
+def check_beta(beta, name="beta", advice="20 is usual for cosine similarities"):
+    """Return this as a float, or if it is ``"scale"`` as it is, else raise."""
+    if isinstance(beta, str) and beta == "scale":
+        return beta
+    advice += ", and 'scale' goes by their spread"
+    return check_number(beta, name, positive=True, advice=advice)
+
+
 def check_count(value, name, *, largest=None):
     """Return `value` as an int if it is an integer in [1, largest], else raise."""
     is_integer = isinstance(value, Integral) and not isinstance(value, bool)

@@ -18,7 +18,7 @@ DOCS = ROOT / "docs"
 RESULTS = DOCS / "results"
 FENCE = re.compile(r"^```([\w{}]*)[^\n]*\n(.*?)^```$", flags=re.MULTILINE | re.DOTALL)
 INCLUDE = re.compile(r"^```\{include\} (\S+)\n((?::.*\n)*)```$", flags=re.MULTILINE)
-NUMBER = re.compile(r"-?\d+\.\d+")
+NUMBER = re.compile(r"[-+]?\d+\.\d+")
 # What sets up a machine, or takes minutes, is run elsewhere: by .ci/run, by the tests
 # of the benchmarks, or by a reader.
 LEFT_ALONE = (

@@ -13,9 +13,7 @@ from sk_qbnorm import (
     pairwise_similarity,
 )
 from sk_qbnorm.datasets import make_hub_retrieval
-from sk_qbnorm.metrics import (
-    k_occurrence,
-)
+from sk_qbnorm.metrics import k_occurrence
 
 plt = pytest.importorskip("matplotlib.pyplot")
 font_manager = pytest.importorskip("matplotlib.font_manager")

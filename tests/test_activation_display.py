@@ -12,12 +12,8 @@ from sk_qbnorm import (
     InvertedSoftmax,
     QuerybankRetriever,
 )
-from sk_qbnorm.inspection import (
-    ActivationDisplay,
-)
-from sk_qbnorm.metrics import (
-    recall_at_k,
-)
+from sk_qbnorm.inspection import ActivationDisplay
+from sk_qbnorm.metrics import recall_at_k
 from sk_qbnorm.model_selection import NormalizerSearch
 
 from .pictures import (

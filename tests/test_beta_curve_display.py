@@ -9,9 +9,7 @@ from sk_qbnorm import (
     DynamicInvertedSoftmax,
     NearestNeighborNormalizer,
 )
-from sk_qbnorm.inspection import (
-    BetaCurveDisplay,
-)
+from sk_qbnorm.inspection import BetaCurveDisplay
 from sk_qbnorm.metrics import (
     paired_bootstrap_report,
     recall_at_k,

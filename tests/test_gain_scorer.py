@@ -19,9 +19,7 @@ from sk_qbnorm import (
     QuerybankRetriever,
     pairwise_similarity,
 )
-from sk_qbnorm.datasets import (
-    make_hub_retrieval,
-)
+from sk_qbnorm.datasets import make_hub_retrieval
 from sk_qbnorm.model_selection import (
     NormalizerSearch,
     QuerybankSplit,

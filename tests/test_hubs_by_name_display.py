@@ -10,9 +10,7 @@ from sk_qbnorm import (
     DynamicInvertedSoftmax,
     GallerySimilarity,
 )
-from sk_qbnorm.inspection import (
-    HubsByNameDisplay,
-)
+from sk_qbnorm.inspection import HubsByNameDisplay
 
 from .pictures import (
     BANK_SIMS,

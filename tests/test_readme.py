@@ -3,9 +3,6 @@
 Its blocks of Python are run with those of the other pages.
 """
 
-import re
-from pathlib import Path
-
 import numpy as np
 import pytest
 from sklearn.base import clone
@@ -13,11 +10,9 @@ from sklearn.base import clone
 from sk_qbnorm import DynamicNormalizer, QuerybankRetriever
 from sk_qbnorm.__main__ import main
 
-from .pages import agree_in_part
+from .pages import FENCE, ROOT, agree_in_part
 
-ROOT = Path(__file__).parent.parent
-README = (ROOT / "README.md").read_text(encoding="utf-8")
-BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", README, flags=re.MULTILINE | re.DOTALL)
+BLOCKS = FENCE.findall((ROOT / "README.md").read_text(encoding="utf-8"))
 
 # What sets up a machine is run as it stands, but by .ci/run and not by a test.
 SET_UP = {
@@ -32,9 +27,7 @@ def blocks(language):
 
 def test_the_normalizer_of_the_contributing_guide_is_a_whole_one():
     text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
-    (code,) = re.findall(
-        r"^```python\n(.*?)^```$", text, flags=re.MULTILINE | re.DOTALL
-    )
+    (code,) = (block for language, block in FENCE.findall(text) if language == "python")
     names = {"__name__": "guide"}
     exec(compile(code, "CONTRIBUTING.md", "exec"), names)
     random = np.random.default_rng(0)

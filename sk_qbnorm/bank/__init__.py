@@ -10,12 +10,13 @@ from ._activations import Activations
 from ._bank import Bank
 from ._log_mean_exp import LogMeanExp
 from ._potentials import Potentials, half_step
-from ._scaled import Scaled
+from ._scaled import SOFTMAX_FACTOR, Scaled, beta_at
 from ._sorted_columns import SortedColumns
 from ._spread import Spread
 from ._top_mean import TopMean
 
 __all__ = [
+    "SOFTMAX_FACTOR",
     "Activations",
     "Bank",
     "LogMeanExp",
@@ -24,5 +25,6 @@ __all__ = [
     "SortedColumns",
     "Spread",
     "TopMean",
+    "beta_at",
     "half_step",
 ]

@@ -5,6 +5,18 @@ import numpy as np
 from ._spread import Spread
 from ._statistic import Statistic
 
+SOFTMAX_FACTOR = 1.5  # what beta="scale" is of a log-mean-exp, over the spread
+
+
+def beta_at(factor, spread):
+    """Return the inverse temperature for similarities of this spread."""
+    if not 0 < factor / spread < np.inf:
+        raise ValueError(
+            "beta='scale' needs similarities whose spread is a number of float64, got "
+            f"{spread}; scale them, or give a number for beta."
+        )
+    return factor / spread
+
 
 class Scaled(Statistic):
     """Another statistic, at ``beta = factor / spread``.
@@ -34,12 +46,7 @@ class Scaled(Statistic):
 
     def at(self, tiles, spread):
         """Return the other statistic of some tiles, where the spread is known."""
-        if not 0 < self._factor / spread < np.inf:
-            raise ValueError(
-                "beta='scale' needs similarities whose spread is a number of float64, "
-                f"got {spread}; scale them, or give a number for beta."
-            )
-        return self._make(tiles, self._factor / spread)
+        return self._make(tiles, beta_at(self._factor, spread))
 
     def update(self, tile, rows, columns):
         """Add a tile."""

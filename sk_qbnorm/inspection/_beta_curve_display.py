@@ -73,11 +73,6 @@ class BetaCurveDisplay:
     much: it was chosen on them. Choose the value on other queries than those that you
     report.
 
-    References
-    ----------
-    .. [1] Efron, Tibshirani. An Introduction to the Bootstrap. 1993,
-       https://doi.org/10.1201/9780429246593.
-
     Examples
     --------
     >>> from sk_qbnorm import DynamicInvertedSoftmax, pairwise_similarity

@@ -9,12 +9,16 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_is_fitted
 
-from sk_qbnorm._validation import check_number, unchanged_on_error, warn_caller
+from sk_qbnorm._validation import (
+    check_beta,
+    check_number,
+    unchanged_on_error,
+    warn_caller,
+)
 
 from ._augmenting import Augmenting
 from ._inverted_softmax import InvertedSoftmax
 from ._probing import check_gallery_given
-from ._scale import check_beta
 
 _ADVICE = "take as much as for cosine similarities, some 20, or less"
 

@@ -2,15 +2,14 @@
 
 import numpy as np
 
-from sk_qbnorm._validation import check_choice, check_number
-from sk_qbnorm.bank import LogMeanExp
+from sk_qbnorm._validation import check_beta, check_choice, check_number
+from sk_qbnorm.bank import SOFTMAX_FACTOR, LogMeanExp
 from sk_qbnorm.corrections import Additive, Exponential
 from sk_qbnorm.similarity import Metric
 
 from ._augmenting import AdditiveNormalizer
-from ._scale import at_beta, check_beta
+from ._scale import at_beta
 
-_SPREADS = 1.5  # beta="scale" is this, over the standard deviation
 _SCALES = ("similarity", "probability")
 
 
@@ -128,7 +127,7 @@ class InvertedSoftmax(AdditiveNormalizer):
         check_choice(self.scale, "scale", _SCALES)
 
     def _statistics(self, tiles):
-        return {"log_mean_exp": at_beta(tiles, self.beta, _SPREADS, LogMeanExp)}
+        return {"log_mean_exp": at_beta(tiles, self.beta, SOFTMAX_FACTOR, LogMeanExp)}
 
     def _conclude(self, bank):
         self.beta_ = bank["log_mean_exp"].settings["beta"]

@@ -1,14 +1,6 @@
 """An inverse temperature in units of how far similarities are spread."""
 
-from sk_qbnorm._validation import check_number
 from sk_qbnorm.bank import Scaled
-
-
-def check_beta(beta, name="beta", advice="20 is usual for cosine similarities"):
-    """Raise if this is neither a number > 0 nor ``"scale"``."""
-    if not (isinstance(beta, str) and beta == "scale"):
-        advice += ", and 'scale' goes by their spread"
-        check_number(beta, name, positive=True, advice=advice)
 
 
 def at_beta(tiles, beta, factor, make):

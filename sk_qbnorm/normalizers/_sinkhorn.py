@@ -6,13 +6,13 @@ from typing import Self
 from numpy.typing import ArrayLike
 from sklearn.exceptions import ConvergenceWarning
 
-from sk_qbnorm._validation import check_count, check_number
+from sk_qbnorm._validation import check_beta, check_count, check_number
 from sk_qbnorm.bank import Potentials
 from sk_qbnorm.corrections import Additive
 from sk_qbnorm.similarity import Metric
 
 from ._augmenting import AdditiveNormalizer
-from ._scale import at_beta, check_beta
+from ._scale import at_beta
 
 _SPREADS = 2.0  # beta="scale" is this, over the standard deviation
 

@@ -7,8 +7,8 @@ from numpy.random import RandomState
 from numpy.typing import ArrayLike
 from sklearn.utils import check_random_state
 
-from sk_qbnorm._validation import check_count, check_number
-from sk_qbnorm.bank import LogMeanExp, Spread
+from sk_qbnorm._validation import check_beta, check_count
+from sk_qbnorm.bank import SOFTMAX_FACTOR, LogMeanExp, Spread, beta_at
 from sk_qbnorm.metrics._agreement import agreement_of, chance_variation
 from sk_qbnorm.metrics._frame import as_table
 from sk_qbnorm.similarity import Metric
@@ -18,8 +18,6 @@ from ._advice import advice_on
 from ._comparison import Comparison
 from ._resampling import GroupedBias, groups_of
 from ._retrieved import Retrieved
-
-_SPREADS = 1.5  # beta="scale" is this, over the standard deviation, as elsewhere
 
 
 def querybank_report(
@@ -189,9 +187,7 @@ def querybank_report(
     'The bank seems to be of another domain than the queries: hub_agreement is 0.00...'
     """
     check_count(k, "k")
-    if not (isinstance(beta, str) and beta == "scale"):
-        advice = "20 is usual for cosine similarities, and 'scale' goes by their spread"
-        beta = check_number(beta, "beta", positive=True, advice=advice)
+    beta = check_beta(beta)
     if check_count(n_resamples, "n_resamples") < 2:
         raise ValueError(
             f"n_resamples must be an integer >= 2, got {n_resamples}; 100 is usual."
@@ -235,13 +231,7 @@ def _check_rows(matrix, name):
 def _beta_at_scale(comparison, bank):
     """Return `beta` as ``InvertedSoftmax("scale")`` has it."""
     (shown,) = comparison.show(bank, lambda tiles: [Spread(tiles)])
-    spread = shown.value()
-    if not 0 < _SPREADS / spread < np.inf:
-        raise ValueError(
-            "beta='scale' needs similarities whose spread is a number of float64, got "
-            f"{spread}; scale them, or give a number for beta."
-        )
-    return _SPREADS / spread
+    return beta_at(SOFTMAX_FACTOR, shown.value())
 
 
 def _probe(comparison, bank, k, beta, random):
