@@ -1,4 +1,4 @@
-"""Checks of embeddings, which may be sparse or on disk."""
+"""Embeddings, which may be sparse or on disk: their checks and their scaling."""
 
 import numpy as np
 from scipy import sparse
@@ -54,20 +54,34 @@ def check_columns(queries, gallery, name, metric):
     check_same_columns(column_names(queries), column_names(gallery), name, metric)
 
 
-def check_same_columns(columns, others, name, metric):
-    """Raise if both are known and not the same, but for a callable metric."""
+def check_same_columns(columns, others, name, metric, other="gallery"):
+    """Raise if both are known and differ, unless the metric is callable."""
     if callable(metric) or columns is None or others is None:
         return
     if not np.array_equal(columns, others):
         raise ValueError(
-            f"{name} and gallery must have the same columns in the same order, got "
+            f"{name} and {other} must have the same columns in the same order, got "
             f"{', '.join(columns[:3])}, ... and {', '.join(others[:3])}, ...; "
             "select the columns of one from the other."
         )
 
 
-def filled(parts):
-    """Yield the matrices that have a row: a filter may leave some without."""
-    for part in parts:
-        if len(getattr(part, "shape", ())) != 2 or part.shape[0] > 0:
-            yield part
+def unit_rows(embeddings, out=None):
+    """Return the rows scaled to length 1, in their dtype; rows of zeros stay."""
+    if sparse.issparse(embeddings):
+        from sklearn.preprocessing import normalize  # which takes long to import
+
+        return normalize(normalize(embeddings, norm="max"))  # no square overflows
+    if out is None:
+        out = np.empty_like(embeddings)
+    with np.errstate(over="ignore", under="ignore"):
+        squares = np.einsum("ij,ij->i", embeddings, embeddings)
+    limits = np.finfo(embeddings.dtype)
+    if not (limits.tiny / limits.eps < squares.min() and squares.max() < np.inf):
+        # Zeros, or numbers so large or small that their squares leave the range.
+        peaks = np.abs(embeddings).max(axis=1, keepdims=True)
+        peaks[peaks == 0] = 1
+        embeddings = np.divide(embeddings, peaks, out=out)
+        squares = np.einsum("ij,ij->i", embeddings, embeddings)
+        squares[squares == 0] = 1
+    return np.divide(embeddings, np.sqrt(squares)[:, None], out=out)

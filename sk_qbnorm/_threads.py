@@ -3,10 +3,11 @@
 import os
 import sys
 import threading
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from multiprocessing import parent_process
 
-from joblib import effective_n_jobs
+from joblib import cpu_count, effective_n_jobs
+from joblib.parallel import get_active_backend
 from threadpoolctl import OpenBLASController, ThreadpoolController
 
 # Since threadpoolctl 3.8 the thread that sets a limit keeps all others from setting one
@@ -15,25 +16,29 @@ _let_go = getattr(OpenBLASController, "clear_controlling_thread", lambda: None)
 
 
 def count_threads(n_jobs):
-    """Return the number of threads that `n_jobs` means here."""
+    """Return the number of threads for a value of `n_jobs`.
+
+    None means what `joblib.parallel_config` has set, or else as many threads as BLAS
+    uses: all cores, unless an environment variable or threadpoolctl has limited it.
+    """
+    if n_jobs is None:
+        backend, configured = get_active_backend()
+        if configured is None and backend.nesting_level == 0:
+            return _blas.count_threads()
     n_threads = effective_n_jobs(n_jobs)
     if parent_process() is not None:
-        # In a worker: joblib says so how many threads each of the workers may have.
-        left = os.environ.get("OMP_NUM_THREADS", "")
-        if left.isdecimal() and int(left) > 0:
-            n_threads = min(n_threads, int(left))
+        # In a worker process, joblib limits the threads of each by this variable.
+        limit = os.environ.get("OMP_NUM_THREADS", "")
+        if limit.isdecimal() and int(limit) > 0:
+            n_threads = min(n_threads if n_jobs is not None else int(limit), int(limit))
     return n_threads
 
 
-def own_threads(n_jobs):
-    """Return a context in which our threads are the only ones.
+def limit_blas_threads():
+    """Return a context in which BLAS uses one thread, because ours use the rest.
 
-    It gives what a thread that is started within has to call, or None. Where nothing
-    was asked for, by `n_jobs` or by `joblib.parallel_config`, BLAS keeps the threads
-    that it has.
+    It gives a function that each thread started within has to call.
     """
-    if n_jobs is None and count_threads(None) == 1:
-        return nullcontext()
     return _blas.on_one_thread()
 
 
@@ -62,10 +67,20 @@ class _Blas:
             self._n_modules = len(sys.modules)
         return self._controller
 
+    def count_threads(self):
+        """Return the number of threads of BLAS outside of `on_one_thread`."""
+        with self._lock:
+            return self._available if self._users else self._current()
+
+    def _current(self):
+        found = self._libraries().select(user_api="blas").info()
+        return max((library["num_threads"] for library in found), default=cpu_count())
+
     @contextmanager
     def on_one_thread(self):
         with self._lock:
             if self._users == 0:
+                self._available = self._current()
                 self._limit = self._libraries().limit(limits=1, user_api="blas")
                 _let_go()
             self._users += 1

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from copy import copy
 from numbers import Integral, Real
 
+import joblib
 import numpy as np
 from scipy import sparse
 from sklearn.utils import check_array
@@ -39,6 +40,12 @@ def check_beta(beta, name="beta", advice="20 is usual for cosine similarities"):
         return beta
     advice += ", and 'scale' goes by their spread"
     return check_number(beta, name, positive=True, advice=advice)
+
+
+def check_alpha(alpha, usual="1 is usual"):
+    """Raise unless the strength of a correction is a finite number >= 0."""
+    advice = f"0 corrects nothing and {usual}"
+    check_number(alpha, "alpha", positive=False, advice=advice)
 
 
 def check_count(value, name, *, largest=None):
@@ -126,6 +133,42 @@ def check_features(
     return checked
 
 
+def item_positions(items, names):
+    """Return gallery indices in place of names; other input is returned as it is.
+
+    Integer names take precedence over indices.
+    """
+    if names is None:
+        return items
+    given = np.asarray(items, dtype=object)
+    if given.ndim != 1 or given.size == 0 or np.asarray(items).dtype == bool:
+        return items
+    kind = str if isinstance(names[0], str) else Integral
+    if not all(isinstance(item, kind) for item in given):
+        return items
+    positions = positions_of(given, names)
+    if (positions < 0).any():
+        unknown = given[positions < 0]
+        raise ValueError(
+            f"items must be in the gallery, got {unknown[0]!r} and "
+            f"{len(unknown) - 1} others that are not; pass names of the gallery."
+        )
+    return positions
+
+
+def positions_of(items, names):
+    """Return the index of each name, -1 for None and for unknown names."""
+    places = {name: place for place, name in enumerate(names)}
+    if len(places) < len(names):
+        raise ValueError(
+            f"The names of the gallery items must be unique to be looked up, got "
+            f"{len(names) - len(places)} repeated names; use gallery indices instead."
+        )
+    flat = np.asarray(items, dtype=object).ravel()
+    found = [places.get(item, -1) for item in flat]
+    return np.array(found, dtype=np.int64).reshape(np.shape(items))
+
+
 def check_items(items, n_gallery):
     """Return gallery indices, given as such or as a mask, as an array of int."""
     items = np.asarray(items)
@@ -166,7 +209,7 @@ def warn_caller(message, category=UserWarning):
     warnings.warn(message, category, stacklevel=level)
 
 
-def unfitted_twin(estimator, *learnt):
+def clone_sharing_data(estimator, *learnt):
     """Return a clone that shares its parameters, which may be large, and has no fit.
 
     `learnt` is what a fit has left under other names than those with a last underscore.
@@ -214,18 +257,27 @@ def check_matrix(
     return checked
 
 
-def row_names(matrix):
-    """Return the index of a dataframe as an array if it holds strings, else None."""
-    return _strings(getattr(matrix, "index", None))
+def item_names(matrix, axis=0):
+    """Return the names of gallery items: the index (or columns) of a dataframe.
+
+    Strings and integers are names, except the default index 0, 1, 2, ...; None means
+    that the items have no names.
+    """
+    labels = getattr(matrix, "columns" if axis else "index", None)
+    if labels is None or callable(labels):  # as the index of a list is
+        return None
+    names = np.asarray(labels, dtype=object)
+    if all(isinstance(name, str) for name in names):
+        return names
+    if not all(isinstance(name, Integral) for name in names):
+        return None
+    return None if np.array_equal(names, np.arange(len(names))) else names
 
 
 def column_names(matrix):
-    """Return the columns of a dataframe as an array if these are strings, else None."""
-    return _strings(getattr(matrix, "columns", None))
-
-
-def _strings(labels):
-    if labels is None or callable(labels):  # as the index of a list is
+    """Return the columns of a dataframe as an array if they are strings, else None."""
+    labels = getattr(matrix, "columns", None)
+    if labels is None:
         return None
     names = np.asarray(labels, dtype=object)
     return names if all(isinstance(name, str) for name in names) else None
@@ -251,3 +303,8 @@ class _matrix_of_numbers:
             raise ValueError(
                 f"{self.name} must be a matrix with a row and a column. {error}"
             ) from error
+
+
+def hash_of(matrix):
+    """Return a hash of the values of a matrix, whatever its layout in memory."""
+    return joblib.hash(matrix)

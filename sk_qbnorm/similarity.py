@@ -1,31 +1,30 @@
-"""Similarity of queries to a gallery: the function, its blocks, the transformer."""
+"""Similarities of queries to a gallery, as a function and as a transformer."""
 
 from collections.abc import Callable
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import sparse
 from sklearn.base import BaseEstimator, TransformerMixin
-from sklearn.utils.extmath import safe_sparse_dot
 from sklearn.utils.validation import check_is_fitted
 
-from ._embeddings import check_columns, check_embeddings, check_metric, check_widths
+from ._embeddings import check_columns, check_embeddings, check_metric
 from ._validation import (
     check_features,
-    check_finite,
-    check_matrix,
-    float_dtype,
-    row_names,
+    clone_sharing_data,
     unchanged_on_error,
-    unfitted_twin,
 )
+from .tiles import SimilaritySource, whole_matrix
 
-Metric = str | Callable[[NDArray, NDArray], ArrayLike]
+Metric = str | Callable[..., Any]
 
 
 def pairwise_similarity(
-    queries: ArrayLike, gallery: ArrayLike, metric: Metric = "cosine"
+    queries: ArrayLike,
+    gallery: ArrayLike,
+    metric: Metric = "cosine",
+    *,
+    n_jobs: int | None = None,
 ) -> NDArray:
     """Compute the similarity of every query to every gallery item.
 
@@ -36,15 +35,20 @@ def pairwise_similarity(
     gallery : array-like or sparse matrix of shape (n_gallery, n_features)
         Gallery embeddings.
     metric : {"cosine", "dot"} or callable, default="cosine"
-        ``"cosine"`` is in [-1, 1] and 0 for a vector of zeros; ``"dot"`` is the inner
-        product. A callable is given queries and the whole gallery, as scikit-learn's
-        pairwise kernels are, and returns their similarities, larger for more similar;
-        queries and gallery may then differ in `n_features`.
+        ``"cosine"`` is in [-1, 1] and 0 for a zero vector; ``"dot"`` is the inner
+        product. A callable receives queries and the whole gallery, like scikit-learn's
+        pairwise kernels, and returns their similarities (larger is more similar). Then
+        queries and gallery may differ in `n_features`.
+    n_jobs : int, default=None
+        Number of threads. None uses as many as BLAS would, 1 is single-threaded, -1
+        uses all processors. The result does not depend on it.
 
     Returns
     -------
     sims : ndarray of shape (n_queries, n_gallery)
-        In float32 if both inputs are, else float64.
+        float32 if both inputs are float32, else float64. If both inputs are pandas
+        dataframes, a dataframe with the index of `queries` as rows and that of
+        `gallery` as columns.
 
     Raises
     ------
@@ -61,99 +65,41 @@ def pairwise_similarity(
     >>> pairwise_similarity([[1.0, 0.0]], [[2.0, 0.0], [0.0, 3.0], [1.0, 1.0]])
     array([[1.        , 0.        , 0.70710678]])
     """
-    queries, gallery = _check_both(queries, gallery, metric)
-    return _finite(similarity_of(queries, gallery, metric))
-
-
-def _check_both(queries, gallery, metric):
     check_metric(metric)
-    check_columns(queries, gallery, "queries", metric)
-    queries = check_embeddings(queries, "queries")
-    gallery = check_embeddings(gallery, "gallery")
-    check_widths(queries, gallery, "queries", metric)
-    return queries, gallery
-
-
-def _finite(sims):
-    """Return similarities, unless the products have left the range of their dtype."""
-    check_finite(sims, "the similarities of these embeddings")
+    source = SimilaritySource(gallery, metric, n_jobs=n_jobs)
+    sims = whole_matrix(source.tiles(source.check(queries)), n_jobs)
+    if hasattr(queries, "index") and hasattr(gallery, "iloc"):
+        return type(queries)(sims, index=queries.index, columns=gallery.index)
     return sims
 
 
-def similarity_of(queries, gallery, metric):
-    """Return the similarities of checked embeddings."""
-    if callable(metric):
-        return _called(metric, queries, gallery)
-    if metric == "cosine":
-        queries, gallery = unit_rows(queries), unit_rows(gallery)
-    if sparse.issparse(queries) and sparse.issparse(gallery):  # of one dtype, then
-        dtype = float_dtype(queries, gallery)
-        queries = queries.astype(dtype, copy=False)
-        gallery = gallery.astype(dtype, copy=False)
-    with np.errstate(over="ignore", invalid="ignore"):  # told by the door above
-        return safe_sparse_dot(queries, gallery.T, dense_output=True)
-
-
-def _called(metric, queries, gallery):
-    """Return what the user's metric says, once it makes sense."""
-    sims = metric(queries, gallery)
-    if sparse.issparse(sims):  # as a product of sparse embeddings is
-        sims = sims.toarray()
-    expected = queries.shape[0], gallery.shape[0]
-    if np.shape(sims) != expected:
-        raise ValueError(
-            "The metric must return one row a query and one column a gallery item, "
-            f"expected shape {expected}, got {type(sims).__name__} of {np.shape(sims)}."
-        )
-    sims = check_matrix(sims, "what the metric returned")
-    return sims.astype(float_dtype(queries, gallery), copy=False)
-
-
-def unit_rows(embeddings, out=None):
-    """Return the rows scaled to length 1, in their dtype; rows of zeros stay."""
-    if sparse.issparse(embeddings):
-        from sklearn.preprocessing import normalize  # which takes long to import
-
-        return normalize(normalize(embeddings, norm="max"))  # no square overflows
-    if out is None:
-        out = np.empty_like(embeddings)
-    with np.errstate(over="ignore", under="ignore"):
-        squares = np.einsum("ij,ij->i", embeddings, embeddings)
-    limits = np.finfo(embeddings.dtype)
-    if not (limits.tiny / limits.eps < squares.min() and squares.max() < np.inf):
-        # Zeros, or numbers so large or small that their squares leave the range.
-        peaks = np.abs(embeddings).max(axis=1, keepdims=True)
-        peaks[peaks == 0] = 1
-        embeddings = np.divide(embeddings, peaks, out=out)
-        squares = np.einsum("ij,ij->i", embeddings, embeddings)
-        squares[squares == 0] = 1
-    return np.divide(embeddings, np.sqrt(squares)[:, None], out=out)
-
-
 class GallerySimilarity(TransformerMixin, BaseEstimator):
-    """Turn query embeddings into their similarities to a fixed gallery.
+    """Transform query embeddings into similarities to a fixed gallery.
 
-    The first step of a retrieval Pipeline: what follows sees one row a query and one
-    column a gallery item.
+    The first step of a retrieval Pipeline: the next step receives one row per query and
+    one column per gallery item.
 
     Parameters
     ----------
     gallery : array-like or sparse matrix of shape (n_gallery, n_features)
-        Gallery embeddings. A dataframe's index, where it holds strings, names the
-        gallery items. Clones share the gallery: it is never copied.
+        Gallery embeddings. The index of a dataframe names the gallery items. It is not
+        copied, and clones share it, so do not change it after `fit`.
     metric : {"cosine", "dot"} or callable, default="cosine"
         As in `pairwise_similarity`.
+    n_jobs : int, default=None
+        Number of threads. None uses as many as BLAS would, 1 is single-threaded, -1
+        uses all processors. The result does not depend on it.
 
     Attributes
     ----------
     gallery_ : ndarray or CSR matrix of shape (n_gallery, n_features)
         The gallery as numbers.
     gallery_names_ : ndarray of shape (n_gallery,) or None
-        The gallery's index, where it is a dataframe with an index of strings.
+        Names of the gallery items: the index of a dataframe, strings or integers.
     n_features_in_ : int
         Number of features of the queries.
     feature_names_in_ : ndarray of shape (n_features,)
-        Names of these features, where `fit` was given a dataframe.
+        Names of these features, defined if `fit` was given a dataframe.
 
     See Also
     --------
@@ -169,10 +115,15 @@ class GallerySimilarity(TransformerMixin, BaseEstimator):
     """
 
     def __init__(
-        self, gallery: ArrayLike | None = None, metric: Metric = "cosine"
+        self,
+        gallery: ArrayLike | None = None,
+        *,
+        metric: Metric = "cosine",
+        n_jobs: int | None = None,
     ) -> None:
         self.gallery = gallery
         self.metric = metric
+        self.n_jobs = n_jobs
 
     def fit(self, X: ArrayLike, y: object = None) -> Self:
         """Check the gallery and the queries against each other.
@@ -180,9 +131,9 @@ class GallerySimilarity(TransformerMixin, BaseEstimator):
         Parameters
         ----------
         X : array-like or sparse matrix of shape (n_queries, n_features)
-            Query embeddings; of these only the width is learnt.
+            Query embeddings; only their features are stored.
         y : Ignored
-            Not used; here for the API's sake.
+            Not used, present for API consistency.
 
         Returns
         -------
@@ -196,15 +147,20 @@ class GallerySimilarity(TransformerMixin, BaseEstimator):
         """
         if self.gallery is None:
             raise ValueError(
-                "GallerySimilarity needs the gallery, got None; "
-                "pass its embeddings, GallerySimilarity(gallery)."
+                "gallery must be a matrix of embeddings, got None; pass it to the "
+                "constructor, GallerySimilarity(gallery)."
             )
         with unchanged_on_error(self):
+            check_metric(self.metric)
             check_columns(X, self.gallery, "queries", self.metric)
             options = {"reset": True, "check": check_embeddings}
             checked = check_features(self, X, "queries", **options)
-            _, self.gallery_ = _check_both(checked, self.gallery, self.metric)
-            self.gallery_names_ = row_names(self.gallery)
+            self._source = SimilaritySource(
+                self.gallery, self.metric, n_jobs=self.n_jobs
+            )
+            self._source.check(checked)
+            self.gallery_ = self._source.gallery.embeddings
+            self.gallery_names_ = self._source.names
         return self
 
     def transform(self, X: ArrayLike) -> NDArray:
@@ -218,12 +174,11 @@ class GallerySimilarity(TransformerMixin, BaseEstimator):
         Returns
         -------
         sims : ndarray of shape (n_queries, n_gallery)
-            In float32 if both embeddings are, else float64.
+            float32 if both embeddings are float32, else float64.
         """
         check_is_fitted(self)
         X = check_features(self, X, "queries", reset=False, check=check_embeddings)
-        check_metric(self.metric)
-        return _finite(similarity_of(X, self.gallery_, self.metric))
+        return whole_matrix(self._source.tiles(X), self.n_jobs)
 
     def get_feature_names_out(self, input_features: object = None) -> NDArray:
         """Return the names of the gallery items.
@@ -231,13 +186,13 @@ class GallerySimilarity(TransformerMixin, BaseEstimator):
         Parameters
         ----------
         input_features : Ignored
-            Not used; here for the API's sake.
+            Not used, present for API consistency.
 
         Returns
         -------
         names : ndarray of shape (n_gallery,), dtype object
-            The gallery's own where it is a dataframe with an index of strings, else
-            ``"gallery0"``, ``"gallery1"`` and so on.
+            Names of the gallery items, strings or integers; ``"gallery0"``,
+            ``"gallery1"``, ... if they have none.
         """
         check_is_fitted(self)
         if self.gallery_names_ is not None:
@@ -246,8 +201,8 @@ class GallerySimilarity(TransformerMixin, BaseEstimator):
         return np.asarray(names, dtype=object)
 
     def __sklearn_clone__(self):
-        """Share the gallery; keep, by copying, what `set_output` chose."""
-        return unfitted_twin(self)
+        """Share the gallery; copy what `set_output` chose."""
+        return clone_sharing_data(self, "_source")
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

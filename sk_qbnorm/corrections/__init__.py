@@ -2,13 +2,13 @@
 
 A correction knows no bank and no embeddings. ``apply`` corrects whole rows. Where rows
 are too long to be held, ``searches`` says what to look for, tile by tile, and
-``conclude`` makes scores of what was found. ``rescore`` corrects some items a query.
+``assemble_scores`` makes scores of what was found. ``rescore`` corrects some items a query.
 """
 
 from ._additive import Additive
 from ._by_rank import ByRank
+from ._csls import CSLSCorrection
 from ._exponential import Exponential
 from ._gates import Gates
-from ._neighborly import Neighborly
 
-__all__ = ["Additive", "ByRank", "Exponential", "Gates", "Neighborly"]
+__all__ = ["Additive", "ByRank", "CSLSCorrection", "Exponential", "Gates"]

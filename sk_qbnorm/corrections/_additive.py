@@ -52,7 +52,7 @@ class Additive:
             found["raw"] = BestItems(tiles, k)
         return found
 
-    def conclude(self, found, k):
+    def assemble_scores(self, found, k):
         """Make scores of what was found.
 
         Returns
@@ -86,7 +86,7 @@ class Additive:
             scores = np.where(self.active[ranked[1][:, :1]], scores, sims)
         return np.where(items < 0, -np.inf, scores).astype(sims.dtype, copy=False)
 
-    def part(self, items):
+    def take_items(self, items):
         """Return the correction of a slice of the gallery, for its ``searches``."""
         twin = copy(self)
         twin.bias = self.bias[items]

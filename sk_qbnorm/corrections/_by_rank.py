@@ -27,8 +27,8 @@ class ByRank:
         """Return visitors that find all that the k best items of each query need."""
         return {"ranked": _LeastRanks(tiles, k, self.bank_columns)}
 
-    def conclude(self, found, k):
-        """Make scores of what was found, as in `Additive.conclude`."""
+    def assemble_scores(self, found, k):
+        """Make scores of what was found, as in `Additive.assemble_scores`."""
         ranks, sims, items = found["ranked"].found
         return _places(ranks, sims), items, np.zeros(len(items), dtype=bool)
 
@@ -51,7 +51,7 @@ class ByRank:
         np.put_along_axis(scores, order, places, 1)
         return np.where(items < 0, -np.inf, scores).astype(sims.dtype, copy=False)
 
-    def part(self, items):
+    def take_items(self, items):
         """Return the correction of a slice of the gallery, for its ``searches``."""
         return ByRank(self.bank_columns[items])
 

@@ -47,8 +47,8 @@ class Gates(Additive):
             for choice in self._choices
         }
 
-    def conclude(self, found, k):
-        """Make scores of what was found, as in `Additive.conclude`."""
+    def assemble_scores(self, found, k):
+        """Make scores of what was found, as in `Additive.assemble_scores`."""
         scores, items = found[0].found
         chosen = self._choice[items[:, :1]]
         for choice, best in found.items():
@@ -64,7 +64,7 @@ class Gates(Additive):
         scores = sims - biases[self._choice[ranked[:, :1]], items]
         return np.where(items < 0, -np.inf, scores).astype(sims.dtype, copy=False)
 
-    def part(self, items):
+    def take_items(self, items):
         """Return the correction of a slice of the gallery, for its ``searches``."""
         twin = copy(self)
         twin._biases, twin._choice = self._biases[:, items], self._choice[items]

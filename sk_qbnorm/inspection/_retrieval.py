@@ -14,7 +14,7 @@ from sk_qbnorm._validation import check_count, check_matrix, column_names
 from sk_qbnorm.corrections import Additive
 from sk_qbnorm.neighbors import QuerybankRetriever
 from sk_qbnorm.neighbors._search import search, whole_rows
-from sk_qbnorm.normalizers._base import BaseNormalizer
+from sk_qbnorm.normalizers import BaseNormalizer
 
 
 class Retrieval:

@@ -10,7 +10,7 @@ from sk_qbnorm.normalizers import (
     NearestNeighborNormalizer,
     SinkhornNormalizer,
 )
-from sk_qbnorm.normalizers._base import BaseNormalizer
+from sk_qbnorm.normalizers import BaseNormalizer
 
 ALPHAS = (0.25, 0.5, 0.75, 1.0)
 BETAS = ("scale", 10.0, 20.0, 40.0, 80.0)

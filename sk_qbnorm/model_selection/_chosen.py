@@ -8,8 +8,8 @@ from numpy.typing import ArrayLike
 from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted
 
-from sk_qbnorm._validation import unchanged_on_error, unfitted_twin
-from sk_qbnorm.normalizers._base import BaseNormalizer, correction_of
+from sk_qbnorm._validation import unchanged_on_error, clone_sharing_data
+from sk_qbnorm.normalizers import BaseNormalizer, correction_of
 
 
 class Chosen(BaseNormalizer):
@@ -131,14 +131,14 @@ class Chosen(BaseNormalizer):
     def _choose(self, querybank, gallery):
         """Find what to correct with, and `_settle` for it."""
 
-    def _doubts(self):
-        return self.best_estimator_._doubts()
+    def _fit_warnings(self):
+        return self.best_estimator_._fit_warnings()
 
     def _correction(self):
         return correction_of(self.best_estimator_)
 
     def __sklearn_clone__(self):
         """Share what is known of the queries, which may be large."""
-        twin = unfitted_twin(self)
+        twin = clone_sharing_data(self)
         twin.candidates = clone(self.candidates, safe=False)
         return twin

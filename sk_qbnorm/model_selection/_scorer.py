@@ -10,7 +10,7 @@ from sklearn.pipeline import Pipeline
 from sk_qbnorm._validation import check_count
 from sk_qbnorm.metrics import relevant_ranks
 from sk_qbnorm.neighbors import QuerybankRetriever
-from sk_qbnorm.normalizers._base import BaseNormalizer
+from sk_qbnorm.normalizers import BaseNormalizer
 
 from ._candidates import no_correction
 from ._gain import gain_lower_bounds

@@ -15,11 +15,10 @@ from sk_qbnorm._validation import (
     unchanged_on_error,
     warn_caller,
 )
-from sk_qbnorm.distributed import is_dask
+from sk_qbnorm._dask import is_dask
 from sk_qbnorm.metrics import Relevance
 from sk_qbnorm.metrics._recall import warn_of_large_k
-from sk_qbnorm.normalizers._base import BaseNormalizer, correction_of
-from sk_qbnorm.normalizers._probing import check_gallery_given
+from sk_qbnorm.normalizers import BaseNormalizer, correction_of
 from sk_qbnorm.similarity import Metric
 
 from ._candidates import check_candidates, no_correction, parameters_of
@@ -194,7 +193,7 @@ class NormalizerSearch(Chosen):
         with unchanged_on_error(self):
             self._choose(querybank, gallery)
             warn_of_large_k(self.k, self.n_features_in_)
-            for message, category in self._doubts():
+            for message, category in self._fit_warnings():
                 warn_caller(message, category)
         return self
 

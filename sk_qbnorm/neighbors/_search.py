@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from sk_qbnorm import _kernels, distributed
+from sk_qbnorm import _dask, _kernels
 from sk_qbnorm._progress import progress_bar
 from sk_qbnorm._threads import count_threads
 from sk_qbnorm.tiles import walk, whole_matrix
@@ -13,7 +13,7 @@ def search(gallery, queries, correction, k, *, n_jobs, verbose):
 
     Parameters
     ----------
-    gallery : tiles.Gallery or distributed.DaskGallery
+    gallery : tiles.Gallery or _dask.DaskGallery
     queries : ndarray, CSR matrix or dask.array.Array of shape (n_queries, n_features)
     correction : one of those in `corrections`
     k : int
@@ -26,15 +26,15 @@ def search(gallery, queries, correction, k, *, n_jobs, verbose):
     scores : ndarray of shape (n_queries, k)
     indices : ndarray of shape (n_queries, k), dtype int64
     """
-    if distributed.is_dask(queries) or distributed.is_dask(gallery.embeddings):
-        found = distributed.search(gallery, queries, correction, k, verbose)
-        scores, items, _ = correction.conclude(found, k)
+    if _dask.is_dask(queries) or _dask.is_dask(gallery.embeddings):
+        found = _dask.search(gallery, queries, correction, k, verbose)
+        scores, items, _ = correction.assemble_scores(found, k)
     else:
         tiles = gallery.tiles(queries)
         found = correction.searches(tiles, k)
         with progress_bar("search", tiles.shape[0] * tiles.shape[1], verbose) as bar:
             walk(tiles, list(found.values()), n_jobs, bar)
-        scores, items, unsure = correction.conclude(found, k)
+        scores, items, unsure = correction.assemble_scores(found, k)
         for row in np.flatnonzero(unsure):
             asked = slice(row, row + 1)
             whole = whole_rows(gallery, queries[asked], correction, n_jobs=n_jobs)

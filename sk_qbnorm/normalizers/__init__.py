@@ -1,19 +1,24 @@
-"""The normalizers: what a querybank makes of later queries' similarities."""
+"""Normalizers: corrections of similarities that a querybank teaches.
 
-from ._agreement import AgreementNormalizer
-from ._csls import CSLS
-from ._dual_dynamic_inverted_softmax import DualDynamicInvertedSoftmax
-from ._dual_inverted_softmax import DualInvertedSoftmax
-from ._dynamic import DynamicNormalizer
-from ._dynamic_inverted_softmax import DynamicInvertedSoftmax
+`BankNormalizer` and `AdditiveNormalizer` are the base classes for normalizers of your
+own.
+"""
+
+from ._base import BankNormalizer, BaseNormalizer, correction_of
+from ._dual import DualDynamicInvertedSoftmax, DualInvertedSoftmax
 from ._globally_corrected import GloballyCorrected
-from ._inverted_softmax import InvertedSoftmax
-from ._nearest_neighbor import NearestNeighborNormalizer
+from ._inverted_softmax import DynamicInvertedSoftmax, InvertedSoftmax
+from ._meta import AgreementNormalizer, DynamicNormalizer
+from ._neighborhood import CSLS, NearestNeighborNormalizer
 from ._sinkhorn import SinkhornNormalizer
+from ._vector_index import AdditiveNormalizer
 
 __all__ = [
     "CSLS",
+    "AdditiveNormalizer",
     "AgreementNormalizer",
+    "BankNormalizer",
+    "BaseNormalizer",
     "DualDynamicInvertedSoftmax",
     "DualInvertedSoftmax",
     "DynamicInvertedSoftmax",
@@ -22,4 +27,5 @@ __all__ = [
     "InvertedSoftmax",
     "NearestNeighborNormalizer",
     "SinkhornNormalizer",
+    "correction_of",
 ]

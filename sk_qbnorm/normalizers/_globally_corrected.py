@@ -1,63 +1,66 @@
-"""Globally corrected retrieval: rank each item by how the bank ranks the query."""
+"""Globally corrected retrieval: rank items by how the bank ranks the query."""
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from sk_qbnorm import _kernels
 from sk_qbnorm._threads import count_threads
-from sk_qbnorm.bank import SortedColumns
 from sk_qbnorm.corrections import ByRank
-from sk_qbnorm.distributed import is_dask
 from sk_qbnorm.similarity import Metric
+from sk_qbnorm.statistics import SortedColumns
 
-from ._learning import BankLearner
+from ._base import BankNormalizer
 
 
-class GloballyCorrected(BankLearner):
-    r"""Rank items by how few bank queries are closer to them than the query is (GC).
+class GloballyCorrected(BankNormalizer):
+    r"""Rank items by the number of bank queries that are closer to them (GC).
 
     Parameters
     ----------
-    metric : {"cosine", "dot", "precomputed"} or callable, default="cosine"
-        How `fit` compares embeddings, as in `pairwise_similarity`. With
-        ``"precomputed"``, as a step of a Pipeline needs, `fit` is given similarities.
+    metric : {"cosine", "dot", "precomputed"} or callable, default=None
+        How `fit` compares the querybank with the gallery, as in `pairwise_similarity`.
+        None means cosine if `fit` receives a gallery, and precomputed similarities if
+        it does not.
     copy : bool, default=True
-        Whether `transform` leaves its input alone. With False it writes into it where
-        it can.
+        If False, `transform` may overwrite its input.
     n_jobs : int, default=None
-        Number of threads, -1 for all processors; the result does not depend on it.
-        None means 1 outside of `joblib.parallel_config`, with matrix products left to
-        the threads of BLAS, which may round them otherwise.
+        Number of threads. None uses as many as BLAS would, 1 is single-threaded, -1
+        uses all processors. The result does not depend on it.
     verbose : bool, default=False
-        Whether `fit` shows a progress bar, for which tqdm has to be installed.
+        Whether `fit` reports its progress.
 
     Attributes
     ----------
     bank_columns_ : ndarray of shape (n_gallery, n_bank)
-        The bank's similarities to each gallery item, ascending.
+        Similarities of the bank to each gallery item, ascending.
+    metric_ : str or callable
+        Metric of the last `fit`.
+    gallery_names_ : ndarray of shape (n_gallery,) or None
+        Names of the gallery items, strings or integers.
     n_bank_seen_ : int
-        Number of bank queries seen by `fit` and `partial_fit`.
+        Number of bank queries in `fit` and `partial_fit`.
     n_features_in_ : int
         Number of gallery items.
     feature_names_in_ : ndarray of shape (n_gallery,)
-        Names of the gallery items, where these are strings.
+        Names of the gallery items, defined if all of them are strings.
 
     See Also
     --------
-    CSLS : Compares similarities instead of counting, and holds no bank.
+    CSLS : Compares similarities instead of counting, and does not store the bank.
 
     Notes
     -----
-    With similarities :math:`p_{ij}` of bank query i to item j, the items of query q are
-    ordered by
+    With :math:`p_{ij}` the similarity of bank query i to item j, the items of query q
+    are sorted by
 
     .. math:: \mathrm{rank}_{qj} = \#\{i : p_{ij} > s_{qj}\}
 
-    ascending, items of equal rank by larger :math:`s_{qj}`. The score is minus the
-    place in this order: 0 for the best item, -1 for the next; only items equal in both
-    share a place. Places are whole numbers, so that float32 holds the order exactly, up
-    to 16 million items. It is the one normalizer whose scores are not in units of the
-    similarity, and the one that holds n_bank x n_gallery numbers.
+    ascending, and items of equal rank by descending :math:`s_{qj}`. The score is minus
+    the place in this order: 0 for the best item, -1 for the next. Only items that are
+    equal in both share a place. Places are whole numbers, which float32 represents
+    exactly up to 16 million items. This is the only normalizer whose scores do not have
+    the units of the similarities, and the only one that stores n_bank x n_gallery
+    numbers.
 
     References
     ----------
@@ -68,7 +71,7 @@ class GloballyCorrected(BankLearner):
     --------
     >>> from sk_qbnorm import GloballyCorrected
     >>> bank_sims = [[0.9, 0.1], [0.8, 0.3], [0.9, 0.2]]  # item 0 is a hub
-    >>> normalizer = GloballyCorrected(metric="precomputed").fit(bank_sims)
+    >>> normalizer = GloballyCorrected().fit(bank_sims)
     >>> normalizer.bank_ranks([[0.8, 0.6]])
     array([[2, 0]])
     >>> normalizer.transform([[0.8, 0.6]])
@@ -78,7 +81,7 @@ class GloballyCorrected(BankLearner):
     def __init__(
         self,
         *,
-        metric: Metric = "cosine",
+        metric: Metric | None = None,
         copy: bool = True,
         n_jobs: int | None = None,
         verbose: bool = False,
@@ -94,41 +97,31 @@ class GloballyCorrected(BankLearner):
         Parameters
         ----------
         query_sims : array-like of shape (n_queries, n_gallery)
-            Similarities, larger for more similar, on the scale of the bank's.
+            Similarities (larger is more similar), on the same scale as those of the
+            querybank.
 
         Returns
         -------
         ranks : ndarray of shape (n_queries, n_gallery), dtype int64
-            Ranks in [0, n_bank]; 0 where no bank query is closer.
+            Ranks in [0, n_bank]; 0 if no bank query is closer.
         """
-        sims = self._check_sims(query_sims)
+        sims = np.ascontiguousarray(self._check_sims(query_sims))
         n_threads = count_threads(self.n_jobs)
-        return _kernels.bank_ranks(
-            np.ascontiguousarray(sims), self.bank_columns_, n_threads
-        )
-
-    def _check_parameters(self):
-        """Nothing to check: there are none."""
-
-    def _probe(self, querybank, gallery, *, reset):
-        if is_dask(querybank) or is_dask(gallery):
-            raise ValueError(
-                "GloballyCorrected keeps all n_bank x n_gallery similarities, and a "
-                "fit to Dask arrays gathers nothing of that size; pass arrays that fit "
-                "in memory, as x.compute() gives, or take another normalizer."
-            )
-        return super()._probe(querybank, gallery, reset=reset)
-
-    def _statistics(self, tiles):
-        return {"columns": SortedColumns(tiles)}
-
-    def _conclude(self, bank):
-        """Nothing to conclude: see `bank_columns_`, which waits until it is wanted."""
+        return _kernels.bank_ranks(sims, self.bank_columns_, n_threads)
 
     @property
     def bank_columns_(self) -> NDArray:
-        """The bank's similarities to each gallery item, ascending."""
+        """Similarities of the bank to each gallery item, sorted when first read."""
         return self._bank["columns"].value()
+
+    def _check_parameters(self):
+        """Accept: there are no parameters of its own."""
+
+    def _statistics(self, tiles, spread):
+        return {"columns": SortedColumns(tiles)}
+
+    def _set_fitted_attributes(self, bank):
+        """Set nothing: `bank_columns_` is a property."""
 
     def _correction(self):
         return ByRank(self.bank_columns_)

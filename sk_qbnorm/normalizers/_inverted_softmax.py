@@ -1,81 +1,83 @@
-"""Inverted softmax: every item judged against what the bank makes of it."""
+"""Inverted softmax, for all queries or only for those that a hub may have captured."""
 
 import numpy as np
 
-from sk_qbnorm._validation import check_beta, check_choice, check_number
-from sk_qbnorm.bank import SOFTMAX_FACTOR, LogMeanExp
+from sk_qbnorm._validation import check_alpha, check_beta, check_choice
 from sk_qbnorm.corrections import Additive, Exponential
 from sk_qbnorm.similarity import Metric
+from sk_qbnorm.statistics import SOFTMAX_FACTOR, LogMeanExp, beta_warning, resolve_beta
 
-from ._augmenting import AdditiveNormalizer
-from ._scale import at_beta
+from ._activation import DynamicMixin
+from ._vector_index import AdditiveNormalizer
 
-_SCALES = ("similarity", "probability")
+_OUTPUTS = ("similarity", "probability")
 
 
 class InvertedSoftmax(AdditiveNormalizer):
-    r"""Divide out what the querybank makes of each gallery item (IS).
+    r"""Subtract the log-mean-exp similarity of each item to the querybank (IS).
 
-    An item that is similar to much of the bank is a hub; it loses that much.
+    A hub is similar to many bank queries, so it loses more than other items.
 
     Parameters
     ----------
-    beta : float or "scale", default=20.0
-        Inverse temperature, > 0. The paper's 20 is for cosine similarities; what
-        matters is `beta` times the spread of the similarities. ``"scale"`` is 1.5 over
-        their standard deviation, whatever their scale, and shows the bank once more to
-        find it. Where the product is below some 1e-3, rounding begins to show in
-        float32.
+    beta : float or "scale", default="scale"
+        Inverse temperature, > 0. ``"scale"`` is 1.5 divided by the standard deviation
+        of the similarities of the first 256 bank queries, so it fits similarities of
+        any scale. The paper uses 20 for cosine similarities. `beta` times the largest
+        similarity must exceed the rounding error of the dtype a hundred times.
     alpha : float, default=1.0
-        Strength of the correction, >= 0: 0 leaves the ranking as it is, 1 is the
-        paper's.
-    metric : {"cosine", "dot", "precomputed"} or callable, default="cosine"
-        How `fit` compares embeddings, as in `pairwise_similarity`. With
-        ``"precomputed"``, as a step of a Pipeline needs, `fit` is given similarities.
-    scale : {"similarity", "probability"}, default="similarity"
-        Whether scores are in the units of the input or the numbers of the paper,
-        ``exp(beta s) / sum_i exp(beta p_i)``. Both rank alike. Probabilities out of
-        the range of the dtype become 0 or its largest number.
+        Strength of the correction, >= 0. 0 keeps the raw ranking, 1 is the value of the
+        paper. It can be changed after `fit`.
+    output : {"similarity", "probability"}, default="similarity"
+        Whether scores have the units of the similarities, or are the numbers of the
+        paper, ``exp(beta s) / sum_i exp(beta p_i)``. The ranking is the same.
+        Probabilities outside the range of the dtype become 0 or its largest number.
+    metric : {"cosine", "dot", "precomputed"} or callable, default=None
+        How `fit` compares the querybank with the gallery, as in `pairwise_similarity`.
+        None means cosine if `fit` receives a gallery, and precomputed similarities if
+        it does not.
     copy : bool, default=True
-        Whether `transform` leaves its input alone. With False it writes into it where
-        it can.
+        If False, `transform` may overwrite its input.
     n_jobs : int, default=None
-        Number of threads, -1 for all processors; the result does not depend on it.
-        None means 1 outside of `joblib.parallel_config`, with matrix products left to
-        the threads of BLAS, which may round them otherwise.
+        Number of threads. None uses as many as BLAS would, 1 is single-threaded, -1
+        uses all processors. The result does not depend on it.
     verbose : bool, default=False
-        Whether `fit` shows a progress bar, for which tqdm has to be installed.
+        Whether `fit` reports its progress.
 
     Attributes
     ----------
     beta_ : float
-        The inverse temperature of the last `fit`.
+        Inverse temperature of the last `fit`.
     gallery_bias_ : ndarray of shape (n_gallery,), dtype float64
-        The bias :math:`b_j` of every gallery item, in units of the similarity.
+        Bias :math:`b_j` of each gallery item, in units of the similarities.
+    metric_ : str or callable
+        Metric of the last `fit`.
+    gallery_names_ : ndarray of shape (n_gallery,) or None
+        Names of the gallery items, strings or integers.
     n_bank_seen_ : int
-        Number of bank queries seen by `fit` and `partial_fit`.
+        Number of bank queries in `fit` and `partial_fit`.
     n_features_in_ : int
         Number of gallery items.
     feature_names_in_ : ndarray of shape (n_gallery,)
-        Names of the gallery items, where these are strings.
+        Names of the gallery items, defined if all of them are strings.
 
     See Also
     --------
-    DynamicInvertedSoftmax : The same, only for queries that a hub may have caught.
-    NearestNeighborNormalizer : A bias from the nearest bank queries alone.
+    DynamicInvertedSoftmax : Corrects only queries that a hub may have captured.
+    NearestNeighborNormalizer : Uses only the nearest bank queries of each item.
 
     Notes
     -----
-    With similarities :math:`p_{ij}` of bank query i to item j, query q scores item j
+    With :math:`p_{ij}` the similarity of bank query i to item j, query q scores item j
 
     .. math::
 
         s_{qj} - \alpha b_j, \qquad
         b_j = \frac{1}{\beta} \log \frac{1}{n_{bank}} \sum_i e^{\beta p_{ij}}
 
-    which for ``alpha=1`` is the logarithm of the paper's ratio, divided by `beta` and
-    shifted by a constant. Memory beyond the output: two numbers a gallery item, and
-    32 MiB of similarities at a time where embeddings are given.
+    For ``alpha=1`` this is the logarithm of the ratio in the paper, divided by `beta`
+    and shifted by a constant. Memory in addition to the output: two numbers per gallery
+    item, and 32 MiB of similarities at a time if embeddings are passed.
 
     References
     ----------
@@ -90,52 +92,181 @@ class InvertedSoftmax(AdditiveNormalizer):
     --------
     >>> from sk_qbnorm import InvertedSoftmax
     >>> bank_sims = [[0.9, 0.1], [0.8, 0.3], [0.9, 0.2]]  # item 0 is a hub
-    >>> normalizer = InvertedSoftmax(metric="precomputed").fit(bank_sims)
+    >>> normalizer = InvertedSoftmax(beta=20).fit(bank_sims)
     >>> normalizer.gallery_bias_.round(2)
     array([0.88, 0.25])
     >>> normalizer.transform([[0.8, 0.6]]).round(2)
     array([[-0.08,  0.35]])
     """
 
+    _scale_factor = SOFTMAX_FACTOR
+    _beta_name = "beta"  # in warnings
+
     def __init__(
         self,
-        beta: float | str = 20.0,
         *,
+        beta: float | str = "scale",
         alpha: float = 1.0,
-        metric: Metric = "cosine",
-        scale: str = "similarity",
+        output: str = "similarity",
+        metric: Metric | None = None,
         copy: bool = True,
         n_jobs: int | None = None,
         verbose: bool = False,
     ) -> None:
         self.beta = beta
         self.alpha = alpha
+        self.output = output
         self.metric = metric
-        self.scale = scale
         self.copy = copy
         self.n_jobs = n_jobs
         self.verbose = verbose
 
     def _check_parameters(self):
         check_beta(self.beta)
-        check_number(
-            self.alpha,
-            "alpha",
-            positive=False,
-            advice="0 corrects nothing and 1 is the paper's value",
-        )
-        check_choice(self.scale, "scale", _SCALES)
+        check_alpha(self.alpha)
+        check_choice(self.output, "output", _OUTPUTS)
 
-    def _statistics(self, tiles):
-        return {"log_mean_exp": at_beta(tiles, self.beta, SOFTMAX_FACTOR, LogMeanExp)}
+    def _statistics(self, tiles, spread):
+        beta = resolve_beta(self.beta, self._scale_factor, spread())
+        return {"log_mean_exp": LogMeanExp(tiles, beta)}
 
-    def _conclude(self, bank):
+    def _set_fitted_attributes(self, bank):
         self.beta_ = bank["log_mean_exp"].settings["beta"]
         self.gallery_bias_ = bank["log_mean_exp"].value()
 
     def _correction(self):
         bias = self.alpha * self.gallery_bias_
-        if self.scale == "similarity":
+        if self.output == "similarity":
             return Additive(bias)
         offset = self.alpha * np.log(self.n_bank_seen_)  # the paper sums, b_j averages
         return Exponential(bias, self.beta_, offset)
+
+    def _fit_warnings(self):
+        yield from super()._fit_warnings()
+        spread = self._bank.spread
+        yield from beta_warning(self.beta, self._scale_factor, spread, self._beta_name)
+
+
+class DynamicInvertedSoftmax(DynamicMixin, InvertedSoftmax):
+    r"""Apply inverted softmax to the queries whose best item is activated (DIS).
+
+    The activation set contains the items that the bank retrieves. A query is corrected
+    as by `InvertedSoftmax` if its own best item is in the set; otherwise it keeps its
+    raw similarities. A bank that does not retrieve an item cannot harm queries there.
+
+    Parameters
+    ----------
+    beta : float or "scale", default="scale"
+        Inverse temperature, > 0. ``"scale"`` is 1.5 divided by the standard deviation
+        of the similarities of the first 256 bank queries, so it fits similarities of
+        any scale. The paper uses 20 for cosine similarities. `beta` times the largest
+        similarity must exceed the rounding error of the dtype a hundred times.
+    alpha : float, default=1.0
+        Strength of the correction, >= 0. 0 keeps the raw ranking, 1 is the value of the
+        paper. It can be changed after `fit`.
+    n_activation : int, default=1
+        Number of best items per bank query that count as retrieved, >= 1.
+    min_count : int, default=1
+        Number of bank queries that must retrieve an item to put it into the activation
+        set, >= 1.
+    output : {"similarity", "probability"}, default="similarity"
+        Whether scores have the units of the similarities, or are the numbers of the
+        paper, ``exp(beta s) / sum_i exp(beta p_i)``, with uncorrected rows unchanged.
+        The ranking of each query is the same.
+    metric : {"cosine", "dot", "precomputed"} or callable, default=None
+        How `fit` compares the querybank with the gallery, as in `pairwise_similarity`.
+        None means cosine if `fit` receives a gallery, and precomputed similarities if
+        it does not.
+    copy : bool, default=True
+        If False, `transform` may overwrite its input.
+    n_jobs : int, default=None
+        Number of threads. None uses as many as BLAS would, 1 is single-threaded, -1
+        uses all processors. The result does not depend on it.
+    verbose : bool, default=False
+        Whether `fit` reports its progress.
+
+    Attributes
+    ----------
+    beta_ : float
+        Inverse temperature of the last `fit`.
+    gallery_bias_ : ndarray of shape (n_gallery,), dtype float64
+        Bias :math:`b_j` of each gallery item, in units of the similarities.
+    activation_counts_ : ndarray of shape (n_gallery,), dtype int64
+        Number of bank queries that retrieve each item.
+    activation_mask_ : ndarray of shape (n_gallery,), dtype bool
+        Which items are in the activation set.
+    activation_rate_ : float
+        Share of the gallery in the activation set, in [0, 1]. At 1 this is
+        `InvertedSoftmax`; at 0 nothing is corrected. The share of corrected queries is
+        larger if the items in the set are the hubs.
+    metric_ : str or callable
+        Metric of the last `fit`.
+    gallery_names_ : ndarray of shape (n_gallery,) or None
+        Names of the gallery items, strings or integers.
+    n_bank_seen_ : int
+        Number of bank queries in `fit` and `partial_fit`.
+    n_features_in_ : int
+        Number of gallery items.
+    feature_names_in_ : ndarray of shape (n_gallery,)
+        Names of the gallery items, defined if all of them are strings.
+
+    See Also
+    --------
+    InvertedSoftmax : Corrects every query.
+    DynamicNormalizer : Adds the same gate to other normalizers.
+
+    Notes
+    -----
+    With the activation set :math:`A = \{j : j` is among the `n_activation` most similar
+    items of at least `min_count` bank queries :math:`\}`, query q scores item j
+
+    .. math::
+
+        s_{qj} - \alpha b_j \; \text{if} \; \arg\max_k s_{qk} \in A
+        \; \text{else} \; s_{qj}
+
+    with :math:`b_j` as in `InvertedSoftmax`. Among equal similarities the item with the
+    smaller gallery index counts as more similar.
+
+    References
+    ----------
+    .. [1] Bogolin, Croitoru, Jin, Liu, Albanie. Cross Modal Retrieval with Querybank
+       Normalisation. CVPR 2022,
+       https://doi.org/10.1109/CVPR52688.2022.00513, https://arxiv.org/abs/2112.12777.
+
+    Examples
+    --------
+    >>> from sk_qbnorm import DynamicInvertedSoftmax
+    >>> bank_sims = [[0.9, 0.1], [0.8, 0.3], [0.9, 0.2]]  # item 0 is a hub
+    >>> normalizer = DynamicInvertedSoftmax(beta=20).fit(bank_sims)
+    >>> normalizer.activation_mask_, normalizer.activation_rate_
+    (array([ True, False]), 0.5)
+    >>> normalizer.transform([[0.8, 0.6], [0.3, 0.6]]).round(2)
+    array([[-0.08,  0.35],
+           [ 0.3 ,  0.6 ]])
+    """
+
+    def __init__(
+        self,
+        *,
+        beta: float | str = "scale",
+        alpha: float = 1.0,
+        n_activation: int = 1,
+        min_count: int = 1,
+        output: str = "similarity",
+        metric: Metric | None = None,
+        copy: bool = True,
+        n_jobs: int | None = None,
+        verbose: bool = False,
+    ) -> None:
+        super().__init__(
+            beta=beta,
+            alpha=alpha,
+            output=output,
+            metric=metric,
+            copy=copy,
+            n_jobs=n_jobs,
+            verbose=verbose,
+        )
+        self.n_activation = n_activation
+        self.min_count = min_count

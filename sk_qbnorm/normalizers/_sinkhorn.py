@@ -1,81 +1,81 @@
-"""Sinkhorn: the bias that balances how often items are the answer."""
+"""Sinkhorn: a bias that balances how often each item is the answer."""
 
-from functools import partial
 from typing import Self
 
 from numpy.typing import ArrayLike
 from sklearn.exceptions import ConvergenceWarning
 
-from sk_qbnorm._validation import check_beta, check_count, check_number
-from sk_qbnorm.bank import Potentials
+from sk_qbnorm._validation import check_alpha, check_beta, check_count, check_number
 from sk_qbnorm.corrections import Additive
 from sk_qbnorm.similarity import Metric
+from sk_qbnorm.statistics import Potentials, beta_warning, resolve_beta
 
-from ._augmenting import AdditiveNormalizer
-from ._scale import at_beta
+from ._accumulate import resolve_metric
+from ._vector_index import AdditiveNormalizer
 
-_SPREADS = 2.0  # beta="scale" is this, over the standard deviation
+_SCALE_FACTOR = 2.0  # beta="scale", times the standard deviation
 
 
 class SinkhornNormalizer(AdditiveNormalizer):
-    r"""Subtract the bias that balances how often the items answer the bank.
+    r"""Subtract a bias that balances how often the bank retrieves each item.
 
-    `InvertedSoftmax` makes up for what the bank makes of each item; that changes what
-    the queries of the bank make of all items, and so on. This goes on until both agree:
-    its first half step is `InvertedSoftmax`, its end the balanced assignment of the
-    bank's queries to the items.
+    `InvertedSoftmax` is the first half step. Sinkhorn continues until the biases of
+    items and bank queries agree: the balanced assignment of bank queries to items.
 
     Parameters
     ----------
-    beta : float or "scale", default=50.0
-        Inverse temperature, > 0; the default is for cosine similarities. ``"scale"`` is
-        2 over the standard deviation of the similarities, whatever their scale, and
-        shows the bank once more to find it.
-    n_iter : int, default=10
-        How many steps are taken at the most, >= 1.
+    beta : float or "scale", default="scale"
+        Inverse temperature, > 0. ``"scale"`` is 2 divided by the standard deviation of
+        the similarities of the first 256 bank queries, so it fits similarities of any
+        scale. 50 is usual for cosine similarities.
+    max_iter : int, default=10
+        Largest number of steps, >= 1.
     tol : float, default=1.5
-        It ends when no two biases move by more than this against each other, >= 0, in
-        units of ``1 / beta``; a `ConvergenceWarning` says where `n_iter` was not
-        enough. At 0 all steps are taken, without a word. The default ends early on
-        purpose: the items' shares of the bank are equal in the limit only, with a small
-        `tol` and many steps.
+        Stop if no two biases move against each other by more than this, >= 0, in units
+        of ``1 / beta``. A `ConvergenceWarning` reports that `max_iter` was too small. 0
+        takes all steps without a warning. The default stops early on purpose: shares of
+        the bank become equal only for a small `tol` and many steps.
     alpha : float, default=1.0
-        Strength of the correction, >= 0: 0 leaves the ranking as it is.
-    metric : {"cosine", "dot", "precomputed"} or callable, default="cosine"
-        How `fit` compares embeddings, as in `pairwise_similarity`. With
-        ``"precomputed"``, as a step of a Pipeline needs, `fit` is given similarities.
+        Strength of the correction, >= 0. 0 keeps the raw ranking. It can be changed
+        after `fit`.
+    metric : {"cosine", "dot", "precomputed"} or callable, default=None
+        How `fit` compares the querybank with the gallery, as in `pairwise_similarity`.
+        None means cosine if `fit` receives a gallery, and precomputed similarities if
+        it does not.
     memory_budget : int, default=0
-        How many bytes of similarities `fit` may hold. Where the bank's to the whole
-        gallery and gallery bank fit in, embeddings are multiplied once, else anew for
-        each half step. It is not used on Dask arrays.
+        Bytes of similarities that `fit` may store. If the bank's similarities fit,
+        embeddings are multiplied once instead of once per half step. Ignored for Dask
+        arrays.
     copy : bool, default=True
-        Whether `transform` leaves its input alone. With False it writes into it where
-        it can.
+        If False, `transform` may overwrite its input.
     n_jobs : int, default=None
-        Number of threads, -1 for all processors; the result does not depend on it.
-        None means 1 outside of `joblib.parallel_config`, with matrix products left to
-        the threads of BLAS, which may round them otherwise.
+        Number of threads. None uses as many as BLAS would, 1 is single-threaded, -1
+        uses all processors. The result does not depend on it.
     verbose : bool, default=False
-        Whether `fit` shows a progress bar, for which tqdm has to be installed.
+        Whether `fit` reports its progress.
 
     Attributes
     ----------
     beta_ : float
-        The inverse temperature of the last `fit`.
+        Inverse temperature of the last `fit`.
     gallery_bias_ : ndarray of shape (n_gallery,), dtype float64
-        The bias :math:`b_j` of every gallery item, in units of the similarity.
+        Bias :math:`b_j` of each gallery item, in units of the similarities.
     n_iter_ : int
-        How many steps were taken.
+        Number of steps taken.
+    metric_ : str or callable
+        Metric of the last `fit`.
+    gallery_names_ : ndarray of shape (n_gallery,) or None
+        Names of the gallery items, strings or integers.
     n_bank_seen_ : int
         Number of bank queries.
     n_features_in_ : int
         Number of gallery items.
     feature_names_in_ : ndarray of shape (n_gallery,)
-        Names of the gallery items, where these are strings.
+        Names of the gallery items, defined if all of them are strings.
 
     See Also
     --------
-    InvertedSoftmax : The first half step, which banks in parts can take.
+    InvertedSoftmax : The first half step, which can be fitted in parts.
 
     Notes
     -----
@@ -97,27 +97,27 @@ class SinkhornNormalizer(AdditiveNormalizer):
         a_i &= \tfrac{1}{\beta} \log \tfrac{1}{n_{gallery}} \sum_j
         e^{\beta (p_{ij} - b_j)}
 
-    and query q scores item j :math:`s_{qj} - \alpha b_j`. The potentials :math:`b_j` of
-    all items and :math:`a_i` of all bank queries depend on each other, so there is no
-    `partial_fit` to more than one part, and items neither come nor go.
+    and query q scores item j :math:`s_{qj} - \alpha b_j`. All :math:`b_j` and
+    :math:`a_i` depend on each other, so a second `partial_fit`, `add_gallery` and
+    `remove_gallery` are not possible.
 
-    With a gallery bank, the dual bank of [1]_, j goes over the items of both, and
-    :math:`b_j` of the gallery is kept. Without one, every query of the bank is given
-    away among the items of the gallery, also those that belong to none.
+    With a gallery bank, the dual bank of [1]_, j runs over the items of both, and only
+    :math:`b_j` of the gallery is used. Without one, every bank query is assigned to
+    items of the gallery, even if none of them is relevant.
 
-    The hubless nearest neighbour search of [2]_ is the same thing. It asks for the
-    assignment :math:`P_{ij}` of the bank's queries to the items that is worth most,
-    :math:`\sum_{ij} P_{ij} p_{ij}` and the entropy of P divided by `beta`, among those
-    that give every item the same share. Its multipliers of these shares, which it finds
-    by gradients of the dual and subtracts, are :math:`b_j`: the dual
+    The hubless nearest neighbor search of [2]_ is the same method. It maximizes
+    :math:`\sum_{ij} P_{ij} p_{ij}` plus the entropy of P divided by `beta` over the
+    assignments :math:`P_{ij}` of bank queries to items with equal shares per item. The
+    Lagrange multipliers of the shares, found by gradient descent on the dual, are
+    :math:`b_j`. The dual
 
     .. math::
 
         \min_b \; \frac{1}{\beta n_{bank}} \sum_i \log \sum_j
         e^{\beta (p_{ij} - b_j)} + \frac{1}{n_{gallery}} \sum_j b_j
 
-    is least where the items' shares are equal, where a step changes nothing. A step of
-    Sinkhorn solves for all :math:`b_j` at once, the :math:`a_i` held.
+    has its minimum where all shares are equal, which is a fixed point of the iteration.
+    A Sinkhorn step solves for all :math:`b_j` at once, with :math:`a_i` fixed.
 
     References
     ----------
@@ -131,26 +131,28 @@ class SinkhornNormalizer(AdditiveNormalizer):
     --------
     >>> from sk_qbnorm import SinkhornNormalizer
     >>> bank_sims = [[0.9, 0.1], [0.8, 0.3], [0.9, 0.2]]  # item 0 is a hub
-    >>> normalizer = SinkhornNormalizer(beta=10, metric="precomputed").fit(bank_sims)
+    >>> normalizer = SinkhornNormalizer(beta=10).fit(bank_sims)
     >>> normalizer.transform([[0.8, 0.6]]).round(2)
     array([[-0.09,  0.38]])
     """
 
+    _fits_in_parts = False
+
     def __init__(
         self,
-        beta: float | str = 50.0,
-        n_iter: int = 10,
-        tol: float = 1.5,
         *,
+        beta: float | str = "scale",
+        max_iter: int = 10,
+        tol: float = 1.5,
         alpha: float = 1.0,
-        metric: Metric = "cosine",
+        metric: Metric | None = None,
         memory_budget: int = 0,
         copy: bool = True,
         n_jobs: int | None = None,
         verbose: bool = False,
     ) -> None:
         self.beta = beta
-        self.n_iter = n_iter
+        self.max_iter = max_iter
         self.tol = tol
         self.alpha = alpha
         self.metric = metric
@@ -165,21 +167,23 @@ class SinkhornNormalizer(AdditiveNormalizer):
         gallery: ArrayLike | None = None,
         gallerybank: ArrayLike | None = None,
     ) -> Self:
-        """Balance a querybank and the gallery, at will with a gallery bank beside it.
+        """Balance a querybank and a gallery, with an optional gallery bank.
 
         Parameters
         ----------
         querybank : array-like of shape (n_bank, n_features) or (n_bank, n_gallery)
-            Embeddings of the bank's queries, dense, sparse or a `numpy.memmap`. For
-            ``metric="precomputed"`` their similarities to the gallery.
+            Embeddings of the bank queries if `gallery` is passed, otherwise their
+            similarities to the gallery. Dense, sparse, a `numpy.memmap` or a Dask
+            array.
         gallery : array-like of shape (n_gallery, n_features), default=None
-            Embeddings of the gallery; the index of a dataframe names its items. Ignored
-            for ``metric="precomputed"``, so that a Pipeline may pass `y`.
-        gallerybank : array-like of shape (n_gallerybank, n_features), default=None
-            Embeddings of items that stand beside the gallery while it is balanced, as
-            answers to those queries of the bank that have none in the gallery; they are
-            never retrieved. For ``metric="precomputed"`` the similarities of the bank's
-            queries to them, of shape (n_bank, n_gallerybank).
+            Embeddings of the gallery, in the same forms. The index of a dataframe names
+            the items. One-dimensional input is ignored, as it holds the labels `y` that
+            a Pipeline passes.
+        gallerybank : array-like of shape (n_gallerybank, n_features) or \
+                (n_gallerybank, n_bank), default=None
+            Embeddings of other items, or their similarities to the bank queries. They
+            take the bank queries that have no relevant item in the gallery, and are
+            never retrieved.
 
         Returns
         -------
@@ -190,84 +194,49 @@ class SinkhornNormalizer(AdditiveNormalizer):
         ------
         ValueError
             If a parameter is out of range, an input is not a finite matrix, the
-            gallery is missing, the three do not match, or an input comes in parts.
+            gallery is missing, the inputs do not match, or an input is an iterator.
 
         Warns
         -----
         ConvergenceWarning
-            If some bias still moved by more than `tol` in the last step.
+            If a bias still moved by more than `tol` in the last step.
         """
-        return self._fit(querybank, gallery, gallerybank=gallerybank)
-
-    def partial_fit(
-        self,
-        querybank: ArrayLike,
-        gallery: ArrayLike | None = None,
-        gallerybank: ArrayLike | None = None,
-    ) -> Self:
-        """Fit to a first and only part of a bank, without a word on convergence.
-
-        Parameters
-        ----------
-        querybank : array-like of shape (n_bank, n_features) or (n_bank, n_gallery)
-            As in `fit`.
-        gallery : array-like of shape (n_gallery, n_features), default=None
-            As in `fit`.
-        gallerybank : array-like of shape (n_gallerybank, n_features), default=None
-            As in `fit`.
-
-        Returns
-        -------
-        self : SinkhornNormalizer
-            The fitted normalizer.
-
-        Raises
-        ------
-        ValueError
-            As in `fit`; also at a second call, as the biases depend on all of the bank.
-        """
-        return self._partial_fit(querybank, gallery, gallerybank=gallerybank)
+        metric = resolve_metric(self.metric, querybank, gallery)
+        return self._fit(querybank, gallery, metric, gallerybank)
 
     def _check_parameters(self):
         check_beta(self.beta, advice="50 is usual for cosine similarities")
-        check_count(self.n_iter, "n_iter")
-        check_number(self.tol, "tol", positive=False, advice="0 takes all n_iter steps")
-        check_number(
-            self.alpha,
-            "alpha",
-            positive=False,
-            advice="0 corrects nothing and 1 is the paper's value",
-        )
+        check_count(self.max_iter, "max_iter")
+        check_number(self.tol, "tol", positive=False, advice="0 takes all steps")
+        check_alpha(self.alpha)
         check_number(
             self.memory_budget,
             "memory_budget",
             positive=False,
-            advice="0 holds no similarities",
+            advice="0 stores no similarities",
         )
 
-    def _statistics(self, tiles):
-        settings = {"n_iter": int(self.n_iter), "tol": float(self.tol)}
-        make = partial(Potentials, **settings)
-        return {"potentials": at_beta(tiles, self.beta, _SPREADS, make)}
+    def _statistics(self, tiles, spread):
+        beta = resolve_beta(self.beta, _SCALE_FACTOR, spread())
+        settings = int(self.max_iter), float(self.tol), self.memory_budget
+        return {"potentials": Potentials(tiles, beta, *settings)}
 
-    def _conclude(self, bank):
+    def _set_fitted_attributes(self, bank):
         self.beta_ = bank["potentials"].settings["beta"]
-        # Behind the gallery come the items of a gallery bank.
+        # The items of a gallery bank are behind those of the gallery.
         self.gallery_bias_ = bank["potentials"].value()[: bank.n_gallery]
         self.n_iter_ = bank["potentials"].n_steps
 
     def _correction(self):
         return Additive(self.alpha * self.gallery_bias_)
 
-    def _bytes_to_hold(self):
-        return self.memory_budget
-
-    def _doubts(self):
+    def _fit_warnings(self):
+        yield from beta_warning(self.beta, _SCALE_FACTOR, self._bank.spread)
         change = self._bank["potentials"].change
-        if self.tol > 0 and change > self.tol and self.n_iter > 1:
+        if self.tol > 0 and change > self.tol and self.max_iter > 1:
             yield (
-                f"Some bias still moved by {change:.2g} / beta, more than "
-                f"tol={self.tol}, in the last of n_iter={self.n_iter} steps; take more "
-                "of them or a smaller beta.",
+                f"Sinkhorn did not converge: a bias still moved by {change:.2g} / beta, "
+                f"more than tol={self.tol}, in the last of max_iter={self.max_iter} "
+                "steps; increase max_iter or decrease beta.",
                 ConvergenceWarning,
             )

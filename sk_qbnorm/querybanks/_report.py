@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike
 from sklearn.utils import check_random_state
 
 from sk_qbnorm._validation import check_beta, check_count
-from sk_qbnorm.bank import SOFTMAX_FACTOR, LogMeanExp, Spread, beta_at
+from sk_qbnorm.statistics import SOFTMAX_FACTOR, LogMeanExp, Spread, beta_at
 from sk_qbnorm.metrics._agreement import agreement_of, chance_variation
 from sk_qbnorm.metrics._frame import as_table
 from sk_qbnorm.similarity import Metric

@@ -1,26 +1,42 @@
-"""Similarities tile by tile: from embeddings or a matrix, never the whole at once.
+"""Similarities tile by tile: from embeddings or a matrix, never all at once.
 
-A *round* is some rows against the whole gallery; within a round every block of columns
-is a tile of its own, and threads take tiles. The blocks depend on the data alone and
-never on the number of threads, so neither does any sum.
+`SimilaritySource` validates inputs and returns tiles; `walk` shows the tiles to visitors.
+A *round* is some rows against the whole gallery. Within a round every block of columns is
+one tile, and threads share the tiles. The blocks depend on the data alone and not on the
+number of threads, so the order of every sum is fixed.
 
-What is handed out is what kernels want: a C-contiguous matrix and the bounds of the
-part that counts.
+A tile is what kernels take: a C-contiguous matrix and the bounds of the part that counts.
 """
 
-from ._beside import Beside
+from ._concatenated import ConcatenatedTiles
 from ._best import BestItems, BestOfRows
 from ._gallery import Gallery, row_lengths
 from ._matrix import MatrixTiles
+from ._sample import SAMPLE_ITEMS, SAMPLE_ROWS, sample_tiles
+from ._source import (
+    METRICS,
+    SimilaritySource,
+    check_any_metric,
+    check_no_iterator,
+    check_same_items,
+)
 from ._walk import walk, whole_matrix
 
 __all__ = [
-    "Beside",
+    "METRICS",
+    "SAMPLE_ITEMS",
+    "SAMPLE_ROWS",
     "BestItems",
     "BestOfRows",
+    "ConcatenatedTiles",
     "Gallery",
     "MatrixTiles",
+    "SimilaritySource",
+    "check_any_metric",
+    "check_no_iterator",
+    "check_same_items",
     "row_lengths",
+    "sample_tiles",
     "walk",
     "whole_matrix",
 ]

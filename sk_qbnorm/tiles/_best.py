@@ -53,7 +53,7 @@ class BestOfRows(ABC):
     def end(self, n_threads):
         """Let go of what is of no more use."""
 
-    def moved(self, n_before):
+    def shift_items(self, n_before):
         """Return the same, of a gallery with some items before the first of these."""
         return self._with((*self.found[:-1], self.items + n_before))
 

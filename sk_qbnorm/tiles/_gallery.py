@@ -8,10 +8,10 @@ from scipy import sparse
 from sklearn.utils import gen_batches
 from sklearn.utils.extmath import row_norms
 
+from sk_qbnorm._embeddings import unit_rows
 from sk_qbnorm._validation import float_dtype
-from sk_qbnorm.similarity import unit_rows
 
-from ._embeddings import CallableTiles, DenseTiles, SparseTiles
+from ._products import CallableTiles, DenseTiles, SparseTiles
 
 _BLOCK_ROWS = 4096
 
@@ -52,7 +52,7 @@ class Gallery:
         may_overflow = not cosine and not self._keeps_in_range(queries)
         return DenseTiles(queries, gallery, to_unit_length, may_overflow)
 
-    def extended(self, embeddings):
+    def append_items(self, embeddings):
         """Return the gallery with more items behind those of this one."""
         more = Gallery(embeddings, self.metric, keep_units=self._are_units).embeddings
         if sparse.issparse(self.embeddings):
@@ -61,7 +61,7 @@ class Gallery:
             more = more.toarray()
         return self._with(np.vstack([self.embeddings, more]))
 
-    def kept(self, items):
+    def take_items(self, items):
         """Return some of the items alone."""
         return self._with(self.embeddings[items])
 

@@ -1,33 +1,35 @@
-"""Show all tiles to whom they concern."""
+"""Visit all tiles, in parallel."""
 
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-from sk_qbnorm._threads import count_threads, own_threads
+from sk_qbnorm._threads import count_threads, limit_blas_threads
 
 from ._tile import column_blocks
 
 
-def walk(tiles, visitors, n_jobs, progress):
-    """Show every tile to every visitor, tiles of a round in parallel.
+def walk(tiles, visitors, n_jobs, progress=None, rounds=None):
+    """Show every tile to every visitor, the tiles of a round in parallel.
 
-    A visitor has ``update(tile, rows, columns)``, called from several threads, each
-    thread's columns of a round in ascending order; ``end_round(rows)``, once all
-    columns of some rows have been shown; and ``end(n_threads)``.
+    A visitor has ``update(tile, rows, columns)``, which threads call concurrently, each
+    thread with its columns of a round in ascending order; ``end_round(rows)``, called
+    when all columns of some rows have been visited; and ``end(n_threads)``.
 
     Parameters
     ----------
-    tiles : MatrixTiles or what `Gallery.tiles` returns
+    tiles : MatrixTiles or what `SimilaritySource.tiles` returns
     visitors : list
     n_jobs : int or None
-    progress : callable
-        Called with the number of similarities that have been shown since the last time.
+    progress : callable, default=None
+        Called with the number of similarities visited since the last call.
+    rounds : iterable of slice, default=None
+        The rounds to visit; None visits all.
     """
     n_threads = count_threads(n_jobs)
     blocks = column_blocks(tiles.shape[1])
-    with own_threads(n_jobs) as alone, ThreadPoolExecutor(n_threads, "", alone) as pool:
-        for rows in tiles.rounds():
+    with limit_blas_threads() as limit, ThreadPoolExecutor(n_threads, "", limit) as pool:
+        for rows in tiles.rounds() if rounds is None else rounds:
             tile = tiles.prepare(rows)
 
             def show(columns, rows=rows, tile=tile):
@@ -37,34 +39,34 @@ def walk(tiles, visitors, n_jobs, progress):
                 return (rows.stop - rows.start) * (columns.stop - columns.start)
 
             run = map if n_threads == 1 else pool.map
-            for n_shown in run(show, blocks):
-                progress(n_shown)
+            for n_visited in run(show, blocks):
+                if progress is not None:
+                    progress(n_visited)
             for visitor in visitors:
                 visitor.end_round(rows)
         for visitor in visitors:
             visitor.end(n_threads)
 
 
-def whole_matrix(tiles, n_jobs, progress):
-    """Return all similarities at once, for those who were asked to hold them."""
+def whole_matrix(tiles, n_jobs, progress=None):
+    """Return all similarities at once."""
     rows = _WholeRows(tiles)
     walk(tiles, [rows], n_jobs, progress)
     return rows.sims
 
 
 class _WholeRows:
-    """Keeps all that it is shown."""
+    """A visitor that stores every tile."""
 
     def __init__(self, tiles):
         self.sims = np.empty(tiles.shape, dtype=tiles.dtype)
 
     def update(self, tile, rows, columns):
-        """Keep a tile."""
         matrix, top, bottom, left, right = tile
         self.sims[rows, columns] = matrix[top:bottom, left:right]
 
     def end_round(self, rows):
-        """Nothing to do."""
+        """Do nothing: tiles are stored already."""
 
     def end(self, n_threads):
-        """Nothing to do."""
+        """Do nothing: tiles are stored already."""

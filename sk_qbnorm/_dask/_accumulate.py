@@ -1,0 +1,166 @@
+"""Statistics of querybanks and galleries that are Dask arrays."""
+
+from dataclasses import replace
+from functools import partial
+
+import numpy as np
+
+from sk_qbnorm._embeddings import check_columns
+from sk_qbnorm._validation import check_matrix, item_names
+from sk_qbnorm.statistics import Bank
+from sk_qbnorm.tiles import MatrixTiles, SimilaritySource, sample_tiles
+
+from ._balance import balance
+from ._tasks import (
+    check_known_sizes,
+    check_two_dimensions,
+    compute,
+    head,
+    is_dask,
+    row_blocks,
+    tree,
+)
+
+
+def accumulate(
+    querybank, gallery, metric, make_statistics, spread_from, verbose, name, gallerybank
+):
+    """Return the bank of Dask arrays: a task per pair of blocks, merged as a tree.
+
+    Each task runs on one thread. The scheduler may repeat lost tasks, because sums do
+    not depend on who computes them. Statistics that cannot be merged are computed
+    afterwards by `balance`.
+
+    Parameters
+    ----------
+    querybank : dask.array.Array or ndarray of shape (n_bank, n_features)
+        Similarities for ``metric="precomputed"``.
+    gallery : dask.array.Array or ndarray of shape (n_gallery, n_features) or None
+    metric : {"cosine", "dot", "precomputed"} or callable
+    make_statistics : callable
+        From tiles and a spread to new statistics.
+    spread_from : callable
+        From a function that returns sample tiles to a spread.
+    verbose : bool
+    name : str
+        Name of the bank in error messages.
+    gallerybank : dask.array.Array, ndarray or None
+
+    Returns
+    -------
+    bank : Bank
+    """
+    from dask import delayed
+
+    columns, beside = _grid(querybank, gallery, metric, name, "gallery"), []
+    if gallerybank is not None:
+        check_columns(gallerybank, gallery, "gallerybank", metric)
+        beside = _grid_beside(querybank, gallerybank, metric, name)
+    spread = spread_from(lambda: _sample(querybank, gallery, metric, name))
+    unused = MatrixTiles(np.zeros((1, 1), dtype=np.float32))
+    fresh = make_statistics(unused, spread)  # which may ask for the spread
+    if any(statistic.stores_bank for statistic in fresh.values()):
+        raise ValueError(
+            "querybank and gallery must not be Dask arrays for a normalizer that "
+            "stores all n_bank x n_gallery similarities; pass arrays in memory, as "
+            "x.compute() returns, or use another normalizer."
+        )
+    make = partial(make_statistics, spread=partial(_known, spread.value))
+    show = delayed(_show_block, pure=True)
+    merged = [
+        tree([show(*block, make) for block in column], Bank.merge) for column in columns
+    ]
+    (bank,) = compute([tree(merged, Bank.append_items)], f"{name} or gallery", verbose)
+    bank = replace(
+        bank,
+        # Not from the tasks: a callable is a different object in each process.
+        settings={**bank.settings, "metric": metric},
+        names=item_names(gallery),
+        spread=spread.value,
+        n_features=None if metric == "precomputed" else int(querybank.shape[1]),
+        title=name,
+    )
+    for key, statistic in fresh.items():
+        if not statistic.mergeable:
+            balance(columns, beside, statistic, verbose)
+            bank = bank.with_statistic(key, statistic)
+    return bank
+
+
+def _known(value):
+    return value
+
+
+def _sample(querybank, gallery, metric, name):
+    """Return tiles of the first bank queries and of evenly spaced items."""
+    source = None
+    if metric == "precomputed":
+        source = SimilaritySource(None, metric)
+    else:
+        items = head(gallery, spaced=not callable(metric))
+        source = SimilaritySource(items, metric)
+    checked = source.check(head(querybank), name)
+    return sample_tiles(checked, source.gallery)
+
+
+def _grid(querybank, gallery, metric, name, gallery_name):
+    """Return the blocks of the bank for each block of the gallery.
+
+    Each comes with the function that makes its tiles.
+    """
+    tiles_of = _TilesOf(metric, name, gallery_name)
+    if metric == "precomputed":
+        check_two_dimensions(querybank, name)
+        return [
+            [(block, None, tiles_of) for block in column]
+            for column in querybank.to_delayed().T
+        ]
+    queries = row_blocks(querybank, name)
+    return [
+        [(block, items, tiles_of) for block in queries]
+        for items in row_blocks(gallery, gallery_name)
+    ]
+
+
+def _grid_beside(querybank, gallerybank, metric, name):
+    """Return the same for the gallery bank, whose similarities have other blocks."""
+    if metric != "precomputed":
+        return _grid(querybank, gallerybank, metric, name, "gallerybank")
+    from dask import array
+
+    if not is_dask(gallerybank):
+        gallerybank = array.asarray(check_matrix(gallerybank, "gallerybank"))
+    check_two_dimensions(gallerybank, "gallerybank")
+    sims = gallerybank.T  # one row per bank query
+    for matrix, title in ((querybank, name), (sims, "gallerybank")):
+        check_known_sizes(matrix, title, "to match the queries of both banks")
+    if sims.shape[0] != querybank.shape[0]:
+        raise ValueError(
+            f"gallerybank must have one row per item and one column per bank query, "
+            f"expected {querybank.shape[0]} columns, got {sims.shape[0]}; pass the "
+            "similarities of its items to the same querybank."
+        )
+    sims = sims.rechunk({0: querybank.chunks[0]})
+    return _grid(sims, None, metric, "gallerybank", None)
+
+
+class _TilesOf:
+    """Make the tiles of a block; None if it is empty, as filters leave some."""
+
+    def __init__(self, metric, name, gallery_name):
+        self.metric, self.name, self.gallery_name = metric, name, gallery_name
+
+    def __call__(self, queries, gallery):
+        if 0 in queries.shape or (gallery is not None and gallery.shape[0] == 0):
+            return None
+        source = SimilaritySource(gallery, self.metric, title=self.gallery_name)
+        return source.tiles(source.check(queries, self.name))
+
+
+def _show_block(queries, gallery, tiles_of, make_statistics):
+    tiles = tiles_of(queries, gallery)
+    if tiles is None:
+        return None
+    statistics = make_statistics(tiles)
+    mergeable = {name: each for name, each in statistics.items() if each.mergeable}
+    return Bank.accumulate(tiles, mergeable, 1)

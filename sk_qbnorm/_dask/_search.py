@@ -1,0 +1,107 @@
+"""Search of galleries and queries that are Dask arrays."""
+
+import itertools
+
+from sk_qbnorm._embeddings import check_embeddings, check_widths
+from sk_qbnorm.tiles import Gallery, walk
+
+from ._tasks import (
+    check_known_sizes,
+    check_two_dimensions,
+    compute,
+    is_dask,
+    row_blocks,
+    tree,
+)
+
+
+class DaskGallery:
+    """A gallery that is a Dask array; the counterpart of `tiles.Gallery`.
+
+    Parameters
+    ----------
+    embeddings : dask.array.Array of shape (n_gallery, n_features)
+    metric : {"cosine", "dot"} or callable
+    """
+
+    def __init__(self, embeddings, metric):
+        check_two_dimensions(embeddings, "gallery")
+        check_known_sizes(embeddings, "the gallery", "so that its items have places")
+        self.embeddings = embeddings
+        self.metric = metric
+
+    def append_items(self, embeddings):
+        """Return the gallery with more items behind those of this one."""
+        from dask import array
+
+        both = array.concatenate([self.embeddings, array.asarray(embeddings)])
+        return DaskGallery(both, self.metric)
+
+    def take_items(self, items):
+        """Return some of the items alone."""
+        return DaskGallery(self.embeddings[items], self.metric)
+
+
+def search(gallery, queries, correction, k, verbose):
+    """Return what the best items of each query need, of every shard merged.
+
+    Parameters
+    ----------
+    gallery : tiles.Gallery or DaskGallery
+    queries : dask.array.Array or ndarray of shape (n_queries, n_features)
+    correction : one of those in `corrections`
+    k : int
+    verbose : bool
+
+    Returns
+    -------
+    found : dict of visitors
+        What ``correction.assemble_scores`` takes.
+    """
+    from dask import delayed
+
+    look = delayed(_search_block, pure=True)
+    shards = [
+        (items, delayed(correction.take_items(items), traverse=False), shard)
+        for items, shard in _shards(gallery)
+    ]
+    blocks = [
+        tree([look(block, *shard, gallery.metric, k) for shard in shards], _joined)
+        for block in row_blocks(queries, "queries")
+    ]
+    (found,) = compute([tree(blocks, _stacked)], "queries", verbose)
+    return found
+
+
+def _shards(gallery):
+    """Return the slice of items, and the block of the gallery, of every shard."""
+    from dask import delayed
+
+    if not is_dask(gallery.embeddings):
+        items = slice(0, gallery.embeddings.shape[0])
+        return [(items, delayed(gallery, traverse=False))]
+    sizes = gallery.embeddings.chunks[0]
+    stops = list(itertools.accumulate(sizes))
+    items = [slice(stop - size, stop) for size, stop in zip(sizes, stops, strict=True)]
+    return list(zip(items, row_blocks(gallery.embeddings, "gallery"), strict=True))
+
+
+def _search_block(queries, items, correction, gallery, metric, k):
+    if queries.shape[0] == 0 or items.start == items.stop:
+        return None
+    queries = check_embeddings(queries, "a block of queries")
+    if not isinstance(gallery, Gallery):
+        gallery = Gallery(check_embeddings(gallery, "a block of the gallery"), metric)
+    check_widths(queries, gallery.embeddings, "queries", metric)
+    tiles = gallery.tiles(queries)
+    found = correction.searches(tiles, k)
+    walk(tiles, list(found.values()), 1)
+    return {name: best.shift_items(items.start) for name, best in found.items()}
+
+
+def _joined(found, other):
+    return {name: best.joined(other[name]) for name, best in found.items()}
+
+
+def _stacked(found, other):
+    return {name: best.stacked(other[name]) for name, best in found.items()}

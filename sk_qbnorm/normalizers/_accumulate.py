@@ -1,0 +1,380 @@
+"""Accumulate statistics over a querybank and a gallery, in any form they come in."""
+
+from collections.abc import Iterator
+
+import numpy as np
+from scipy import sparse
+from sklearn.base import clone
+
+from sk_qbnorm import _dask
+from sk_qbnorm._embeddings import check_same_columns, check_widths
+from sk_qbnorm._progress import progress_bar
+from sk_qbnorm._validation import (
+    check_features,
+    check_matrix,
+    column_names,
+    item_names,
+)
+from sk_qbnorm.statistics import Bank, check_mergeable, spread_of
+from sk_qbnorm.tiles import (
+    SAMPLE_ITEMS,
+    SAMPLE_ROWS,
+    ConcatenatedTiles,
+    MatrixTiles,
+    SimilaritySource,
+    check_any_metric,
+    sample_tiles,
+)
+
+
+def resolve_metric(metric, querybank, gallery):
+    """Return the metric that `fit` uses; None depends on what was passed.
+
+    Without a gallery, or with labels in its place, the querybank holds similarities.
+    """
+    if metric is not None:
+        check_any_metric(metric)
+        return metric
+    if gallery is None or _are_labels(gallery):
+        return "precomputed"
+    if np.shape(gallery) == np.shape(querybank) and _is_indicator(gallery):
+        raise ValueError(
+            "gallery may be embeddings or labels: it has the shape of querybank, "
+            f"{np.shape(gallery)}, and holds only 0 and 1; pass "
+            'metric="precomputed" if querybank holds similarities, or metric="cosine".'
+        )
+    return "cosine"
+
+
+def _are_labels(gallery):
+    if isinstance(gallery, Iterator):
+        return False
+    try:
+        return np.ndim(gallery) == 1 and not _dask.is_dask(gallery)
+    except ValueError:  # a list with several relevant items for some queries
+        return True
+
+
+def _is_indicator(matrix):
+    if _dask.is_dask(matrix):
+        return False
+    values = matrix.data if sparse.issparse(matrix) else np.asarray(matrix)
+    return values.dtype.kind in "biuf" and bool(np.isin(values, (0, 1)).all())
+
+
+class BankAccumulator:
+    """Show a querybank to the statistics of a normalizer.
+
+    Parameters
+    ----------
+    normalizer : BankNormalizer
+    metric : {"cosine", "dot", "precomputed"} or callable
+    known : Bank, default=None
+        The bank to combine the result with; nothing is computed if that is impossible.
+    gallerybank : matrix, default=None
+        Embeddings of other items, or similarities of shape (n_gallerybank, n_bank).
+    """
+
+    def __init__(self, normalizer, metric, *, known=None, gallerybank=None):
+        if known is not None:
+            known.check_mergeable()
+        if isinstance(gallerybank, Iterator):
+            raise ValueError(
+                "gallerybank must be a matrix because every step reads it again, got "
+                "an iterator; pass a matrix or a numpy.memmap."
+            )
+        self._normalizer = normalizer
+        self._metric = metric
+        self._known = known
+        self._gallerybank = gallerybank
+        self._name = normalizer._bank_name
+        self._n_jobs = normalizer.n_jobs
+
+    def of_similarities(self, sims, estimator=None):
+        """Return the bank of similarities: a matrix or an iterator of matrices.
+
+        The columns are checked against those known to `estimator`, if given.
+        """
+        if _dask.is_dask(sims):
+            return self._of_dask(sims, None)
+
+        reset = iter([self._known is None])  # the first part may set the columns
+
+        def check(part):
+            if estimator is None:
+                checked = check_matrix(part, self._name, n_jobs=self._n_jobs)
+            else:
+                checked = check_features(
+                    estimator,
+                    part,
+                    self._name,
+                    reset=next(reset, False),
+                    n_jobs=self._n_jobs,
+                )
+            return checked, item_names(part, axis=1)
+
+        parts = _Parts(sims, check, self._name)
+        spread = self._spread(lambda: sample_tiles(parts.head(SAMPLE_ROWS)))
+        beside = self._similarities_beside()
+        return self._of_parts(
+            parts, lambda part: beside(MatrixTiles(part)), Bank.merge, spread
+        )
+
+    def of_embeddings(self, querybank, gallery):
+        """Return the bank of embeddings, of which one may be an iterator."""
+        check_gallery_given(self._normalizer, gallery, self._metric)
+        if _dask.is_dask(querybank) or _dask.is_dask(gallery):
+            return self._of_dask(querybank, gallery)
+        if isinstance(gallery, Iterator):
+            return self._of_gallery_parts(querybank, gallery)
+        source = SimilaritySource(gallery, self._metric, n_jobs=self._n_jobs)
+        beside = self._embeddings_beside(source, gallery)
+
+        def check(part):
+            return source.check(part, self._name), source.names
+
+        parts = _Parts(querybank, check, self._name)
+        spread = self._spread(
+            lambda: sample_tiles(parts.head(SAMPLE_ROWS), source.gallery)
+        )
+        return self._of_parts(
+            parts, lambda part: beside(part, source.tiles(part)), Bank.merge, spread
+        )
+
+    def of_rows(self, rows, querybank, gallery):
+        """Return the bank of some of the bank queries."""
+        if isinstance(querybank, Iterator):
+            raise ValueError(
+                f"{self._name} must be a matrix, of which some rows are read, got an "
+                "iterator; pass a matrix or a numpy.memmap."
+            )
+        if not (_dask.is_dask(querybank) or _dask.is_dask(gallery)):
+            given = None if self._metric == "precomputed" else gallery
+            source = SimilaritySource(given, self._metric, n_jobs=self._n_jobs)
+            querybank = source.check(querybank, self._name)
+        n_bank = self._known.n_bank
+        if querybank.shape[0] != n_bank:
+            raise ValueError(
+                f"{self._name} must be the complete bank that was fitted, with "
+                f"{n_bank} rows, got {querybank.shape[0]}; pass all of it, in the same "
+                "order."
+            )
+        if self._metric == "precomputed":
+            return self.of_similarities(querybank[rows])
+        return self.of_embeddings(querybank[rows], gallery)
+
+    def _of_gallery_parts(self, querybank, gallery):
+        if isinstance(querybank, Iterator):
+            raise ValueError(
+                f"Only one of {self._name} and gallery can be an iterator, because the "
+                "other is read for each of its parts, got two iterators; pass a matrix "
+                "or a numpy.memmap for one of them."
+            )
+        queries = []
+
+        def check(part):
+            source = SimilaritySource(part, self._metric, n_jobs=self._n_jobs)
+            queries[:] = [source.check(querybank, self._name)]
+            return source, source.names
+
+        parts = _Parts(gallery, check, "gallery", size=_n_gallery, stack=_first_items)
+        spread = self._spread(
+            lambda: sample_tiles(queries[0], parts.head(SAMPLE_ITEMS))
+        )
+        return self._of_parts(
+            parts, lambda source: source.tiles(queries[0]), Bank.append_items, spread
+        )
+
+    def _of_parts(self, parts, tiles_of, join, spread):
+        """Return the bank of all parts, joined in their order."""
+        normalizer, bank = self._normalizer, None
+        part, names = parts.first()
+        tiles = tiles_of(part)
+        statistics = normalizer._statistics(tiles, spread)
+        if parts.are_many:
+            check_mergeable(statistics)
+        with progress_bar(
+            f"fit {type(normalizer).__name__}",
+            None if parts.are_many or not _single_pass(statistics) else _size(tiles),
+            normalizer.verbose,
+        ) as progress:
+            for part, names in parts:
+                if bank is not None:
+                    tiles = tiles_of(part)
+                    statistics = normalizer._statistics(tiles, spread)
+                more = Bank.accumulate(
+                    tiles,
+                    statistics,
+                    self._n_jobs,
+                    progress,
+                    names=names,
+                    settings={"metric": self._metric},
+                    spread=spread.value,
+                    n_features=parts.n_features(part, self._metric),
+                    title=self._name,
+                )
+                bank = more if bank is None else join(bank, more)
+        return bank
+
+    def _of_dask(self, querybank, gallery):
+        return _dask.accumulate(
+            querybank,
+            gallery,
+            self._metric,
+            clone(self._normalizer)._statistics,  # tasks get no fitted attributes
+            self._spread,
+            self._normalizer.verbose,
+            self._name,
+            self._gallerybank,
+        )
+
+    def _spread(self, tiles_of_sample):
+        """Return the spread of the known bank, or how to compute one when asked."""
+        if self._known is not None and self._known.spread is not None:
+            return Spread(value=self._known.spread)
+        return Spread(lambda: spread_of(tiles_of_sample(), self._n_jobs))
+
+    def _similarities_beside(self):
+        """Return a function that appends the gallery bank to tiles."""
+        if self._gallerybank is None:
+            return lambda tiles: tiles
+        sims = check_matrix(self._gallerybank, "gallerybank", n_jobs=self._n_jobs)
+
+        def beside(tiles):
+            if sims.shape[1] != tiles.shape[0]:
+                transposed = ", or its transpose" * (sims.shape[0] == tiles.shape[0])
+                raise ValueError(
+                    f"gallerybank must have one row per item and one column per bank "
+                    f"query, expected {tiles.shape[0]} columns, got {sims.shape[1]}; "
+                    f"pass the similarities of its items to the same querybank"
+                    f"{transposed}."
+                )
+            return ConcatenatedTiles(tiles, MatrixTiles(sims.T))
+
+        return beside
+
+    def _embeddings_beside(self, source, gallery):
+        if self._gallerybank is None:
+            return lambda queries, tiles: tiles
+        columns = column_names(self._gallerybank), column_names(gallery)
+        check_same_columns(*columns, "gallerybank", self._metric)
+        other = SimilaritySource(
+            self._gallerybank, self._metric, n_jobs=self._n_jobs, title="gallerybank"
+        )
+        both = other.gallery.embeddings, source.gallery.embeddings
+        check_widths(*both, "gallerybank", self._metric)
+        return lambda queries, tiles: ConcatenatedTiles(tiles, other.tiles(queries))
+
+
+class Spread:
+    """The standard deviation of a sample of similarities, computed when first asked."""
+
+    def __init__(self, compute=None, value=None):
+        self._compute = compute
+        self.value = value
+
+    def __call__(self):
+        if self.value is None:
+            self.value = self._compute()
+        return self.value
+
+
+class _Parts:
+    """The parts of a matrix, each checked when it is reached.
+
+    Parameters
+    ----------
+    given : matrix or iterator of matrices
+    check : callable
+        From a part to the checked part and the names of its items.
+    name : str
+    """
+
+    def __init__(self, given, check, name, size=None, stack=None):
+        self.are_many = isinstance(given, Iterator)
+        parts = _not_empty(given) if self.are_many else [given]
+        self._checked = map(check, parts)
+        self._name = name
+        self._size = size or (lambda part: part.shape[0])
+        self._stack = stack or _first_rows
+        self._ahead = []
+
+    def first(self):
+        """Return the first part, which stays the next one."""
+        if not self._read_ahead():
+            raise ValueError(
+                f"{self._name} must be an iterator of matrices with rows, got none; it "
+                "may have been used up before."
+            )
+        return self._ahead[0]
+
+    def head(self, n):
+        """Return the first rows or items of all parts that are still ahead."""
+        while sum(self._size(part) for part, _ in self._ahead) < n:
+            if not self._read_ahead():
+                break
+        return self._stack([part for part, _ in self._ahead], n)
+
+    def n_features(self, part, metric):
+        """Return the number of features of embeddings, None for similarities."""
+        if metric == "precomputed":
+            return None
+        gallery = getattr(part, "gallery", None)
+        return (part if gallery is None else gallery.embeddings).shape[1]
+
+    def __iter__(self):
+        while self._ahead or self._read_ahead():
+            yield self._ahead.pop(0)
+
+    def _read_ahead(self):
+        part = next(self._checked, None)
+        if part is not None:
+            self._ahead.append(part)
+        return part is not None
+
+
+def _not_empty(parts):
+    """Yield the matrices that have rows; a filter may leave some without."""
+    for part in parts:
+        if len(getattr(part, "shape", ())) != 2 or part.shape[0] > 0:
+            yield part
+
+
+def _first_rows(parts, n):
+    if len(parts) == 1:
+        return parts[0][:n]
+    heads = [part[:n] for part in parts]
+    if any(map(sparse.issparse, heads)):
+        return sparse.vstack(heads, format="csr")[:n]
+    return np.vstack(heads)[:n]
+
+
+def _n_gallery(source):
+    return source.n_gallery
+
+
+def _first_items(sources, n):
+    """Return one gallery with the first items of several."""
+    first, *others = [source.gallery for source in sources]
+    for other in others:
+        first = first.append_items(other.embeddings)
+    return first.take_items(slice(0, n))
+
+
+def _single_pass(statistics):
+    return all(statistic.mergeable for statistic in statistics.values())
+
+
+def _size(tiles):
+    return tiles.shape[0] * tiles.shape[1]
+
+
+def check_gallery_given(normalizer, gallery, metric):
+    """Raise if a normalizer of embeddings gets no gallery."""
+    if gallery is None or (not isinstance(gallery, Iterator) and np.ndim(gallery) == 1):
+        got = "None" if gallery is None else "one number per item"
+        raise ValueError(
+            f"gallery must hold the embeddings of the gallery for metric={metric!r}, "
+            f"got {got}; call {type(normalizer).__name__}.fit(querybank, gallery), or "
+            "set metric=None and pass similarities."
+        )

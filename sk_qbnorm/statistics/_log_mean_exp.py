@@ -1,0 +1,71 @@
+"""The log-mean-exp of the similarities to each gallery item."""
+
+from copy import copy
+
+import numpy as np
+
+from sk_qbnorm import _kernels
+
+from ._statistic import Statistic
+
+_FIRST_ROWS = 8
+
+
+class LogMeanExp(Statistic):
+    """``log(mean_i exp(beta * p_ij)) / beta`` of every column, in similarity units.
+
+    It is close to the column mean for small `beta` and to the column maximum for large
+    `beta`. Its rounding error is about that of the dtype divided by `beta`. If `shift`
+    is given, it is subtracted from each row first.
+    """
+
+    def __init__(self, tiles, beta, shift=None):
+        self.settings = {"beta": beta}
+        self._shift = shift
+        self.n_bank, n_gallery = tiles.shape
+        self.peak = np.empty(n_gallery, dtype=tiles.dtype)
+        self.total = np.zeros(n_gallery)
+
+    def update(self, tile, rows, columns):
+        """Add a tile."""
+        if rows.start == 0:
+            matrix, top, bottom, left, right = tile
+            last = min(top + _FIRST_ROWS, bottom)
+            first_rows = matrix[top:last, left:right]
+            if self._shift is not None:
+                first_rows = first_rows - self._shift[: last - top, None]
+            self.peak[columns] = first_rows.max(axis=0)
+        beta, peak, total = self.settings["beta"], self.peak, self.total
+        shift = None if self._shift is None else self._shift[rows]
+        _kernels.add_log_sum_exp(tile, beta, peak[columns], total[columns], shift)
+
+    def merge(self, other):
+        """Return the statistic of both querybanks on the same gallery."""
+        both, beta = copy(self), self.settings["beta"]
+        peaks = self.peak.astype(np.float64), other.peak.astype(np.float64)
+        both.peak = np.maximum(*peaks)
+        both.total = self.total * np.exp(beta * (peaks[0] - both.peak))
+        both.total += other.total * np.exp(beta * (peaks[1] - both.peak))
+        both.n_bank += other.n_bank
+        return both
+
+    def append_items(self, other):
+        """Return the statistic of the same querybank on both galleries."""
+        both = copy(self)
+        both.peak = np.concatenate([self.peak, other.peak])
+        both.total = np.concatenate([self.total, other.total])
+        return both
+
+    def take_items(self, items):
+        """Return the statistic of some of the gallery items, in ascending order."""
+        some = copy(self)
+        some.peak, some.total = self.peak[items], self.total[items]
+        return some
+
+    def value(self):
+        """Return the statistic, shape (n_gallery,)."""
+        bias = self.total / self.n_bank
+        np.log(bias, out=bias)  # in place, as a gallery may be large
+        bias /= self.settings["beta"]
+        bias += self.peak
+        return bias

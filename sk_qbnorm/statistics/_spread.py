@@ -1,0 +1,71 @@
+"""The spread of similarities, and inverse temperatures relative to it."""
+
+import numpy as np
+
+from sk_qbnorm import _kernels
+from sk_qbnorm.tiles import walk
+
+SOFTMAX_FACTOR = 1.5  # beta="scale" of a log-mean-exp, times the spread
+_LEAST_PRODUCT, _LARGEST_PRODUCT = 0.05, 10.0  # of beta and spread, without a warning
+
+
+def spread_of(tiles, n_jobs):
+    """Return the standard deviation of all similarities."""
+    moments = _Moments()
+    walk(tiles, [moments], n_jobs)
+    return moments.standard_deviation()
+
+
+def beta_at(factor, spread):
+    """Return the inverse temperature that ``beta="scale"`` stands for."""
+    spread = spread or 1.0  # if all similarities are equal, any beta will do
+    if not 0 < factor / spread < np.inf:
+        raise ValueError(
+            "beta='scale' needs similarities with a finite standard deviation, got "
+            f"{spread}; rescale them, or pass a number for beta."
+        )
+    return factor / spread
+
+
+def resolve_beta(beta, factor, spread):
+    """Return the inverse temperature that a parameter `beta` stands for."""
+    return beta_at(factor, spread) if isinstance(beta, str) else float(beta)
+
+
+def beta_warning(beta, factor, spread, name="beta"):
+    """Yield a warning if a number for beta hardly fits the spread of similarities."""
+    if isinstance(beta, str) or spread is None or not 0 < spread < np.inf:
+        return
+    product = beta * spread
+    if not _LEAST_PRODUCT <= product <= _LARGEST_PRODUCT:
+        yield (
+            f"{name}={beta:.6g} is {'large' if product > 1 else 'small'} for "
+            f"similarities with a standard deviation of {spread:.3g}; {name}='scale' "
+            f"would use {beta_at(factor, spread):.3g}.",
+            UserWarning,
+        )
+
+
+class _Moments:
+    """A visitor that accumulates mean and variance, in the order of the tiles."""
+
+    def __init__(self):
+        self._of_tiles = {}
+
+    def update(self, tile, rows, columns):
+        _, top, bottom, left, right = tile
+        size = (bottom - top) * (right - left)
+        self._of_tiles[rows.start, columns.start] = size, *_kernels.moments(tile)
+
+    def end_round(self, rows):
+        """Do nothing: tiles are put in order at the end."""
+
+    def end(self, n_threads):
+        """Do nothing: tiles are put in order at the end."""
+
+    def standard_deviation(self):
+        parts = [self._of_tiles[place] for place in sorted(self._of_tiles)]
+        sizes, totals, squares = np.array(parts, dtype=np.float64).T
+        mean = totals.sum() / sizes.sum()
+        between = sizes @ np.square(totals / sizes - mean)
+        return float(np.sqrt((squares.sum() + between) / sizes.sum()))

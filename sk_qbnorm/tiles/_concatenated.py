@@ -1,0 +1,63 @@
+"""Tiles of two galleries, one beside the other."""
+
+import numpy as np
+
+from sk_qbnorm._validation import check_finite
+
+from ._tile import whole
+
+
+class ConcatenatedTiles:
+    """The tiles of the same rows to two galleries, as if these were one.
+
+    Parameters
+    ----------
+    left, right : MatrixTiles or what `Gallery.tiles` returns
+        With equally many rows.
+
+    Attributes
+    ----------
+    n_left : int
+        Number of items of the left gallery, which come first.
+    """
+
+    def __init__(self, left, right):
+        self._left, self._right = left, right
+        self.n_left = left.shape[1]
+        self.shape = left.shape[0], self.n_left + right.shape[1]
+        self.dtype = left.dtype
+
+    def rounds(self):
+        """Yield the rows of each round."""
+        # The shorter ones of the two: there is a reason for them.
+        return max(list(self._left.rounds()), list(self._right.rounds()), key=len)
+
+    def prepare(self, rows):
+        """Return a function from a block of columns to the tile of these rows."""
+        left, right = self._left.prepare(rows), self._right.prepare(rows)
+
+        def tile(columns):
+            first = columns.start - self.n_left
+            last = columns.stop - self.n_left
+            if last <= 0:
+                return left(columns)
+            if first >= 0:
+                return self._as_left(right(slice(first, last)))
+            known = left(slice(columns.start, self.n_left))
+            other = self._as_left(right(slice(0, last)))
+            return whole(np.hstack([_matrix(known), _matrix(other)]))
+
+        return tile
+
+    def _as_left(self, tile):
+        if tile.matrix.dtype == self.dtype:
+            return tile
+        with np.errstate(over="ignore"):
+            matrix = _matrix(tile).astype(self.dtype)
+        check_finite(matrix, f"the similarities to the gallery bank, in {self.dtype},")
+        return whole(matrix)
+
+
+def _matrix(tile):
+    matrix, top, bottom, left, right = tile
+    return matrix[top:bottom, left:right]

@@ -1,0 +1,31 @@
+"""A fixed sample of similarities."""
+
+from ._matrix import MatrixTiles
+
+SAMPLE_ROWS = 256
+SAMPLE_ITEMS = 4096
+
+
+def sample_tiles(queries, gallery=None):
+    """Return tiles of the first bank queries and of items evenly spaced.
+
+    The first rows, so that a bank in parts gives the sample of the whole bank.
+
+    Parameters
+    ----------
+    queries : ndarray or CSR matrix of shape (n_rows, n_features)
+        Of these the first 256 are used; similarities if there is no gallery.
+    gallery : Gallery, default=None
+    """
+    rows = queries[:SAMPLE_ROWS]
+    if gallery is None:
+        return MatrixTiles(rows[:, :: _step(rows.shape[1])])
+    if not callable(gallery.metric):  # which is given the whole gallery, always
+        n_gallery = gallery.embeddings.shape[0]
+        items = slice(None, None, _step(n_gallery))
+        gallery = gallery.take_items(items)
+    return gallery.tiles(rows)
+
+
+def _step(n_items):
+    return -(-n_items // SAMPLE_ITEMS)

@@ -1,0 +1,126 @@
+"""The one validated source of similarities."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from sk_qbnorm._embeddings import check_embeddings, check_same_columns, check_widths
+from sk_qbnorm._validation import check_choice, check_matrix, column_names, item_names
+
+from ._gallery import Gallery
+from ._matrix import MatrixTiles
+
+METRICS = ("cosine", "dot", "precomputed")
+
+
+class SimilaritySource:
+    """Similarities of queries to one gallery: from embeddings, or passed as matrices.
+
+    Inputs are validated here and nowhere below.
+
+    Parameters
+    ----------
+    gallery : array-like of shape (n_gallery, n_features) or None
+        None for ``metric="precomputed"``.
+    metric : {"cosine", "dot", "precomputed"} or callable
+    keep_units : bool, default=False
+        Whether to store a copy with rows of length 1, for a gallery searched often.
+    n_jobs : int or None, default=None
+    title : str, default="gallery"
+        Name of the gallery in error messages.
+
+    Attributes
+    ----------
+    n_gallery : int or None
+        Number of items; None before the first precomputed matrix has been checked.
+    names : ndarray of shape (n_gallery,) or None
+        Names of the gallery items.
+    gallery : Gallery or None
+    """
+
+    def __init__(
+        self, gallery, metric, *, keep_units=False, n_jobs=None, title="gallery"
+    ):
+        check_any_metric(metric)
+        self.metric, self.n_jobs, self.title = metric, n_jobs, title
+        self.n_gallery = self.names = self.gallery = self._columns = None
+        if metric == "precomputed":
+            if gallery is not None:
+                raise ValueError(
+                    f'{title} must be None for metric="precomputed", which takes '
+                    "similarities; leave it out, or pass embeddings and "
+                    'metric="cosine".'
+                )
+            return
+        if gallery is None:
+            raise ValueError(
+                f"{title} must be a matrix of embeddings for metric={metric!r}, got "
+                "None; pass the gallery, or pass similarities with "
+                'metric="precomputed".'
+            )
+        check_no_iterator(gallery, title)
+        checked = check_embeddings(gallery, title, n_jobs=n_jobs, keep_on_disk=True)
+        self.n_gallery = checked.shape[0]
+        self.names = item_names(gallery)
+        self._columns = column_names(gallery)
+        self.gallery = Gallery(checked, metric, keep_units=keep_units)
+
+    def check(self, queries, name="queries"):
+        """Return queries as a finite matrix, of which rows can be taken."""
+        check_no_iterator(queries, name)
+        if self.metric == "precomputed":
+            sims = check_matrix(queries, name, n_jobs=self.n_jobs)
+            self._check_items(sims, item_names(queries, axis=1), name)
+            return sims
+        columns = column_names(queries)
+        check_same_columns(columns, self._columns, name, self.metric, self.title)
+        checked = check_embeddings(
+            queries, name, n_jobs=self.n_jobs, keep_on_disk=True
+        )
+        embeddings = self.gallery.embeddings
+        check_widths(checked, embeddings, name, self.metric, self.title)
+        return checked
+
+    def tiles(self, checked):
+        """Return the similarities of checked queries, tile by tile."""
+        if self.metric == "precomputed":
+            return MatrixTiles(checked)
+        return self.gallery.tiles(checked)
+
+    def _check_items(self, sims, names, name):
+        if self.n_gallery is None:
+            self.n_gallery, self.names = sims.shape[1], names
+        if sims.shape[1] != self.n_gallery:
+            raise ValueError(
+                f"{name} must have one column per gallery item, expected "
+                f"{self.n_gallery} as in the first matrix, got {sims.shape[1]}."
+            )
+        check_same_items(names, self.names, name)
+
+
+def check_any_metric(metric):
+    """Raise if there is no such metric, including precomputed similarities."""
+    if not callable(metric):
+        check_choice(metric, "metric", METRICS)
+
+
+def check_no_iterator(matrix, name):
+    """Raise for an iterator where a matrix is read more than once."""
+    if isinstance(matrix, Iterator):
+        raise ValueError(
+            f"{name} must be a matrix because it is read more than once, got an "
+            f"iterator of type {type(matrix).__name__}; pass a matrix, such as a "
+            "numpy.memmap."
+        )
+
+
+def check_same_items(names, known, name):
+    """Raise if both name the gallery items, and differently."""
+    if names is None or known is None or np.array_equal(names, known):
+        return
+    place = np.flatnonzero(names != known)[0]
+    raise ValueError(
+        f"{name} must have the gallery items in the same order as the querybank, got "
+        f"{names[place]!r} in column {place}, expected {known[place]!r}; select the "
+        "columns of one from the other."
+    )
