@@ -86,7 +86,7 @@ def _fit_lines(options, bank, gallery):
 
 def _search_lines(options, queries, gallery):
     retriever = QuerybankRetriever(
-        InvertedSoftmax(), 10, "dot", n_jobs=options.threads
+        InvertedSoftmax(), n_neighbors=10, metric="dot", n_jobs=options.threads
     ).fit(queries[:100], gallery)
     lines = [
         "",

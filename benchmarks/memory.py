@@ -29,7 +29,9 @@ def _main(n_bank, n_gallery, n_features, n_threads, work):
         return vectors
 
     normalizer = DynamicInvertedSoftmax(n_jobs=n_threads)
-    retriever = QuerybankRetriever(normalizer, 10, "dot", n_jobs=n_threads)
+    retriever = QuerybankRetriever(
+        normalizer, n_neighbors=10, metric="dot", n_jobs=n_threads
+    )
     few = embeddings(10)
     retriever.fit(few, few).kneighbors(few)  # numba, and the kernels it loads
     bank, gallery = embeddings(n_bank), embeddings(n_gallery)

@@ -36,14 +36,14 @@ NORMALIZERS = {
     "GC": GloballyCorrected(),
     "NNN": NearestNeighborNormalizer(),
     "Sinkhorn": SinkhornNormalizer(),
-    "Careful": SinkhornNormalizer("scale", alpha=0.5),
+    "Careful": SinkhornNormalizer(beta="scale", alpha=0.5),
     "D-NNN": DynamicNormalizer(NearestNeighborNormalizer()),
     "Agree": AgreementNormalizer(None),
 }
 AT_SCALE = {  # in the summary alone
-    "IS, scale": InvertedSoftmax("scale"),
-    "DIS, scale": DynamicInvertedSoftmax("scale"),
-    "Sinkhorn, scale": SinkhornNormalizer("scale"),
+    "IS, scale": InvertedSoftmax(beta="scale"),
+    "DIS, scale": DynamicInvertedSoftmax(beta="scale"),
+    "Sinkhorn, scale": SinkhornNormalizer(beta="scale"),
 }
 DUAL = {
     "DualIS": DualInvertedSoftmax(),

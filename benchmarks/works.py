@@ -172,7 +172,9 @@ class Works:
     def sinkhorn(self):
         """Five steps of Sinkhorn against the log-sum-exps that they consist of."""
         bank = self.normal(self.size, self.size, scale=0.12)
-        normalizer = SinkhornNormalizer(20.0, 5, 0.0, **SHORT, **self.jobs)
+        normalizer = SinkhornNormalizer(
+            beta=20.0, max_iter=5, tol=0.0, **SHORT, **self.jobs
+        )
         softmax = InvertedSoftmax(**SHORT, **self.jobs)
         bias = np.zeros(self.size, dtype=np.float32)
 
@@ -232,7 +234,7 @@ class Works:
         bank = self.units(self.size // 10)
         retrievers = {
             type(normalizer).__name__: QuerybankRetriever(
-                normalizer, 10, "dot", **self.jobs
+                normalizer, n_neighbors=10, metric="dot", **self.jobs
             ).fit(bank, gallery)
             for normalizer in (
                 InvertedSoftmax(),

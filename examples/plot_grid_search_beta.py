@@ -74,7 +74,7 @@ recalls = {"choose": 100 * found["mean_test_recall"], "test": 100 * np.array(hel
 names = [str(each).split("(")[0] for each in found["param_normalizer"]]
 chosen = found["mean_test_sure_gain"].argmax()
 beta = found["params"][chosen]["normalizer__beta"]
-by_scale = InvertedSoftmax("scale").fit(data.bank_queries, data.gallery).beta_
+by_scale = InvertedSoftmax(beta="scale").fit(data.bank_queries, data.gallery).beta_
 print(f'chosen: {names[chosen]}, beta {beta:.0f}; beta="scale" is {by_scale:.0f}')
 for half, values in recalls.items():
     print(f"half to {half}: R@1 {values[0]:.1f}% raw, {values[chosen]:.1f}% chosen")

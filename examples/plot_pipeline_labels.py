@@ -56,7 +56,7 @@ names.query_labels = names.gallery_labels[names.relevant]  # only to see what is
 options = {"metric": "precomputed"}
 CANDIDATES = {
     "no correction": "passthrough",
-    "DIS": DynamicInvertedSoftmax("scale", **options),
+    "DIS": DynamicInvertedSoftmax(beta="scale", **options),
     "CSLS": CSLS(**options),
     "NNN": NearestNeighborNormalizer(**options),
 }

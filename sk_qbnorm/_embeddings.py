@@ -13,6 +13,11 @@ def check_metric(metric):
         check_choice(metric, "metric", ("cosine", "dot"))
 
 
+def is_dask(matrix):
+    """Return whether a matrix is a Dask array."""
+    return type(matrix).__module__.startswith("dask.array")
+
+
 def is_on_disk(matrix):
     """Tell whether a matrix is a file, which may be larger than memory."""
     return isinstance(matrix, np.memmap)

@@ -34,9 +34,10 @@ NORMALIZERS = {
 }
 # Those that want all of the bank and all of the gallery at once, too.
 ALL = NORMALIZERS | {
-    "Sinkhorn": SinkhornNormalizer(5.0, 4, 0.0, metric="precomputed"),
+    "Sinkhorn": SinkhornNormalizer(beta=5.0, max_iter=4, tol=0.0, metric="precomputed"),
     "Dynamic Sinkhorn": DynamicNormalizer(
-        SinkhornNormalizer(20.0, 3, 0.0, alpha=0.5), metric="precomputed"
+        SinkhornNormalizer(beta=20.0, max_iter=3, tol=0.0, alpha=0.5),
+        metric="precomputed",
     ),
 }
 
@@ -54,18 +55,21 @@ def expected(normalizer, bank, sims):
         gate = None
         if isinstance(normalizer, DualDynamicInvertedSoftmax):
             gate = options["n_activation"], options["min_count"]
-        settings = [options["beta_query"]], options["alpha"], gate
+        beta = number_for(options["beta_query"], 1.5, bank)
+        settings = [beta], options["alpha"], gate
         return np.array(reference.dual_inverted_softmax([bank], sims, *settings))
     if isinstance(normalizer, SinkhornNormalizer):
-        settings = options["beta"], options["n_iter"]
+        beta = number_for(options["beta"], 2.0, bank)
+        settings = beta, options["max_iter"]
         bias = np.array(reference.sinkhorn_bias(bank, *settings))
         return np.array(sims) - options["alpha"] * bias
     if isinstance(normalizer, InvertedSoftmax):
         inverted = {
             "similarity": reference.inverted_softmax,
             "probability": reference.inverted_softmax_probability,
-        }[options["scale"]]
-        scores = inverted(bank, sims, options["beta"], options["alpha"])
+        }[options["output"]]
+        beta = number_for(options["beta"], 1.5, bank)
+        scores = inverted(bank, sims, beta, options["alpha"])
         if isinstance(normalizer, DynamicInvertedSoftmax):
             gate = options["n_activation"], options["min_count"]
             scores = reference.dynamic(bank, sims, scores, *gate)
@@ -77,6 +81,11 @@ def expected(normalizer, bank, sims):
     else:
         scores = reference.globally_corrected(bank, sims)
     return np.array(scores, dtype=np.float64)
+
+
+def number_for(beta, factor, bank):
+    """The number that `beta` stands for, for a bank of no more than 256 queries."""
+    return factor / (np.std(bank) or 1.0) if beta == "scale" else beta
 
 
 @st.composite

@@ -17,8 +17,9 @@ def pytest_collection_modifyitems(items):
     """Small banks are clipped, and only the tests of that are about the warning."""
     for item in items:
         if "normalizer" in getattr(item, "fixturenames", ()):
-            mark = pytest.mark.filterwarnings("ignore:n_neighbors=")
-            item.add_marker(mark, append=False)
+            for message in ("n_neighbors=", "beta="):
+                mark = pytest.mark.filterwarnings(f"ignore:{message}")
+                item.add_marker(mark, append=False)
 
 
 @pytest.fixture(autouse=True)

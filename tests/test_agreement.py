@@ -29,10 +29,10 @@ SIMS = pairwise_similarity(QUERIES, GALLERY)
 BANK_SIMS = pairwise_similarity(BANK, GALLERY)
 precomputed = {"metric": "precomputed"}
 NORMALIZERS = {
-    "IS": InvertedSoftmax(5, alpha=0.3),
+    "IS": InvertedSoftmax(beta=5, alpha=0.3),
     "NNN": NearestNeighborNormalizer(n_neighbors=4),
-    "Sinkhorn": SinkhornNormalizer(5, 3, 0),
-    "scale": InvertedSoftmax("scale"),
+    "Sinkhorn": SinkhornNormalizer(beta=5, max_iter=3, tol=0),
+    "scale": InvertedSoftmax(beta="scale"),
 }
 each_normalizer = pytest.mark.parametrize(
     "normalizer", NORMALIZERS.values(), ids=NORMALIZERS
@@ -41,7 +41,7 @@ each_normalizer = pytest.mark.parametrize(
 
 @each_normalizer
 def test_it_is_the_normalizer_at_the_strength_of_the_agreement(normalizer):
-    agreeing = AgreementNormalizer(SIMS, normalizer, strength=0.6, **precomputed)
+    agreeing = AgreementNormalizer(SIMS, normalizer, alpha=0.6, **precomputed)
     agreeing.fit(BANK_SIMS)
     counts = k_occurrence(BANK_SIMS), k_occurrence(SIMS)
     agreement = hub_agreement(*counts)
@@ -116,12 +116,12 @@ def test_banks_and_galleries_may_change(normalizer):
 
 
 def test_similarities_of_a_changed_gallery_are_set_before():
-    grown = AgreementNormalizer(SIMS[:, :30], InvertedSoftmax(5), **precomputed)
+    grown = AgreementNormalizer(SIMS[:, :30], InvertedSoftmax(beta=5), **precomputed)
     grown.fit(BANK_SIMS[:, :30])
     with pytest.raises(ValueError, match="compared with the gallery of 60 items, got"):
         grown.add_gallery(BANK_SIMS[:, 30:])
     grown.set_params(queries=SIMS).add_gallery(BANK_SIMS[:, 30:])
-    expected = AgreementNormalizer(SIMS, InvertedSoftmax(5), **precomputed)
+    expected = AgreementNormalizer(SIMS, InvertedSoftmax(beta=5), **precomputed)
     expected.fit(BANK_SIMS)
     assert grown.alpha_ == expected.alpha_
     grown.set_params(queries=SIMS[:, 1:]).remove_gallery([0], BANK_SIMS[:, 1:])
@@ -173,7 +173,7 @@ def test_what_makes_no_sense_is_refused(settings, message):
 
 
 def test_embeddings_need_the_gallery_whenever_it_changes():
-    fitted = AgreementNormalizer(QUERIES, InvertedSoftmax(5)).fit(BANK, GALLERY)
+    fitted = AgreementNormalizer(QUERIES, InvertedSoftmax(beta=5)).fit(BANK, GALLERY)
     before = fitted.alpha_
     for act in (
         lambda: fitted.fit(BANK),
@@ -198,7 +198,7 @@ def test_embeddings_need_the_gallery_whenever_it_changes():
 def test_names_of_the_gallery_have_to_agree():
     names = [f"g{item}" for item in range(60)]
     bank, queries = (pd.DataFrame(each, columns=names) for each in (BANK_SIMS, SIMS))
-    agreeing = AgreementNormalizer(queries, InvertedSoftmax(5), **precomputed)
+    agreeing = AgreementNormalizer(queries, InvertedSoftmax(beta=5), **precomputed)
     assert agreeing.fit(bank).alpha_ == agreeing.fit(BANK_SIMS).alpha_
     agreeing.set_params(queries=queries[names[::-1]])
     with pytest.raises(ValueError, match="queries must name the gallery items as"):
@@ -206,21 +206,25 @@ def test_names_of_the_gallery_have_to_agree():
 
 
 def test_another_sample_starts_anew():
-    fitted = AgreementNormalizer(QUERIES, InvertedSoftmax(5)).fit(BANK, GALLERY[:50])
+    fitted = AgreementNormalizer(QUERIES, InvertedSoftmax(beta=5)).fit(
+        BANK, GALLERY[:50]
+    )
     other = QUERIES[::-1] + 1
     with pytest.raises(ValueError, match="queries have changed since the first"):
         fitted.set_params(queries=other).add_gallery(BANK, GALLERY[50:])
     twice = np.vstack([BANK, BANK])
     fitted.partial_fit(BANK, GALLERY[:50]).remove_gallery([0], twice, GALLERY[1:50])
-    expected = AgreementNormalizer(other, InvertedSoftmax(5)).fit(twice, GALLERY[1:50])
+    expected = AgreementNormalizer(other, InvertedSoftmax(beta=5)).fit(
+        twice, GALLERY[1:50]
+    )
     assert fitted.agreement_ == pytest.approx(expected.agreement_, rel=1e-12)
-    fitted = AgreementNormalizer(QUERIES.copy(), InvertedSoftmax(5))
+    fitted = AgreementNormalizer(QUERIES.copy(), InvertedSoftmax(beta=5))
     fitted.fit(BANK, GALLERY[:50]).set_params(queries=QUERIES)  # the same numbers
     assert fitted.add_gallery(BANK, GALLERY[50:]).n_features_in_ == 60
 
 
 def test_clones_share_the_sample():
-    agreeing = AgreementNormalizer(QUERIES, InvertedSoftmax(5)).fit(BANK, GALLERY)
+    agreeing = AgreementNormalizer(QUERIES, InvertedSoftmax(beta=5)).fit(BANK, GALLERY)
     twin = clone(agreeing)
     assert twin.queries is QUERIES
     assert twin.normalizer is not agreeing.normalizer
@@ -231,7 +235,7 @@ def test_clones_share_the_sample():
 
 
 def test_strengths_can_be_chosen_among():
-    candidates = [AgreementNormalizer(QUERIES[:40], strength=s) for s in (0.25, 0.75)]
+    candidates = [AgreementNormalizer(QUERIES[:40], alpha=s) for s in (0.25, 0.75)]
     search = NormalizerSearch(QUERIES[40:], DATA.relevant[40:], candidates)
     found = search.fit(BANK, GALLERY).results_["recall"]
     expected = [
@@ -242,7 +246,7 @@ def test_strengths_can_be_chosen_among():
 
 
 def test_the_strength_counts_at_once():
-    agreeing = AgreementNormalizer(SIMS, InvertedSoftmax(5), **precomputed)
+    agreeing = AgreementNormalizer(SIMS, InvertedSoftmax(beta=5), **precomputed)
     agreeing.fit(BANK_SIMS).set_params(strength=0)
     np.testing.assert_array_equal(agreeing.transform(SIMS), SIMS)
     assert agreeing.alpha_ == 0

@@ -105,7 +105,7 @@ def spoilt(matrix, value):
     ],
 )
 def test_what_a_retriever_cannot_fit_is_refused_and_forgotten(bank, gallery, message):
-    retriever = QuerybankRetriever(InvertedSoftmax(), 2).fit(BANK, GALLERY)
+    retriever = QuerybankRetriever(InvertedSoftmax(), n_neighbors=2).fit(BANK, GALLERY)
     expected = retriever.kneighbors(BANK)
     with pytest.raises(ValueError, match=message):
         retriever.fit(bank, gallery)
@@ -129,7 +129,7 @@ def test_settings_out_of_range_are_refused(settings, message):
 
 
 def test_searches_that_make_no_sense_are_refused():
-    retriever = QuerybankRetriever(InvertedSoftmax(), 2).fit(BANK, GALLERY)
+    retriever = QuerybankRetriever(InvertedSoftmax(), n_neighbors=2).fit(BANK, GALLERY)
     for queries, message in (
         (BANK[:, :2], "X has 2 features, but QuerybankRetriever is expecting 3"),
         (spoilt(BANK, np.nan), "queries must be finite, got NaN in row 1, column 2"),
@@ -152,7 +152,7 @@ def test_searches_that_make_no_sense_are_refused():
 
 
 def test_more_neighbors_than_items_are_cut_with_one_warning():
-    retriever = QuerybankRetriever(InvertedSoftmax(), 9)
+    retriever = QuerybankRetriever(InvertedSoftmax(), n_neighbors=9)
     with pytest.warns(
         UserWarning, match="more than the 4 items of the gallery"
     ) as seen:
@@ -165,6 +165,8 @@ def test_more_neighbors_than_items_are_cut_with_one_warning():
 
 def test_products_out_of_range_are_told():
     huge = np.full((2, 2), 1e200)
-    retriever = QuerybankRetriever(InvertedSoftmax(), 1, "dot").fit(huge / 1e150, huge)
+    retriever = QuerybankRetriever(InvertedSoftmax(), n_neighbors=1, metric="dot").fit(
+        huge / 1e150, huge
+    )
     with pytest.raises(ValueError, match="the similarities of these embeddings must"):
         retriever.kneighbors(huge)

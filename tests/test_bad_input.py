@@ -138,7 +138,7 @@ def test_counts_must_be_whole_and_positive(normalizer_class, name, count):
 
 def test_unknown_choices_list_the_known_ones():
     with pytest.raises(ValueError, match="scale must be one of 'similarity', 'probab"):
-        InvertedSoftmax(metric="precomputed", scale="log").fit(SIMS)
+        InvertedSoftmax(metric="precomputed", output="log").fit(SIMS)
     known = "metric must be one of 'cosine', 'dot', 'precomputed', got 'euclidean'"
     with pytest.raises(ValueError, match=known):
         InvertedSoftmax(metric="euclidean").fit(SIMS, SIMS)

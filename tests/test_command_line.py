@@ -100,7 +100,7 @@ def test_settings_reach_the_normalizer_and_scores_are_saved(capsys, folder, matr
     options = "--normalizer", "is", "--beta", 5, "--alpha", 0.5, "--save", saved
     printed = evaluate(capsys, folder, *options)
     assert f"shape (36, 12), written to {saved}" in printed
-    normalizer = InvertedSoftmax(5, alpha=0.5, metric="precomputed").fit(bank)
+    normalizer = InvertedSoftmax(beta=5, alpha=0.5, metric="precomputed").fit(bank)
     np.testing.assert_array_equal(np.load(saved), normalizer.transform(sims))
 
 

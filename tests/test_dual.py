@@ -59,8 +59,8 @@ def test_all_four_combinations_of_gates_are_met():
 
 def test_without_a_gallery_bank_it_is_the_querybank_alone():
     for dual, alone in (
-        (DualInvertedSoftmax(beta_query=7), InvertedSoftmax(7)),
-        (DualDynamicInvertedSoftmax(beta_query=7), DynamicInvertedSoftmax(7)),
+        (DualInvertedSoftmax(beta_query=7), InvertedSoftmax(beta=7)),
+        (DualDynamicInvertedSoftmax(beta_query=7), DynamicInvertedSoftmax(beta=7)),
     ):
         expected = alone.fit(BANK, GALLERY).transform(SIMS[2])
         np.testing.assert_array_equal(
@@ -253,14 +253,14 @@ def test_doubts_are_told_once_and_point_at_the_caller():
 
 
 def test_normalizers_of_one_bank_refuse_a_second():
-    for normalizer in (None, CSLS(3)):
+    for normalizer in (None, CSLS(n_neighbors=3)):
         with pytest.raises(ValueError, match="has no use for a gallery bank, got one"):
             QuerybankRetriever(normalizer).fit(BANK, GALLERY, ITEMS)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_sinkhorn_balances_both_galleries_and_keeps_the_first(dtype):
-    settings = SinkhornNormalizer(20, 5, 0)
+    settings = SinkhornNormalizer(beta=20, max_iter=5, tol=0)
     bank, gallery, items = (x.astype(dtype) for x in (BANK, GALLERY, ITEMS))
     both = clone(settings).fit(bank, np.vstack([gallery, items]))
     expected = both.gallery_bias_[:25]
@@ -286,11 +286,15 @@ def test_sinkhorn_balances_both_galleries_and_keeps_the_first(dtype):
 
 def test_a_gallery_bank_wider_than_a_tile_stands_beside_the_gallery():
     bank, gallery, items = (RANDOM.normal(size=(n, 3)) for n in (9, 700, 2000))
-    expected = SinkhornNormalizer(20, 2, 0).fit(bank, np.vstack([gallery, items]))
+    expected = SinkhornNormalizer(beta=20, max_iter=2, tol=0).fit(
+        bank, np.vstack([gallery, items])
+    )
     for metric in ("cosine", pairwise_similarity):
-        found = SinkhornNormalizer(20, 2, 0, metric=metric).fit(bank, gallery, items)
+        found = SinkhornNormalizer(beta=20, max_iter=2, tol=0, metric=metric).fit(
+            bank, gallery, items
+        )
         expected_bias = expected.gallery_bias_[:700]
         np.testing.assert_allclose(found.gallery_bias_, expected_bias, atol=1e-12)
-    narrow = SinkhornNormalizer(20, 2, 0)
+    narrow = SinkhornNormalizer(beta=20, max_iter=2, tol=0)
     narrow.fit(bank.astype(np.float32), gallery.astype(np.float32), items)
     np.testing.assert_allclose(narrow.gallery_bias_, expected_bias, atol=1e-5)

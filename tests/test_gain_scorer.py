@@ -27,8 +27,16 @@ from sk_qbnorm.model_selection import (
     gain_scorer,
 )
 
-FEW = [InvertedSoftmax(10.0), InvertedSoftmax(40.0), NearestNeighborNormalizer()]
-FEW += [InvertedSoftmax(10.0, alpha=0.5), CSLS(5), DynamicInvertedSoftmax(10.0)]
+FEW = [
+    InvertedSoftmax(beta=10.0),
+    InvertedSoftmax(beta=40.0),
+    NearestNeighborNormalizer(),
+]
+FEW += [
+    InvertedSoftmax(beta=10.0, alpha=0.5),
+    CSLS(n_neighbors=5),
+    DynamicInvertedSoftmax(beta=10.0),
+]
 pytestmark = pytest.mark.filterwarnings("ignore:n_neighbors=")
 
 
@@ -45,12 +53,12 @@ def sims(data):
 
 def estimators(data):
     """One of each kind that is scored, and what it is given."""
-    precomputed = CSLS(5, metric="precomputed")
+    precomputed = CSLS(n_neighbors=5, metric="precomputed")
     bank, queries = data.bank_queries, data.queries
     sims = [pairwise_similarity(rows, data.gallery) for rows in (bank, queries)]
     similarity = GallerySimilarity(data.gallery)
     last = NearestNeighborScorer()
-    retriever = QuerybankRetriever(CSLS(5), gallery=data.gallery)
+    retriever = QuerybankRetriever(CSLS(n_neighbors=5), gallery=data.gallery)
     return {
         "normalizer": (precomputed, *sims),
         "retriever": (retriever, bank, queries),
@@ -72,7 +80,7 @@ def estimators(data):
 @pytest.mark.parametrize("kind", estimators(make_hub_retrieval(9, 5, 4)))
 def test_the_scorer_sees_raw_scores_behind_every_estimator(data, sims, kind):
     estimator, bank, queries = estimators(data)[kind]
-    after = CSLS(5, metric="precomputed").fit(sims[0]).transform(sims[1])
+    after = CSLS(n_neighbors=5, metric="precomputed").fit(sims[0]).transform(sims[1])
     hits = [scores.argmax(axis=1) == data.relevant for scores in (sims[1], after)]
     found = gain_scorer(n_standard_errors=1)(
         clone(estimator).fit(bank), queries, data.relevant

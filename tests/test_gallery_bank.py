@@ -36,7 +36,7 @@ def test_the_scale_of_blocks_is_that_of_both_galleries():
         ({"metric": "dot"}, (BANK, GALLERY, 9 * ITEMS)),
         (precomputed, (SIMS, None, 9 * BESIDE)),
     ):
-        scaled = SinkhornNormalizer("scale", 4, 0, **settings)
+        scaled = SinkhornNormalizer(beta="scale", max_iter=4, tol=0, **settings)
         expected = clone(scaled).fit(*given)
         bank, gallery, items = (
             each if each is None else blocks(each) for each in given
@@ -50,7 +50,7 @@ def test_the_scale_of_blocks_is_that_of_both_galleries():
 
 
 def test_columns_of_the_gallery_bank_are_those_of_the_gallery():
-    sinkhorn = SinkhornNormalizer(20, 4, 0)
+    sinkhorn = SinkhornNormalizer(beta=20, max_iter=4, tol=0)
     given = frame(BANK), frame(GALLERY), frame(ITEMS, "abced")
     message = "gallerybank and gallery must have the same columns in the same order"
     for bank in (given[0], blocks(BANK)):
@@ -75,7 +75,9 @@ def test_a_gallery_bank_in_parts_is_refused_by_name():
     message = "gallerybank must be a matrix, .* got an iterator; pass a matrix"
     for bank, gallery in ((BANK, GALLERY), (blocks(BANK), GALLERY)):
         with pytest.raises(ValueError, match=message):
-            SinkhornNormalizer(20, 2, 0).fit(bank, gallery, iter([ITEMS]))
+            SinkhornNormalizer(beta=20, max_iter=2, tol=0).fit(
+                bank, gallery, iter([ITEMS])
+            )
     for sims in (SIMS, blocks(SIMS)):
         with pytest.raises(ValueError, match=message):
             SinkhornNormalizer(**precomputed).fit(sims, gallerybank=iter([BESIDE]))
@@ -83,7 +85,7 @@ def test_a_gallery_bank_in_parts_is_refused_by_name():
 
 def test_an_empty_gallery_bank_is_refused_by_name():
     nothing = blocks(ITEMS)[blocks(ITEMS)[:, 0] > 99]
-    sinkhorn = SinkhornNormalizer(20, 2, 0)
+    sinkhorn = SinkhornNormalizer(beta=20, max_iter=2, tol=0)
     for given in (
         (BANK, GALLERY, ITEMS[:0]),
         (blocks(BANK), GALLERY, ITEMS[:0]),
@@ -117,7 +119,9 @@ def test_errors_of_blocks_name_the_gallery_bank():
         (blocks(ITEMS[0], 2), "2D array, got 1D array for gallerybank"),
     ):
         with pytest.raises(ValueError, match=message):
-            SinkhornNormalizer(20, 2, 0).fit(blocks(BANK), GALLERY, items)
+            SinkhornNormalizer(beta=20, max_iter=2, tol=0).fit(
+                blocks(BANK), GALLERY, items
+            )
 
 
 def test_similarities_in_blocks_of_unknown_sizes_cannot_stand_beside_each_other():

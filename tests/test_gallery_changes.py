@@ -78,9 +78,13 @@ def test_embeddings_of_items_that_come_and_go(normalizer, metric):
     changed.remove_gallery(gone, bank, gallery[~gone])
     assert_same(changed, expected, sims)
 
-    retriever = QuerybankRetriever(normalizer, 5, metric).fit(bank, gallery[:12])
+    retriever = QuerybankRetriever(normalizer, n_neighbors=5, metric=metric).fit(
+        bank, gallery[:12]
+    )
     retriever.add_gallery(bank, gallery[12:]).remove_gallery(gone, bank)
-    anew = QuerybankRetriever(normalizer, 5, metric).fit(bank, gallery[~gone])
+    anew = QuerybankRetriever(normalizer, n_neighbors=5, metric=metric).fit(
+        bank, gallery[~gone]
+    )
     assert retriever.n_gallery_ == 17
     for found, fresh in zip(
         retriever.kneighbors(queries), anew.kneighbors(queries), strict=True
@@ -89,7 +93,7 @@ def test_embeddings_of_items_that_come_and_go(normalizer, metric):
 
     more = RANDOM.normal(size=(9, 4))
     retriever.partial_fit(more)
-    both = QuerybankRetriever(normalizer, 5, metric)
+    both = QuerybankRetriever(normalizer, n_neighbors=5, metric=metric)
     both.fit(np.vstack([bank, more]), gallery[~gone])
     np.testing.assert_array_equal(
         retriever.kneighbors(queries)[1], both.kneighbors(queries)[1]
@@ -98,9 +102,11 @@ def test_embeddings_of_items_that_come_and_go(normalizer, metric):
 
 def test_a_retriever_may_begin_with_a_part_of_the_bank():
     bank, gallery = RANDOM.normal(size=(10, 3)), RANDOM.normal(size=(7, 3))
-    in_parts = QuerybankRetriever(CSLS(4), 2).partial_fit(bank[:3], gallery)
+    in_parts = QuerybankRetriever(CSLS(n_neighbors=4), n_neighbors=2).partial_fit(
+        bank[:3], gallery
+    )
     in_parts.partial_fit(bank[3:])
-    at_once = QuerybankRetriever(CSLS(4), 2).fit(bank, gallery)
+    at_once = QuerybankRetriever(CSLS(n_neighbors=4), n_neighbors=2).fit(bank, gallery)
     np.testing.assert_allclose(
         in_parts.kneighbors(bank)[0], at_once.kneighbors(bank)[0], rtol=1e-12
     )
@@ -160,7 +166,7 @@ def test_items_that_are_none_are_refused(items, message):
     bank, gallery = RANDOM.normal(size=(6, 3)), RANDOM.normal(size=(4, 3))
     for fitted in (
         InvertedSoftmax().fit(bank, gallery),
-        QuerybankRetriever(InvertedSoftmax(), 2).fit(bank, gallery),
+        QuerybankRetriever(InvertedSoftmax(), n_neighbors=2).fit(bank, gallery),
     ):
         with pytest.raises(ValueError, match=message):
             fitted.remove_gallery(items)

@@ -156,8 +156,8 @@ def test_dynamic_rows_are_corrected_or_raw_and_the_mask_says_which(drawn):
 @given(drawn=bank_and_sims(), k=st.integers(1, 4))
 def test_csls_ranks_as_nnn_at_one_half(drawn, k):
     bank, sims = drawn
-    local = CSLS(k, metric="precomputed").fit(bank).transform(sims)
-    nearest = NearestNeighborNormalizer(0.5, n_neighbors=k, metric="precomputed")
+    local = CSLS(n_neighbors=k, metric="precomputed").fit(bank).transform(sims)
+    nearest = NearestNeighborNormalizer(alpha=0.5, n_neighbors=k, metric="precomputed")
     nearest = nearest.fit(bank).transform(sims)
     both = local - 2 * nearest  # minus r_q: one number a row
     assert_close(both, np.broadcast_to(both[:, :1], both.shape))

@@ -42,8 +42,16 @@ from sk_qbnorm.model_selection import (
 
 from .cases import ALL
 
-FEW = [InvertedSoftmax(10.0), InvertedSoftmax(40.0), NearestNeighborNormalizer()]
-FEW += [InvertedSoftmax(10.0, alpha=0.5), CSLS(5), DynamicInvertedSoftmax(10.0)]
+FEW = [
+    InvertedSoftmax(beta=10.0),
+    InvertedSoftmax(beta=40.0),
+    NearestNeighborNormalizer(),
+]
+FEW += [
+    InvertedSoftmax(beta=10.0, alpha=0.5),
+    CSLS(n_neighbors=5),
+    DynamicInvertedSoftmax(beta=10.0),
+]
 pytestmark = pytest.mark.filterwarnings("ignore:n_neighbors=")
 
 
@@ -142,7 +150,9 @@ def test_candidates_that_differ_in_alpha_share_a_fit(data):
         asked.append(len(queries))
         return queries @ gallery.T
 
-    candidates = [NearestNeighborNormalizer(a, n_neighbors=4) for a in (0.3, 0.5, 1.0)]
+    candidates = [
+        NearestNeighborNormalizer(alpha=a, n_neighbors=4) for a in (0.3, 0.5, 1.0)
+    ]
     search = NormalizerSearch(data.queries, data.relevant, candidates, metric=metric)
     search.fit(data.bank_queries, data.gallery)
     assert asked == [120, 120, 80]  # raw, the three of them, and the labelled queries
@@ -182,7 +192,9 @@ def test_dask_arrays_are_refused(data):
 def test_ties_with_another_item_are_misses():
     bank = [[0.5, 0.2, 0.1], [0.4, 0.3, 0.2]]
     queries = [[0.5, 0.5, 0.1], [0.1, 0.2, 0.3]]
-    search = NormalizerSearch(queries, [0, 2], [CSLS(1)], metric="precomputed")
+    search = NormalizerSearch(
+        queries, [0, 2], [CSLS(n_neighbors=1)], metric="precomputed"
+    )
     np.testing.assert_array_equal(search.fit(bank).hits_[0], [False, True])
 
 
@@ -241,7 +253,7 @@ def test_a_retriever_takes_it_as_any_normalizer(data):
     retriever = QuerybankRetriever(search, n_neighbors=1)
     retriever.fit(data.bank_queries, data.gallery)
     best = retriever.normalizer_.best_estimator_
-    alone = QuerybankRetriever(best, 1).fit(data.bank_queries, data.gallery)
+    alone = QuerybankRetriever(best, n_neighbors=1).fit(data.bank_queries, data.gallery)
     for given in (data.queries, data.bank_queries):
         expected = alone.kneighbors(given)
         for ours, theirs in zip(retriever.kneighbors(given), expected, strict=True):
@@ -258,7 +270,7 @@ def test_a_bank_and_a_gallery_that_change_leave_the_choice_as_it_is(data):
     raw = pairwise_similarity(data.queries, gallery)
     np.testing.assert_allclose(in_parts.transform(raw), whole.transform(raw), atol=1e-6)
     fitted = whole.best_estimator_
-    retriever = QuerybankRetriever(search, 1).fit(bank, gallery)
+    retriever = QuerybankRetriever(search, n_neighbors=1).fit(bank, gallery)
     retriever.add_gallery(bank, gallery[:5]).remove_gallery(np.arange(3))
     retriever.partial_fit(bank[:10])
     assert retriever.normalizer_.n_features_in_ == 42
@@ -303,7 +315,7 @@ def test_nothing_given_is_changed(data, sims):
     bank, queries = (matrix.copy() for matrix in sims)
     for matrix in (bank, queries):
         matrix.flags.writeable = False
-    candidates = [InvertedSoftmax(10.0)]
+    candidates = [InvertedSoftmax(beta=10.0)]
     search = NormalizerSearch(queries, data.relevant, candidates, metric="precomputed")
     search.fit(np.asfortranarray(bank)).transform(queries)
     assert not hasattr(candidates[0], "gallery_bias_")
@@ -311,7 +323,7 @@ def test_nothing_given_is_changed(data, sims):
 
 
 def test_only_the_chosen_one_warns(data, sims):
-    unsettled = SinkhornNormalizer(50, 2, 1e-9)
+    unsettled = SinkhornNormalizer(beta=50, max_iter=2, tol=1e-9)
     search = NormalizerSearch(sims[1], data.relevant, [unsettled], metric="precomputed")
     with pytest.warns(ConvergenceWarning) as seen:
         search.fit(sims[0])
@@ -375,7 +387,7 @@ def test_bad_parameters_are_refused(data, options, message):
 
 def test_a_choice_by_lists_of_the_whole_gallery_warns(sims, data):
     options = {"k": 40, "metric": "precomputed"}
-    search = NormalizerSearch(sims[1], data.relevant, [CSLS(5)], **options)
+    search = NormalizerSearch(sims[1], data.relevant, [CSLS(n_neighbors=5)], **options)
     with pytest.warns(UndefinedMetricWarning, match="Recall at 40 of 40") as found:
         search.fit(sims[0])
     assert found[0].filename == __file__

@@ -25,10 +25,10 @@ precomputed = {"metric": "precomputed"}
 VARIANTS = [
     *ALL.values(),
     InvertedSoftmax(beta=0.5, alpha=0.3, **precomputed),
-    InvertedSoftmax(beta=3, scale="probability", **precomputed),
-    InvertedSoftmax(beta=3, alpha=0.5, scale="probability", **precomputed),
+    InvertedSoftmax(beta=3, output="probability", **precomputed),
+    InvertedSoftmax(beta=3, alpha=0.5, output="probability", **precomputed),
     DynamicInvertedSoftmax(n_activation=2, min_count=3, **precomputed),
-    DynamicInvertedSoftmax(beta=3, scale="probability", **precomputed),
+    DynamicInvertedSoftmax(beta=3, output="probability", **precomputed),
     CSLS(n_neighbors=3, **precomputed),
     NearestNeighborNormalizer(alpha=1.5, n_neighbors=2, **precomputed),
 ]
@@ -81,7 +81,7 @@ def test_probability_scale_is_the_authors_algorithm_entry_by_entry(drawn, n_acti
     before = bank.copy(), sims.copy()
     theirs, retrieved = reference.authors_qb_norm(bank, sims, k=n_activation)
     ours = DynamicInvertedSoftmax(
-        n_activation=n_activation, scale="probability", **precomputed
+        n_activation=n_activation, output="probability", **precomputed
     ).fit(bank)
     assert set(np.flatnonzero(ours.activation_mask_)) == retrieved
     np.testing.assert_allclose(ours.transform(sims), theirs, rtol=1e-12)
@@ -118,7 +118,7 @@ def test_the_size_of_the_tiles_does_not_matter(
         "_tile._TILE_ROWS": 4,
         "_tile._TILE_COLUMNS": 3,
         "_tile._NARROWEST": 2,
-        "_embeddings._BLOCK_BYTES": 3 * 8 * len(gallery),
+        "_products._BLOCK_BYTES": 3 * 8 * len(gallery),
     }.items():
         monkeypatch.setattr(f"sk_qbnorm.tiles.{name}", size)
     in_tiles = clone(by_embeddings).fit(bank, gallery)
@@ -208,7 +208,7 @@ def test_the_index_of_a_gallery_names_its_items(normalizer, embeddings):
 
 
 def test_repr_shows_what_was_set():
-    assert repr(InvertedSoftmax(5, metric="dot")) == (
+    assert repr(InvertedSoftmax(beta=5, metric="dot")) == (
         "InvertedSoftmax(beta=5, metric='dot')"
     )
 
@@ -308,7 +308,7 @@ def test_a_partial_fit_that_is_interrupted_adds_nothing(monkeypatch):
 
 @pytest.mark.filterwarnings("error")
 def test_a_warning_that_is_an_error_leaves_nothing_fitted():
-    normalizer = CSLS(10, **precomputed)
+    normalizer = CSLS(n_neighbors=10, **precomputed)
     with pytest.raises(UserWarning, match="more than the 3 queries"):
         normalizer.fit(np.eye(3))
     assert not hasattr(normalizer, "n_bank_seen_")
@@ -318,7 +318,7 @@ def test_a_warning_that_is_an_error_leaves_nothing_fitted():
 @pytest.mark.parametrize("beta", [1e30, 3e38, 1e300])
 def test_a_huge_beta_gives_the_maximum(dtype, beta):
     bank = np.eye(3, dtype=dtype)
-    fitted = InvertedSoftmax(beta, **precomputed).fit(bank)
+    fitted = InvertedSoftmax(beta=beta, **precomputed).fit(bank)
     np.testing.assert_allclose(fitted.gallery_bias_, 1, rtol=1e-6)
 
 

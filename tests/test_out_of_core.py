@@ -69,7 +69,9 @@ def on_disk(request, tmp_path):
 @each_normalizer
 def test_files_give_what_matrices_give(normalizer, kind, metric, on_disk):
     (bank, queries, gallery), files = on_disk(kind)
-    in_memory = QuerybankRetriever(normalizer, 4, metric).fit(bank, gallery)
+    in_memory = QuerybankRetriever(normalizer, n_neighbors=4, metric=metric).fit(
+        bank, gallery
+    )
     expected = in_memory.kneighbors(queries)
     rtol = 1e-4 if kind == "float32" else 1e-10
     for given in ((files[0], gallery), (files[0], files[2]), (bank, files[2])):
@@ -184,7 +186,9 @@ def test_parts_of_a_gallery_have_names():
 def test_sparse_embeddings_give_what_dense_ones_give(normalizer, dtype, rtol, metric):
     bank, queries, gallery = (np.where(abs(x) > 12, x, 0).astype(dtype) for x in DATA)
     bank[3] = queries[4] = gallery[5] = 0
-    in_memory = QuerybankRetriever(normalizer, 4, metric).fit(bank, gallery)
+    in_memory = QuerybankRetriever(normalizer, n_neighbors=4, metric=metric).fit(
+        bank, gallery
+    )
     expected = in_memory.kneighbors(queries)
     sims = pairwise_similarity(bank, gallery, metric)
     for give in FORMATS:

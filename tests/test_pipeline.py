@@ -66,7 +66,7 @@ def test_grid_search_over_beta_and_over_the_normalizer(data, pipeline, split):
             {
                 "normalizer": [
                     "passthrough",
-                    CSLS(5, metric="precomputed"),
+                    CSLS(n_neighbors=5, metric="precomputed"),
                     NearestNeighborNormalizer(n_neighbors=5, metric="precomputed"),
                 ]
             },
@@ -155,7 +155,7 @@ def test_copies_give_equal_results(data, pipeline, tmp_path):
 
 
 def test_kneighbors_are_sorted_and_break_ties_by_index():
-    scorer = NearestNeighborScorer(2).fit([[0.0, 0.0, 0.0]])
+    scorer = NearestNeighborScorer(n_neighbors=2).fit([[0.0, 0.0, 0.0]])
     scores, indices = scorer.kneighbors([[0.5, 0.9, 0.9], [0.1, 0.1, 0.1]])
     np.testing.assert_array_equal(indices, [[1, 2], [0, 1]])
     np.testing.assert_array_equal(scores, [[0.9, 0.9], [0.1, 0.1]])
@@ -166,7 +166,9 @@ def test_kneighbors_are_sorted_and_break_ties_by_index():
 @pytest.mark.parametrize("k", [1, 7, 64, 65, 100])
 def test_kneighbors_are_those_of_a_stable_sort(k):
     sims = np.random.default_rng(0).integers(0, 30, size=(5, 100)).astype(np.float32)
-    scores, indices = NearestNeighborScorer(k, n_jobs=2).fit(sims).kneighbors(sims)
+    scores, indices = (
+        NearestNeighborScorer(n_neighbors=k, n_jobs=2).fit(sims).kneighbors(sims)
+    )
     order = np.argsort(-sims, axis=1, kind="stable")[:, :k]
     np.testing.assert_array_equal(indices, order)
     assert scores.dtype == np.float32
@@ -176,7 +178,7 @@ def test_a_small_gallery_clips_the_neighbors_with_one_warning():
     with pytest.warns(
         UserWarning, match="more than the 2 items of the gallery"
     ) as seen:
-        scorer = NearestNeighborScorer(5).fit([[0.1, 0.2]])
+        scorer = NearestNeighborScorer(n_neighbors=5).fit([[0.1, 0.2]])
     assert len(seen) == 1
     assert scorer.n_neighbors_ == 2
 
@@ -187,7 +189,7 @@ def test_a_gallery_bank_comes_through_a_pipeline(data):
         for each in (data.bank_queries, data.bank_gallery)
     )
     expected = DualInvertedSoftmax(metric="precomputed").fit(bank, gallerybank=beside)
-    sinkhorn = SinkhornNormalizer(20, 4, 0, metric="precomputed")
+    sinkhorn = SinkhornNormalizer(beta=20, max_iter=4, tol=0, metric="precomputed")
     for normalizer in (clone(expected), sinkhorn):
         found = clone(normalizer).fit_transform(bank, None, gallerybank=bank)
         fitted = clone(normalizer).fit(bank, gallerybank=bank)
@@ -203,10 +205,14 @@ def test_a_gallery_bank_comes_through_a_pipeline(data):
         assert fitted[0].n_gallerybank_seen_ == len(data.bank_gallery)
         np.testing.assert_array_equal(fitted[0].gallery_bias_, expected.gallery_bias_)
     with pytest.raises(TypeError, match="gallerybank"):
-        CSLS(3, metric="precomputed").fit_transform(bank, gallerybank=beside)
+        CSLS(n_neighbors=3, metric="precomputed").fit_transform(
+            bank, gallerybank=beside
+        )
 
 
-@pytest.mark.parametrize("normalizer", [CSLS(999), DualDynamicInvertedSoftmax()])
+@pytest.mark.parametrize(
+    "normalizer", [CSLS(n_neighbors=999), DualDynamicInvertedSoftmax()]
+)
 def test_warnings_point_at_the_line_that_the_user_wrote(data, normalizer):
     sims = pairwise_similarity(data.bank_queries, data.gallery)
     normalizer = clone(normalizer).set_params(metric="precomputed")

@@ -91,7 +91,7 @@ def test_the_bias_is_that_of_the_normalizer():
 
 def test_the_bias_goes_by_the_scale_as_that_of_the_normalizer_does():
     bank, gallery = whole((70, 4)), whole((9, 4), 1)
-    fitted = InvertedSoftmax("scale", metric="dot").fit(bank, gallery)
+    fitted = InvertedSoftmax(beta="scale", metric="dot").fit(bank, gallery)
     options = {"k": 2, "metric": "dot", "random_state": 0}
     report = querybank_report(bank, gallery, beta="scale", **options)
     assert report["bias_spread"] == pytest.approx(fitted.gallery_bias_.std())

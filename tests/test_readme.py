@@ -42,7 +42,9 @@ def test_the_normalizer_of_the_contributing_guide_is_a_whole_one():
     items = one.fit(bank, gallery).augment_gallery(gallery)
     np.testing.assert_allclose(one.augment_queries(queries) @ items.T, scores)
     for normalizer in (one, DynamicNormalizer(one)):
-        retriever = QuerybankRetriever(normalizer, 9, "dot").fit(bank, gallery)
+        retriever = QuerybankRetriever(normalizer, n_neighbors=9, metric="dot").fit(
+            bank, gallery
+        )
         found, order = retriever.kneighbors(queries)
         whole = np.take_along_axis(retriever.decision_function(queries), order, 1)
         np.testing.assert_array_equal(found, whole)

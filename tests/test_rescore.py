@@ -20,8 +20,8 @@ from .cases import ALL, bank_and_sims
 precomputed = {"metric": "precomputed"}
 VARIANTS = {
     **ALL,
-    "IS probability": InvertedSoftmax(beta=3, scale="probability", **precomputed),
-    "DIS probability": DynamicInvertedSoftmax(scale="probability", **precomputed),
+    "IS probability": InvertedSoftmax(beta=3, output="probability", **precomputed),
+    "DIS probability": DynamicInvertedSoftmax(output="probability", **precomputed),
 }
 each_variant = pytest.mark.parametrize("normalizer", VARIANTS.values(), ids=VARIANTS)
 may_clip = pytest.mark.filterwarnings("ignore:n_neighbors=")
@@ -123,7 +123,7 @@ def test_entries_of_zero_are_candidates_too():
     ],
 )
 def test_shortlists_that_are_none_are_refused(scores, indices, message):
-    fitted = CSLS(2, **precomputed).fit(np.eye(4))
+    fitted = CSLS(n_neighbors=2, **precomputed).fit(np.eye(4))
     with pytest.raises(ValueError, match=message):
         fitted.rescore(scores, indices)
 

@@ -30,8 +30,8 @@ from .cases import ALL
 
 VARIANTS = {
     **ALL,
-    "IS probability": InvertedSoftmax(scale="probability"),
-    "DIS probability": DynamicInvertedSoftmax(beta=3, scale="probability"),
+    "IS probability": InvertedSoftmax(output="probability"),
+    "DIS probability": DynamicInvertedSoftmax(beta=3, output="probability"),
     "DIS of two": DynamicInvertedSoftmax(n_activation=2, min_count=2),
 }
 each_variant = pytest.mark.parametrize("normalizer", VARIANTS.values(), ids=VARIANTS)
@@ -79,7 +79,9 @@ def test_the_search_is_transform_and_a_stable_sort(normalizer, drawn, k, single)
     bank, gallery, queries = drawn
     if single:
         bank, gallery, queries = (each.astype(np.float32) for each in drawn)
-    retriever = QuerybankRetriever(normalizer, 1, "dot").fit(bank, gallery)
+    retriever = QuerybankRetriever(normalizer, n_neighbors=1, metric="dot").fit(
+        bank, gallery
+    )
     sims = pairwise_similarity(queries, gallery, "dot")
     assert_is_search(retriever, queries, sims, min(k, len(gallery)))
 
@@ -99,7 +101,9 @@ def test_tiles_and_threads_do_not_show(normalizer, metric, dtype, monkeypatch):
         monkeypatch.setattr(f"sk_qbnorm.tiles._tile.{name}", size)
     found = []
     for n_jobs in (1, 3):
-        retriever = QuerybankRetriever(normalizer, 40, metric, n_jobs=n_jobs)
+        retriever = QuerybankRetriever(
+            normalizer, n_neighbors=40, metric=metric, n_jobs=n_jobs
+        )
         retriever.fit(bank, gallery)
         scores, indices = retriever.kneighbors(queries)
         whole, expected = best(retriever.decision_function(queries), 40)
@@ -119,13 +123,13 @@ def test_real_data_are_found_as_by_the_pipeline(k):
         GloballyCorrected(),
         NearestNeighborNormalizer(),
     ):
-        retriever = QuerybankRetriever(normalizer, k).fit(
+        retriever = QuerybankRetriever(normalizer, n_neighbors=k).fit(
             data.bank_queries, data.gallery
         )
         pipeline = make_pipeline(
             GallerySimilarity(data.gallery),
             clone(normalizer).set_params(metric="precomputed"),
-            NearestNeighborScorer(k),
+            NearestNeighborScorer(n_neighbors=k),
         ).fit(data.bank_queries)
         _, indices = retriever.kneighbors(data.queries)
         _, expected = pipeline[-1].kneighbors(pipeline[:-1].transform(data.queries))
@@ -162,7 +166,9 @@ def test_grid_search_reaches_the_normalizer():
 def test_clones_share_the_gallery_and_not_the_normalizer():
     gallery = np.eye(3)
     normalizer = InvertedSoftmax()
-    retriever = QuerybankRetriever(normalizer, 1, gallery=gallery).fit(gallery)
+    retriever = QuerybankRetriever(normalizer, n_neighbors=1, gallery=gallery).fit(
+        gallery
+    )
     twin = clone(retriever)
     assert twin.gallery is gallery
     assert twin.normalizer is not normalizer
@@ -193,7 +199,7 @@ def test_the_recall_is_the_same_in_any_form_and_in_parts(y, monkeypatch):
         "sparse": sparse.csc_array(indicator),
         "dense": indicator,
     }
-    retriever = QuerybankRetriever(InvertedSoftmax(), 3).fit(bank, gallery)
+    retriever = QuerybankRetriever(InvertedSoftmax(), n_neighbors=3).fit(bank, gallery)
     at_once = retriever.score(queries, relevant)
     monkeypatch.setattr("sk_qbnorm.neighbors._retriever._BLOCK_ENTRIES", 40)
     assert retriever.score(queries, forms[y]) == at_once
@@ -206,7 +212,9 @@ def test_the_recall_is_the_same_in_any_form_and_in_parts(y, monkeypatch):
 def test_graphs_are_sorted_and_hold_what_was_found(normalizer, metric):
     random = np.random.default_rng(2)
     bank, gallery, queries = (random.normal(size=(n, 4)) * 3 for n in (20, 15, 9))
-    retriever = QuerybankRetriever(normalizer, 6, metric).fit(bank, gallery)
+    retriever = QuerybankRetriever(normalizer, n_neighbors=6, metric=metric).fit(
+        bank, gallery
+    )
     scores, indices = retriever.kneighbors(queries)
     for mode in ("connectivity", "score", "distance"):
         graph = retriever.kneighbors_graph(queries, mode=mode)
@@ -249,7 +257,9 @@ def test_estimators_of_scikit_learn_take_the_graph():
     gallery, queries = (centres[labels] + random.normal(size=(2, 60, 3))).astype(
         np.float32
     )
-    retriever = QuerybankRetriever(CSLS(5), 10).fit(queries, gallery)
+    retriever = QuerybankRetriever(CSLS(n_neighbors=5), n_neighbors=10).fit(
+        queries, gallery
+    )
     classifier = KNeighborsClassifier(5, metric="precomputed", weights="distance")
     classifier.fit(retriever.kneighbors_graph(gallery, mode="distance"), labels)
     graph = retriever.kneighbors_graph(queries, mode="distance")

@@ -33,7 +33,7 @@ def narrow(queries, gallery):
 
 
 def test_items_do_not_come_and_go_where_biases_depend_on_each_other():
-    sinkhorn = QuerybankRetriever(SinkhornNormalizer(20, 3, 0)).fit(
+    sinkhorn = QuerybankRetriever(SinkhornNormalizer(beta=20, max_iter=3, tol=0)).fit(
         BANK, GALLERY, ITEMS
     )
     for act in (
@@ -73,7 +73,10 @@ def test_a_retriever_is_fitted_anew_to_other_features():
 
 def test_a_callable_metric_compares_what_differs_in_width():
     gallery, items = GALLERY[:, :3], ITEMS[:, :3]
-    for normalizer in (DualInvertedSoftmax(), SinkhornNormalizer(20, 3, 0)):
+    for normalizer in (
+        DualInvertedSoftmax(),
+        SinkhornNormalizer(beta=20, max_iter=3, tol=0),
+    ):
         expected = clone(normalizer).set_params(metric=narrow)
         expected.fit(BANK, gallery, items)
         for given in (
@@ -126,8 +129,10 @@ def test_a_bank_that_is_of_no_use_is_refused_before_it_is_shown():
         return pairwise_similarity(queries, gallery)
 
     for normalizer in (
-        SinkhornNormalizer(20, 4, 0, metric=metric),
-        DynamicNormalizer(SinkhornNormalizer(20, 4, 0), metric=metric),
+        SinkhornNormalizer(beta=20, max_iter=4, tol=0, metric=metric),
+        DynamicNormalizer(
+            SinkhornNormalizer(beta=20, max_iter=4, tol=0), metric=metric
+        ),
     ):
         normalizer.fit(BANK, GALLERY)
         asked.clear()

@@ -19,10 +19,13 @@ BANK, GALLERY, QUERIES = (RANDOM.normal(size=(n, 5)) for n in (40, 25, 30))
 SIMS = pairwise_similarity(BANK, GALLERY)
 precomputed = {"metric": "precomputed"}
 SCALED = {
-    "IS": (InvertedSoftmax("scale"), 1.5),
-    "DIS": (DynamicInvertedSoftmax("scale"), 1.5),
-    "Sinkhorn": (SinkhornNormalizer("scale", 4, 0), 2.0),
-    "Dynamic Sinkhorn": (DynamicNormalizer(SinkhornNormalizer("scale", 4, 0)), 2.0),
+    "IS": (InvertedSoftmax(beta="scale"), 1.5),
+    "DIS": (DynamicInvertedSoftmax(beta="scale"), 1.5),
+    "Sinkhorn": (SinkhornNormalizer(beta="scale", max_iter=4, tol=0), 2.0),
+    "Dynamic Sinkhorn": (
+        DynamicNormalizer(SinkhornNormalizer(beta="scale", max_iter=4, tol=0)),
+        2.0,
+    ),
 }
 each_scaled = pytest.mark.parametrize(
     ("normalizer", "factor"), SCALED.values(), ids=SCALED
@@ -74,9 +77,9 @@ def test_it_is_a_fit_with_that_number(normalizer, factor):
 
 def test_what_comes_later_goes_on_with_the_beta_of_the_first():
     for normalizer in (
-        InvertedSoftmax("scale"),
-        DynamicInvertedSoftmax("scale"),
-        DynamicNormalizer(InvertedSoftmax("scale")),
+        InvertedSoftmax(beta="scale"),
+        DynamicInvertedSoftmax(beta="scale"),
+        DynamicNormalizer(InvertedSoftmax(beta="scale")),
     ):
         fitted = clone(normalizer).fit(BANK[:30], GALLERY[:20])
         beta = beta_of(fitted)
@@ -90,7 +93,9 @@ def test_what_comes_later_goes_on_with_the_beta_of_the_first():
 
 
 def test_both_banks_have_a_scale_of_their_own():
-    dual = DualDynamicInvertedSoftmax("scale", "scale").fit(BANK, GALLERY, QUERIES)
+    dual = DualDynamicInvertedSoftmax(beta_query="scale", beta_gallery="scale").fit(
+        BANK, GALLERY, QUERIES
+    )
     beside = pairwise_similarity(QUERIES, GALLERY)
     assert dual.querybank_normalizer_.beta_ == pytest.approx(1.5 / SIMS.std())
     assert dual.gallerybank_normalizer_.beta_ == pytest.approx(1.5 / beside.std())
@@ -99,19 +104,19 @@ def test_both_banks_have_a_scale_of_their_own():
 
 
 def test_it_is_searched_with_like_any_other():
-    retriever = QuerybankRetriever(InvertedSoftmax("scale")).fit(BANK, GALLERY)
+    retriever = QuerybankRetriever(InvertedSoftmax(beta="scale")).fit(BANK, GALLERY)
     assert retriever.normalizer_.beta_ == pytest.approx(1.5 / SIMS.std())
     retriever.partial_fit(QUERIES)
     assert retriever.normalizer_.n_bank_seen_ == 70
 
 
 def test_what_has_no_scale_is_told():
-    constant = InvertedSoftmax("scale", **precomputed).fit(np.ones((4, 3)))
+    constant = InvertedSoftmax(beta="scale", **precomputed).fit(np.ones((4, 3)))
     assert constant.beta_ == 1.5
     for given in ((iter([BANK]), GALLERY), (BANK, iter([GALLERY]))):
         with pytest.raises(ValueError, match="goes by the spread of all similarities"):
-            InvertedSoftmax("scale").fit(*given)
+            InvertedSoftmax(beta="scale").fit(*given)
     with pytest.raises(ValueError, match="got 'scael'; 20 is .*, and 'scale' goes by"):
-        InvertedSoftmax("scael").fit(BANK, GALLERY)
+        InvertedSoftmax(beta="scael").fit(BANK, GALLERY)
     with pytest.raises(ValueError, match="whose spread is a number of float64, got"):
-        InvertedSoftmax("scale", **precomputed).fit(SIMS * 1e300)
+        InvertedSoftmax(beta="scale", **precomputed).fit(SIMS * 1e300)

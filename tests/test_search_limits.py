@@ -29,7 +29,9 @@ def test_scores_that_rounding_makes_equal_are_looked_at_again(dtype):
     peak = 2.0 ** (30 if dtype == np.float32 else 60)
     gallery = np.c_[np.r_[peak, np.zeros(59)], -np.arange(60.0)].astype(dtype)
     bank, query = np.array([[0, 1]], dtype), np.array([[1, 0]], dtype)
-    retriever = QuerybankRetriever(CSLS(1), 5, "dot").fit(bank, gallery)
+    retriever = QuerybankRetriever(
+        CSLS(n_neighbors=1), n_neighbors=5, metric="dot"
+    ).fit(bank, gallery)
     whole = retriever.normalizer_.transform(pairwise_similarity(query, gallery, "dot"))
     expected = np.argsort(-whole, axis=1, kind="stable")[:, :5]
     scores, indices = retriever.kneighbors(query)
@@ -39,7 +41,7 @@ def test_scores_that_rounding_makes_equal_are_looked_at_again(dtype):
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_scores_out_of_range_are_told(dtype):
-    retriever = QuerybankRetriever(InvertedSoftmax(alpha=1e308), 3).fit(
+    retriever = QuerybankRetriever(InvertedSoftmax(alpha=1e308), n_neighbors=3).fit(
         BANK.astype(dtype), abs(GALLERY).astype(dtype)
     )
     retriever.normalizer_.gallery_bias_ += 10  # none is corrected the other way
@@ -49,7 +51,9 @@ def test_scores_out_of_range_are_told(dtype):
 
 
 def test_a_long_list_by_rank_is_that_of_whole_rows():
-    retriever = QuerybankRetriever(GloballyCorrected(), 40).fit(BANK, GALLERY)
+    retriever = QuerybankRetriever(GloballyCorrected(), n_neighbors=40).fit(
+        BANK, GALLERY
+    )
     whole = retriever.decision_function(QUERIES)
     expected = np.argsort(-whole, axis=1, kind="stable")
     np.testing.assert_array_equal(retriever.kneighbors(QUERIES)[1], expected)
@@ -67,7 +71,9 @@ def frames():
 
 def test_a_named_gallery_grows_and_shrinks_in_a_retriever():
     bank, gallery = frames()
-    retriever = QuerybankRetriever(InvertedSoftmax(), 3).fit(bank, gallery[:30])
+    retriever = QuerybankRetriever(InvertedSoftmax(), n_neighbors=3).fit(
+        bank, gallery[:30]
+    )
     retriever.add_gallery(bank, gallery[30:]).remove_gallery([0])
     names = retriever.normalizer_.get_feature_names_out()
     assert list(names) == list(gallery.index[1:])
@@ -78,7 +84,9 @@ def test_columns_in_another_order_are_refused():
     turned = gallery[gallery.columns[::-1]]
     message = "the same columns in the same order, got a, b, c, ... and f, e, d"
     for act in (
-        lambda: QuerybankRetriever(CSLS(3), 3).fit(bank, turned),
+        lambda: QuerybankRetriever(CSLS(n_neighbors=3), n_neighbors=3).fit(
+            bank, turned
+        ),
         lambda: InvertedSoftmax().fit(bank, turned),
         lambda: InvertedSoftmax().fit(bank, iter([gallery[:9], turned])),
         lambda: InvertedSoftmax().fit(iter([bank]), turned),
@@ -95,7 +103,9 @@ def test_columns_in_another_order_are_refused():
     [np.arange(20), list(range(9)), sparse.csr_array(np.eye(20, 40)), np.eye(9, 40)],
 )
 def test_labels_of_other_queries_are_refused(y):
-    retriever = QuerybankRetriever(CSLS(3), 3).fit(BANK, GALLERY)
+    retriever = QuerybankRetriever(CSLS(n_neighbors=3), n_neighbors=3).fit(
+        BANK, GALLERY
+    )
     with pytest.raises(ValueError, match="one entry of y a query, expected 10, got"):
         retriever.score(QUERIES, y)
 
@@ -106,13 +116,13 @@ def test_labels_of_other_queries_are_refused(y):
         ({"normalizer__beta": 5}, "beta was 20.0 when the querybank was first probed"),
         ({"metric": "dot"}, "metric was 'cosine' when the querybank was first probed"),
         (
-            {"normalizer": CSLS(3)},
+            {"normalizer": CSLS(n_neighbors=3)},
             "normalizer was InvertedSoftmax when the gallery was",
         ),
     ],
 )
 def test_parameters_that_have_changed_are_noticed(changes, message):
-    retriever = QuerybankRetriever(InvertedSoftmax(), 3).fit(BANK, GALLERY)
+    retriever = QuerybankRetriever(InvertedSoftmax(), n_neighbors=3).fit(BANK, GALLERY)
     before = retriever.kneighbors(QUERIES)
     retriever.set_params(**changes)
     for act in (retriever.partial_fit, lambda b: retriever.add_gallery(b, GALLERY)):
@@ -138,16 +148,20 @@ def test_parameters_that_have_changed_are_noticed(changes, message):
 )
 def test_what_is_no_normalizer_of_the_retriever_is_refused(normalizer, message):
     with pytest.raises(ValueError, match=message):
-        QuerybankRetriever(normalizer, 3).fit(BANK, GALLERY)
+        QuerybankRetriever(normalizer, n_neighbors=3).fit(BANK, GALLERY)
 
 
 def test_inputs_of_other_shapes_are_refused():
-    retriever = QuerybankRetriever(CSLS(3), 3).fit(BANK, GALLERY)
+    retriever = QuerybankRetriever(CSLS(n_neighbors=3), n_neighbors=3).fit(
+        BANK, GALLERY
+    )
     with pytest.raises(ValueError, match="queries must be a matrix, got an iterator"):
         retriever.kneighbors(iter([QUERIES]))
     with pytest.raises(ValueError, match="as many features as the known ones, expect"):
         retriever.add_gallery(BANK, GALLERY[:, :3])
-    dynamic = QuerybankRetriever(DynamicInvertedSoftmax(), 3).fit(BANK, GALLERY)
+    dynamic = QuerybankRetriever(DynamicInvertedSoftmax(), n_neighbors=3).fit(
+        BANK, GALLERY
+    )
     busiest = dynamic.normalizer_.activation_counts_.argmax()
     with pytest.raises(ValueError, match="picked out of it, got an iterator"):
         dynamic.remove_gallery([busiest], iter([BANK]))
@@ -155,12 +169,20 @@ def test_inputs_of_other_shapes_are_refused():
 
 
 def test_sparse_and_dense_items_may_be_added_to_each_other():
-    whole = QuerybankRetriever(CSLS(3), 3).fit(BANK, GALLERY).kneighbors(QUERIES)
+    whole = (
+        QuerybankRetriever(CSLS(n_neighbors=3), n_neighbors=3)
+        .fit(BANK, GALLERY)
+        .kneighbors(QUERIES)
+    )
     for first, then in (
         (GALLERY[:20], sparse.csr_array(GALLERY[20:])),
         (sparse.csr_array(GALLERY[:20]), GALLERY[20:]),
     ):
-        grown = QuerybankRetriever(CSLS(3), 3).fit(BANK, first).add_gallery(BANK, then)
+        grown = (
+            QuerybankRetriever(CSLS(n_neighbors=3), n_neighbors=3)
+            .fit(BANK, first)
+            .add_gallery(BANK, then)
+        )
         for found, expected in zip(grown.kneighbors(QUERIES), whole, strict=True):
             np.testing.assert_allclose(found, expected, rtol=1e-12)
 
@@ -168,7 +190,9 @@ def test_sparse_and_dense_items_may_be_added_to_each_other():
 def test_entries_that_a_sparse_matrix_repeats_are_added_up():
     twice = sparse.csr_array(([1.0, 2.0], [0, 0], [0, 2]), shape=(1, 6))
     before = twice.data.copy()
-    retriever = QuerybankRetriever(InvertedSoftmax(), 1, "dot").fit(BANK, twice)
+    retriever = QuerybankRetriever(InvertedSoftmax(), n_neighbors=1, metric="dot").fit(
+        BANK, twice
+    )
     graph = retriever.kneighbors_graph(twice, mode="distance")
     assert graph.data[0] == pytest.approx(0, abs=1e-12)
     np.testing.assert_array_equal(twice.data, before)
@@ -184,7 +208,7 @@ def test_workers_that_are_given_files_find_the_same():
         InvertedSoftmax(metric="precomputed"),
         NearestNeighborScorer(),
     )
-    retriever = QuerybankRetriever(InvertedSoftmax(), 1, gallery=gallery)
+    retriever = QuerybankRetriever(InvertedSoftmax(), n_neighbors=1, gallery=gallery)
     for estimator, name in ((pipeline, "invertedsoftmax"), (retriever, "normalizer")):
         search = GridSearchCV(
             estimator,
@@ -228,7 +252,9 @@ def test_what_is_not_fitted_or_no_gallery_is_told():
     for metric in ("cosine", "dot"):
         with pytest.raises(NotFittedError):
             QuerybankRetriever(metric=metric).kneighbors_graph(QUERIES, mode="distance")
-    retriever = QuerybankRetriever(CSLS(3), 3).fit(BANK, GALLERY)
+    retriever = QuerybankRetriever(CSLS(n_neighbors=3), n_neighbors=3).fit(
+        BANK, GALLERY
+    )
     for gallery in (iter([GALLERY]), None):
         with pytest.raises(ValueError, match="needs a gallery that it can keep"):
             retriever.add_gallery(BANK, gallery)
@@ -237,7 +263,9 @@ def test_what_is_not_fitted_or_no_gallery_is_told():
 def test_columns_in_another_order_change_no_gallery():
     bank, gallery = frames()
     turned, other = bank[bank.columns[::-1]], gallery[gallery.columns[::-1]]
-    retriever = QuerybankRetriever(DynamicInvertedSoftmax(), 3).fit(bank, gallery)
+    retriever = QuerybankRetriever(DynamicInvertedSoftmax(), n_neighbors=3).fit(
+        bank, gallery
+    )
     busiest = [retriever.normalizer_.activation_counts_.argmax()]
     left = gallery.drop(gallery.index[busiest[0]])
     for act in (

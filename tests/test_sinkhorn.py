@@ -28,8 +28,8 @@ precomputed = {"metric": "precomputed"}
 
 
 def test_the_first_half_step_is_inverted_softmax():
-    sinkhorn = SinkhornNormalizer(20, n_iter=1, **precomputed).fit(SIMS)
-    inverted = InvertedSoftmax(20, **precomputed).fit(SIMS)
+    sinkhorn = SinkhornNormalizer(beta=20, max_iter=1, **precomputed).fit(SIMS)
+    inverted = InvertedSoftmax(beta=20, **precomputed).fit(SIMS)
     np.testing.assert_array_equal(sinkhorn.gallery_bias_, inverted.gallery_bias_)
     assert sinkhorn.n_iter_ == 1
 
@@ -38,7 +38,7 @@ def test_the_first_half_step_is_inverted_softmax():
 @pytest.mark.parametrize(("n_rows", "n_columns"), [(1, 1), (3, 200), (70, 64), (65, 7)])
 def test_all_steps_are_those_of_the_paper(dtype, n_rows, n_columns):
     sims = RANDOM.uniform(-1, 1, size=(n_rows, n_columns)).astype(dtype)
-    fitted = SinkhornNormalizer(20, 6, 0, **precomputed).fit(sims)
+    fitted = SinkhornNormalizer(beta=20, max_iter=6, tol=0, **precomputed).fit(sims)
     expected = reference.sinkhorn_bias(sims.astype(float).tolist(), 20, 6)
     atol = 1e-5 if dtype == np.float32 else 1e-13
     np.testing.assert_allclose(fitted.gallery_bias_, expected, atol=atol)
@@ -46,7 +46,9 @@ def test_all_steps_are_those_of_the_paper(dtype, n_rows, n_columns):
 
 def test_in_the_end_all_items_answer_equally_often():
     beta = 10
-    fitted = SinkhornNormalizer(beta, 500, 1e-12, **precomputed).fit(SIMS)
+    fitted = SinkhornNormalizer(beta=beta, max_iter=500, tol=1e-12, **precomputed).fit(
+        SIMS
+    )
     assert 2 < fitted.n_iter_ < 500
     gains = np.exp(beta * (SIMS - fitted.gallery_bias_))
     shares = gains / gains.sum(axis=1, keepdims=True)  # of each bank query
@@ -63,17 +65,24 @@ def test_its_end_is_hubless_nearest_neighbor_search():
         return value, 1 / bias.size - gain.mean(axis=0)
 
     found = minimize(dual, np.zeros(len(GALLERY)), jac=True, tol=1e-12)
-    fitted = SinkhornNormalizer(beta, 500, 1e-12, **precomputed).fit(SIMS)
+    fitted = SinkhornNormalizer(beta=beta, max_iter=500, tol=1e-12, **precomputed).fit(
+        SIMS
+    )
     difference = fitted.gallery_bias_ - found.x
     assert np.ptp(difference) < 1e-5 < np.ptp(found.x)
 
 
 def test_it_ends_when_nothing_moves_and_says_where_it_has_not():
     with pytest.warns(ConvergenceWarning, match="the last of n_iter=2 steps") as seen:
-        SinkhornNormalizer(50, 2, 1e-9, **precomputed).fit(SIMS)
+        SinkhornNormalizer(beta=50, max_iter=2, tol=1e-9, **precomputed).fit(SIMS)
     assert len(seen) == 1
     assert seen[0].filename == __file__
-    assert SinkhornNormalizer(1, 50, 1e-3, **precomputed).fit(SIMS).n_iter_ < 5
+    assert (
+        SinkhornNormalizer(beta=1, max_iter=50, tol=1e-3, **precomputed)
+        .fit(SIMS)
+        .n_iter_
+        < 5
+    )
     for settings in ((50, 3, 0), (50, 1, 1e-9)):  # all steps, and no step to compare
         SinkhornNormalizer(*settings, **precomputed).fit(SIMS)
 
@@ -85,10 +94,16 @@ def test_products_are_held_where_the_budget_allows_it():
         asked.append(len(queries))
         return pairwise_similarity(queries, gallery)
 
-    expected = SinkhornNormalizer(20, 4, 0, **precomputed).fit(SIMS).gallery_bias_
+    expected = (
+        SinkhornNormalizer(beta=20, max_iter=4, tol=0, **precomputed)
+        .fit(SIMS)
+        .gallery_bias_
+    )
     for budget, n_walks in ((SIMS.nbytes, 1), (SIMS.nbytes - 1, 7)):
         asked.clear()
-        normalizer = SinkhornNormalizer(20, 4, 0, metric=metric, memory_budget=budget)
+        normalizer = SinkhornNormalizer(
+            beta=20, max_iter=4, tol=0, metric=metric, memory_budget=budget
+        )
         normalizer.fit(BANK, GALLERY)
         assert sum(asked) == n_walks * len(BANK)
         np.testing.assert_allclose(normalizer.gallery_bias_, expected, rtol=1e-12)
@@ -97,16 +112,18 @@ def test_products_are_held_where_the_budget_allows_it():
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_large_numbers_neither_overflow_nor_vanish(dtype):
     sims = RANDOM.uniform(-1, 1, size=(30, 20)).astype(dtype) * 1000
-    fitted = SinkhornNormalizer(50, 5, 0, **precomputed).fit(sims)
+    fitted = SinkhornNormalizer(beta=50, max_iter=5, tol=0, **precomputed).fit(sims)
     expected = reference.sinkhorn_bias(sims.astype(float).tolist(), 50, 5)
     rtol = 1e-5 if dtype == np.float32 else 1e-12
     np.testing.assert_allclose(fitted.gallery_bias_, expected, atol=1000 * rtol)
 
 
 def test_what_depends_on_the_whole_is_not_learnt_in_parts():
-    sinkhorn = SinkhornNormalizer(20, 3, 0).partial_fit(BANK, GALLERY)
+    sinkhorn = SinkhornNormalizer(beta=20, max_iter=3, tol=0).partial_fit(BANK, GALLERY)
     expected = sinkhorn.gallery_bias_
-    retriever = QuerybankRetriever(SinkhornNormalizer(20, 3, 0)).fit(BANK, GALLERY)
+    retriever = QuerybankRetriever(SinkhornNormalizer(beta=20, max_iter=3, tol=0)).fit(
+        BANK, GALLERY
+    )
     for act in (
         lambda: sinkhorn.partial_fit(BANK, GALLERY),
         lambda: sinkhorn.add_gallery(BANK, GALLERY),
@@ -126,7 +143,7 @@ def test_what_depends_on_the_whole_is_not_learnt_in_parts():
 def test_blocks_of_dask_are_balanced_as_the_whole(metric):
     array = pytest.importorskip("dask.array")
     items = RANDOM.normal(size=(30, 6))
-    settings = SinkhornNormalizer(3, 4, 0, metric=metric)
+    settings = SinkhornNormalizer(beta=3, max_iter=4, tol=0, metric=metric)
     bank, gallery, beside = (
         array.from_array(each, chunks=(7, 4)) for each in (BANK, GALLERY, items)
     )
@@ -153,7 +170,7 @@ def test_blocks_of_dask_are_balanced_as_the_whole(metric):
 def test_similarities_in_blocks_are_balanced_as_the_whole():
     array = pytest.importorskip("dask.array")
     beside = RANDOM.uniform(-1, 1, size=(40, 9))
-    settings = SinkhornNormalizer(20, 4, 0, **precomputed)
+    settings = SinkhornNormalizer(beta=20, max_iter=4, tol=0, **precomputed)
     expected = clone(settings).fit(SIMS, gallerybank=beside).gallery_bias_
     blocks = array.from_array(SIMS, chunks=(9, 8))
     for given in (beside, array.from_array(beside, chunks=(5, 4))):
@@ -181,8 +198,16 @@ def test_settings_out_of_range_are_refused(settings, message):
 
 def test_the_gate_passes_on_what_the_normalizer_has_to_say():
     for normalizer, category, message in (
-        (CSLS(99), UserWarning, "n_neighbors=99 is more than the 40 queries"),
-        (SinkhornNormalizer(50, 2, 1e-9), ConvergenceWarning, "the last of n_iter=2"),
+        (
+            CSLS(n_neighbors=99),
+            UserWarning,
+            "n_neighbors=99 is more than the 40 queries",
+        ),
+        (
+            SinkhornNormalizer(beta=50, max_iter=2, tol=1e-9),
+            ConvergenceWarning,
+            "the last of n_iter=2",
+        ),
     ):
         with pytest.warns(category, match=message) as seen:
             DynamicNormalizer(normalizer, **precomputed).fit(SIMS)
@@ -192,7 +217,11 @@ def test_the_gate_passes_on_what_the_normalizer_has_to_say():
 
 def test_any_additive_normalizer_can_be_gated():
     sims = RANDOM.normal(size=(30, 25))
-    for normalizer in (CSLS(3), SinkhornNormalizer(5, 3, 0), InvertedSoftmax(5)):
+    for normalizer in (
+        CSLS(n_neighbors=3),
+        SinkhornNormalizer(beta=5, max_iter=3, tol=0),
+        InvertedSoftmax(beta=5),
+    ):
         plain = clone(normalizer).set_params(**precomputed).fit(SIMS)
         dynamic = DynamicNormalizer(normalizer, **precomputed).fit(SIMS)
         opened = dynamic.activation_mask_[sims.argmax(axis=1)]
@@ -222,13 +251,13 @@ def test_the_gate_hands_on_the_memory_budget():
         asked.append(len(queries))
         return pairwise_similarity(queries, gallery)
 
-    sinkhorn = SinkhornNormalizer(20, 4, 0, memory_budget=SIMS.nbytes)
+    sinkhorn = SinkhornNormalizer(beta=20, max_iter=4, tol=0, memory_budget=SIMS.nbytes)
     DynamicNormalizer(sinkhorn, metric=metric).fit(BANK, GALLERY)
     assert sum(asked) == len(BANK)
 
 
 def test_another_normalizer_in_the_gate_starts_anew():
-    dynamic = DynamicNormalizer(CSLS(3), **precomputed).fit(SIMS)
+    dynamic = DynamicNormalizer(CSLS(n_neighbors=3), **precomputed).fit(SIMS)
     dynamic.set_params(normalizer=InvertedSoftmax())
     with pytest.raises(ValueError, match="first probed for top_mean, activation, and"):
         dynamic.partial_fit(SIMS)
@@ -249,8 +278,8 @@ def test_what_cannot_be_learnt_in_parts_is_refused_before_any_is():
 
 def test_a_retriever_says_what_its_normalizer_has_to_say():
     for normalizer, category in (
-        (SinkhornNormalizer(50, 2, 1e-9), ConvergenceWarning),
-        (CSLS(99), UserWarning),
+        (SinkhornNormalizer(beta=50, max_iter=2, tol=1e-9), ConvergenceWarning),
+        (CSLS(n_neighbors=99), UserWarning),
     ):
         with pytest.warns(category) as seen:
             QuerybankRetriever(normalizer).fit(BANK, GALLERY)
@@ -261,7 +290,7 @@ def test_a_retriever_says_what_its_normalizer_has_to_say():
 
 def test_the_bar_of_many_walks_has_no_end(capsys):
     pytest.importorskip("tqdm")
-    SinkhornNormalizer(20, 3, 0, verbose=True).fit(BANK, GALLERY)
+    SinkhornNormalizer(beta=20, max_iter=3, tol=0, verbose=True).fit(BANK, GALLERY)
     shown = capsys.readouterr().err
     assert "fit SinkhornNormalizer" in shown
     assert "%" not in shown

@@ -22,7 +22,7 @@ from .cases import ALL
 CLASSES = dict.fromkeys(map(type, ALL.values()))
 DEFAULTS = [
     *(made(metric="precomputed") for made in CLASSES if made is not DynamicNormalizer),
-    DynamicNormalizer(CSLS(2), metric="precomputed"),
+    DynamicNormalizer(CSLS(n_neighbors=2), metric="precomputed"),
 ]
 
 
@@ -42,7 +42,10 @@ ESTIMATORS = [
     NearestNeighborScorer(),
     GallerySimilarity(np.eye(4, dtype=np.float32), metric=ByMean()),
     QuerybankRetriever(
-        InvertedSoftmax(), 1, ByMean(), gallery=np.eye(4, dtype=np.float32)
+        InvertedSoftmax(),
+        n_neighbors=1,
+        metric=ByMean(),
+        gallery=np.eye(4, dtype=np.float32),
     ),
     QuerybankRetriever(
         NormalizerSearch([[0.5], [1.0]], [0, 1], [InvertedSoftmax()]),

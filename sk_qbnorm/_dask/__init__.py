@@ -2,6 +2,6 @@
 
 from ._accumulate import accumulate
 from ._search import DaskGallery, search
-from ._tasks import check_two_dimensions, is_dask
+from ._tasks import check_two_dimensions
 
-__all__ = ["DaskGallery", "accumulate", "check_two_dimensions", "is_dask", "search"]
+__all__ = ["DaskGallery", "accumulate", "check_two_dimensions", "search"]

@@ -5,7 +5,7 @@ from functools import partial
 
 import numpy as np
 
-from sk_qbnorm._embeddings import check_columns
+from sk_qbnorm._embeddings import check_columns, is_dask
 from sk_qbnorm._validation import check_matrix, item_names
 from sk_qbnorm.statistics import Bank
 from sk_qbnorm.tiles import MatrixTiles, SimilaritySource, sample_tiles
@@ -16,7 +16,6 @@ from ._tasks import (
     check_two_dimensions,
     compute,
     head,
-    is_dask,
     row_blocks,
     tree,
 )

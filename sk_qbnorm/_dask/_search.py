@@ -2,14 +2,13 @@
 
 import itertools
 
-from sk_qbnorm._embeddings import check_embeddings, check_widths
+from sk_qbnorm._embeddings import check_embeddings, check_widths, is_dask
 from sk_qbnorm.tiles import Gallery, walk
 
 from ._tasks import (
     check_known_sizes,
     check_two_dimensions,
     compute,
-    is_dask,
     row_blocks,
     tree,
 )

@@ -10,15 +10,10 @@ from functools import reduce
 
 from sklearn.utils import gen_batches
 
-from sk_qbnorm._embeddings import check_embeddings
+from sk_qbnorm._embeddings import check_embeddings, is_dask
 from sk_qbnorm.tiles import SAMPLE_ITEMS, SAMPLE_ROWS
 
 _FAN_IN = 4  # how many blocks of statistics a task joins
-
-
-def is_dask(matrix):
-    """Tell whether this is a Dask array."""
-    return type(matrix).__module__.startswith("dask.array")
 
 
 def row_blocks(matrix, name):
@@ -107,4 +102,3 @@ def _folded(parts, join):
     """Return all parts that are not None, joined in their order."""
     parts = [part for part in parts if part is not None]
     return reduce(join, parts) if parts else None
-

@@ -1,8 +1,9 @@
-"""What a fitted normalizer does to similarities: to a matrix, a search, a shortlist.
+"""What a fitted normalizer does to similarities.
 
-A correction knows no bank and no embeddings. ``apply`` corrects whole rows. Where rows
-are too long to be held, ``searches`` says what to look for, tile by tile, and
-``assemble_scores`` makes scores of what was found. ``rescore`` corrects some items a query.
+A correction knows neither banks nor embeddings. ``apply`` corrects whole rows. For rows
+that are too long to store, ``searches`` returns visitors of tiles, and
+``assemble_scores`` combines what they have found. ``rescore`` corrects some items per
+query.
 """
 
 from ._additive import Additive

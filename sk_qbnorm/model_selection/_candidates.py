@@ -5,12 +5,12 @@ from collections.abc import Iterable
 from sklearn.base import clone
 
 from sk_qbnorm.normalizers import (
+    BaseNormalizer,
     DynamicInvertedSoftmax,
     InvertedSoftmax,
     NearestNeighborNormalizer,
     SinkhornNormalizer,
 )
-from sk_qbnorm.normalizers import BaseNormalizer
 
 ALPHAS = (0.25, 0.5, 0.75, 1.0)
 BETAS = ("scale", 10.0, 20.0, 40.0, 80.0)
@@ -50,10 +50,10 @@ def default_candidates() -> list[BaseNormalizer]:
     (68, InvertedSoftmax(alpha=0.25, beta='scale'))
     """
     families = [
-        *(InvertedSoftmax(beta) for beta in BETAS),
-        *(DynamicInvertedSoftmax(beta) for beta in BETAS),
+        *(InvertedSoftmax(beta=beta) for beta in BETAS),
+        *(DynamicInvertedSoftmax(beta=beta) for beta in BETAS),
         *(NearestNeighborNormalizer(n_neighbors=k) for k in COUNTS_OF_NEIGHBORS),
-        *(SinkhornNormalizer(beta) for beta in SINKHORN_BETAS),
+        *(SinkhornNormalizer(beta=beta) for beta in SINKHORN_BETAS),
     ]
     return [
         clone(family).set_params(alpha=alpha) for family in families for alpha in ALPHAS

@@ -1,4 +1,4 @@
-"""Choose a normalizer, and its parameters, by few labelled queries."""
+"""Choose a normalizer and its parameters by labelled queries."""
 
 import copy
 from collections.abc import Iterator, Sequence
@@ -7,29 +7,31 @@ from typing import Self
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import clone
+from sklearn.utils.validation import check_is_fitted
 
+from sk_qbnorm._embeddings import is_dask
 from sk_qbnorm._progress import progress_bar
 from sk_qbnorm._validation import (
-    check_choice,
     check_count,
+    clone_sharing_data,
     unchanged_on_error,
-    warn_caller,
 )
-from sk_qbnorm._dask import is_dask
 from sk_qbnorm.metrics import Relevance
 from sk_qbnorm.metrics._recall import warn_of_large_k
-from sk_qbnorm.normalizers import BaseNormalizer, correction_of
+from sk_qbnorm.normalizers import (
+    BaseNormalizer,
+    correction_of,
+    set_gallery_attributes,
+)
 from sk_qbnorm.similarity import Metric
+from sk_qbnorm.tiles import resolve_metric
 
 from ._candidates import check_candidates, no_correction, parameters_of
-from ._chosen import Chosen
 from ._gain import check_standard_errors, paired_gains
 from ._labelled import LabelledQueries
 
-_METRICS = ("cosine", "dot", "precomputed")
 
-
-class NormalizerSearch(Chosen):
+class NormalizerSearch(BaseNormalizer):
     r"""Choose a normalizer by labelled queries, or none if it may do harm.
 
     Each candidate is fitted to the bank once and judged by the labelled queries. The
@@ -57,18 +59,17 @@ class NormalizerSearch(Chosen):
     n_standard_errors : float, default=2.0
         How many standard errors are taken off the gains, >= 0. With 0 the best mean is
         chosen, which with few queries may be luck.
-    metric : {"cosine", "dot", "precomputed"} or callable, default="cosine"
-        How `fit` compares embeddings, as in `pairwise_similarity`. With
-        ``"precomputed"``, as a step of a Pipeline needs, `fit` is given similarities.
+    metric : {"cosine", "dot", "precomputed"} or callable, default=None
+        How `fit` compares the querybank with the gallery, as in `pairwise_similarity`.
+        None means cosine if `fit` receives a gallery, and precomputed similarities if
+        it does not.
     copy : bool, default=True
-        Whether `transform` leaves its input alone. With False it writes into it where
-        it can.
+        If False, `transform` may overwrite its input.
     n_jobs : int, default=None
-        Number of threads, -1 for all processors; the result does not depend on it.
-        None means 1 outside of `joblib.parallel_config`, with matrix products left to
-        the threads of BLAS, which may round them otherwise.
+        Number of threads. None uses as many as BLAS would, 1 is single-threaded, -1
+        uses all processors. The result does not depend on it.
     verbose : bool, default=False
-        Whether `fit` shows progress bars, for which tqdm has to be installed.
+        Whether `fit` reports its progress.
 
     Attributes
     ----------
@@ -142,7 +143,7 @@ class NormalizerSearch(Chosen):
         k: int = 1,
         gallery_labels: ArrayLike | None = None,
         n_standard_errors: float = 2.0,
-        metric: Metric = "cosine",
+        metric: Metric | None = None,
         copy: bool = True,
         n_jobs: int | None = None,
         verbose: bool = False,
@@ -159,17 +160,17 @@ class NormalizerSearch(Chosen):
         self.verbose = verbose
 
     def fit(self, querybank: ArrayLike, gallery: ArrayLike | None = None) -> Self:
-        """Fit all candidates to a querybank, and choose one by the labelled queries.
+        """Fit all candidates to a querybank and choose one by the labelled queries.
 
         Parameters
         ----------
         querybank : array-like of shape (n_bank, n_features) or (n_bank, n_gallery)
-            Embeddings of the bank's queries, dense, sparse or a `numpy.memmap`. For
-            ``metric="precomputed"`` their similarities to the gallery.
+            Embeddings of the bank queries if `gallery` is passed, otherwise their
+            similarities to the gallery. Dense, sparse or a `numpy.memmap`.
         gallery : array-like of shape (n_gallery, n_features), default=None
-            Embeddings of the gallery in any of these forms; the index of a dataframe
-            names its items. Ignored for ``metric="precomputed"``, so that a Pipeline
-            may pass `y`.
+            Embeddings of the gallery, in the same forms. The index of a dataframe names
+            the items. One-dimensional input is ignored, as it holds the labels `y` that
+            a Pipeline passes.
 
         Returns
         -------
@@ -186,45 +187,145 @@ class NormalizerSearch(Chosen):
         Warns
         -----
         UserWarning
-            What the chosen candidate has to say; the others keep silent.
+            The warnings of the chosen candidate only.
         UndefinedMetricWarning
-            If the gallery has `k` items or fewer, so that there is nothing to gain.
+            If the gallery has at most `k` items, so that recall cannot improve.
         """
+        metric = resolve_metric(self.metric, querybank, gallery)
+        return self._fit(querybank, gallery, metric)
+
+    def _fit(self, querybank, gallery, metric, gallerybank=None, *, warn=True):
         with unchanged_on_error(self):
-            self._choose(querybank, gallery)
-            warn_of_large_k(self.k, self.n_features_in_)
-            for message, category in self._fit_warnings():
-                warn_caller(message, category)
+            self._choose(querybank, gallery, metric)
+            if warn:
+                warn_of_large_k(self.k, self.n_features_in_)
+                self._warn()
+        return self
+
+    def partial_fit(
+        self, querybank: ArrayLike, gallery: ArrayLike | None = None
+    ) -> Self:
+        """Add queries to the bank of the chosen normalizer.
+
+        The first call chooses, without warnings. Later calls keep the choice.
+
+        Parameters
+        ----------
+        querybank : array-like of shape (n_bank, n_features) or (n_bank, n_gallery)
+            As in `fit`.
+        gallery : array-like of shape (n_gallery, n_features), default=None
+            As in `fit`, and the same gallery in every call.
+
+        Returns
+        -------
+        self : NormalizerSearch
+            The fitted normalizer.
+
+        Raises
+        ------
+        ValueError
+            As in `fit`; also if the chosen normalizer cannot be fitted in parts.
+        """
+        if hasattr(self, "best_estimator_"):
+            return self._change("partial_fit", querybank, gallery)
+        metric = resolve_metric(self.metric, querybank, gallery)
+        return self._fit(querybank, gallery, metric, warn=False)
+
+    def add_gallery(
+        self, querybank: ArrayLike, gallery: ArrayLike | None = None
+    ) -> Self:
+        """Append gallery items; the choice stays the same.
+
+        Parameters
+        ----------
+        querybank : array-like of shape (n_bank, n_features) or (n_bank, n_new)
+            The complete bank that was fitted, in the same order.
+        gallery : array-like of shape (n_new, n_features), default=None
+            Embeddings of the new items, as in `fit`.
+
+        Returns
+        -------
+        self : NormalizerSearch
+            The normalizer, fitted to the larger gallery.
+
+        Raises
+        ------
+        ValueError
+            If the chosen normalizer refuses.
+        """
+        return self._change("add_gallery", querybank, gallery)
+
+    def remove_gallery(
+        self,
+        items: ArrayLike,
+        querybank: ArrayLike | None = None,
+        gallery: ArrayLike | None = None,
+    ) -> Self:
+        """Remove gallery items; the choice stays the same.
+
+        Parameters
+        ----------
+        items : array-like of shape (n_removed,)
+            Gallery indices or names of the items to remove, or a boolean mask of shape
+            (n_gallery,).
+        querybank : array-like of shape (n_bank, n_features) or (n_bank, n_left)
+            The complete bank, in the same order, which dynamic normalizers may require.
+        gallery : array-like of shape (n_left, n_features), default=None
+            Embeddings of the remaining items, to compare with `querybank`.
+
+        Returns
+        -------
+        self : NormalizerSearch
+            The normalizer, fitted to the smaller gallery.
+
+        Raises
+        ------
+        ValueError
+            If the chosen normalizer refuses.
+        """
+        return self._change("remove_gallery", items, querybank, gallery)
+
+    def _change(self, method, *given):
+        check_is_fitted(self)
+        changed = copy.copy(self.best_estimator_)
+        if not hasattr(changed, method):
+            raise ValueError(
+                f"The chosen normalizer has no {method}, because {changed!r} depends "
+                "on the whole querybank and gallery; call fit again with all of both."
+            )
+        getattr(changed, method)(*given)
+        self._finalize(changed)
         return self
 
     def _check_parameters(self):
         check_count(self.k, "k")
         check_standard_errors(self.n_standard_errors)
-        if not callable(self.metric):
-            check_choice(self.metric, "metric", _METRICS)
 
-    def _choose(self, querybank, gallery):
+    def _choose(self, querybank, gallery, metric):
         self._check_parameters()
         self._check_in_memory(querybank=querybank, gallery=gallery)
-        candidates = self._all_candidates()
-        fitted = [self._fitted(candidates[0], querybank, gallery)]
+        candidates = self._all_candidates(metric)
+        if metric == "precomputed":
+            gallery = None
+        fitted = [candidates[0]._fit(querybank, gallery, metric, warn=False)]
         labelled = self._labelled(gallery, fitted[0])
         for candidate in candidates[1:]:
             known = next((old for old in fitted if _learns_alike(candidate, old)), None)
             if known is None:
-                fitted.append(self._fitted(candidate, querybank, gallery))
+                new = clone(candidate)._fit(querybank, gallery, metric, warn=False)
+                fitted.append(new)
             else:
                 fitted.append(copy.copy(known).set_params(alpha=candidate.alpha))
         total = len(fitted) * labelled.shape[0] * labelled.shape[1]
-        with progress_bar("compare candidates", total, self.verbose) as bar:
+        with progress_bar("compare candidates", total, self.verbose) as progress:
             corrections = [correction_of(each) for each in fitted]
-            self.hits_ = labelled.hits(corrections, self.k, self.n_jobs, bar)
-        self.candidates_ = candidates
-        self._conclude()
-        self._settle(fitted[self.best_index_])
+            self.hits_ = labelled.hits(corrections, self.k, self.n_jobs, progress)
+        self.candidates_ = [clone(candidate) for candidate in candidates]
+        self._set_results()
+        self._finalize(fitted[self.best_index_])
 
-    def _conclude(self):
-        """Make the choice by the hits."""
+    def _set_results(self):
+        """Choose by the hits."""
         gain, error = paired_gains(self.hits_)
         bounds = gain - self.n_standard_errors * error
         params = [parameters_of(candidate) for candidate in self.candidates_]
@@ -240,38 +341,56 @@ class NormalizerSearch(Chosen):
         self.best_index_ = int(np.argmax(bounds))  # the first among equals
         self.best_params_ = self.results_["params"][self.best_index_]
 
+    def _finalize(self, best):
+        """Store the chosen normalizer and set all fitted attributes."""
+        self.best_estimator_ = best
+        self.metric_ = best.metric_
+        self.n_bank_seen_ = best.n_bank_seen_
+        names, n_dimensions = best.gallery_names_, best._n_dimensions
+        set_gallery_attributes(self, best.n_features_in_, names, n_dimensions)
+
     def _check_in_memory(self, **given):
         for name, matrix in (given | {"queries": self.queries}).items():
             if isinstance(matrix, Iterator) or is_dask(matrix):
                 raise ValueError(
-                    f"{name} is gone through for each of the candidates and must be a "
-                    f"matrix, got {type(matrix).__name__}; choose by a part that fits "
-                    "in memory, and fit what is chosen to all of it."
+                    f"{name} must be a matrix in memory because every candidate reads "
+                    f"it, got {type(matrix).__name__}; choose by a part that fits in "
+                    "memory, and fit the chosen normalizer to all of it."
                 )
 
-    def _all_candidates(self):
+    def _all_candidates(self, metric):
         candidates = check_candidates(self.candidates)
-        settings = {"metric": self.metric, "n_jobs": self.n_jobs}
+        settings = {"metric": metric, "n_jobs": self.n_jobs}
         return [
             clone(candidate).set_params(**settings, verbose=self.verbose)
             for candidate in (no_correction(), *candidates)
         ]
 
-    def _fitted(self, candidate, querybank, gallery):
-        if self.metric == "precomputed":
-            return clone(candidate).partial_fit(querybank)
-        check_gallery_given(self, gallery)
-        return clone(candidate).partial_fit(querybank, gallery)
-
     def _labelled(self, gallery, fitted):
-        known = self.queries, self.relevant, self.gallery_labels
-        if self.metric == "precomputed":
-            return LabelledQueries.of_similarities(*known, fitted)
-        return LabelledQueries.of_embeddings(*known, gallery, self.metric, self.n_jobs)
+        return LabelledQueries(
+            self.queries,
+            self.relevant,
+            self.gallery_labels,
+            gallery=gallery,
+            normalizer=fitted,
+            n_jobs=self.n_jobs,
+        )
+
+    def _correction(self):
+        return correction_of(self.best_estimator_)
+
+    def _fit_warnings(self):
+        return self.best_estimator_._fit_warnings()
+
+    def __sklearn_clone__(self):
+        """Share the labelled queries, which may be large."""
+        twin = clone_sharing_data(self)
+        twin.candidates = clone(self.candidates, safe=False)
+        return twin
 
 
 def _learns_alike(one, other):
-    """Tell whether two normalizers differ at most in what they do later on."""
+    """Return whether two normalizers differ at most in what they do after `fit`."""
     if type(one) is not type(other) or not hasattr(one, "alpha"):
         return False
     without_alpha = [parameters_of(each, but={"alpha"}) for each in (one, other)]

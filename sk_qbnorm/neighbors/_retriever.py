@@ -18,6 +18,7 @@ from sk_qbnorm._embeddings import (
     check_embeddings,
     check_metric,
     check_same_columns,
+    is_dask,
     is_on_disk,
 )
 from sk_qbnorm._validation import (
@@ -178,7 +179,7 @@ class QuerybankRetriever(BaseEstimator):
             normalizer, columns = self._new_normalizer(), column_names(querybank)
             querybank = self._check_queries(querybank, "querybank", reset=True)
             options = self._gallerybank_option(gallerybank, normalizer, columns)
-            if _dask.is_dask(gallery):
+            if is_dask(gallery):
                 kept: Any = _dask.DaskGallery(gallery, self.metric)
                 normalizer.fit(querybank, gallery, **options)
             else:
@@ -270,7 +271,7 @@ class QuerybankRetriever(BaseEstimator):
                     f"{normalizer.n_bank_seen_} rows, got None; pass all of it."
                 )
             new: Any = gallery
-            if not _dask.is_dask(gallery):
+            if not is_dask(gallery):
                 new = check_embeddings(gallery, "gallery", finite=False)
             known = self._gallery.embeddings
             if new.shape[1] != known.shape[1]:
@@ -568,7 +569,7 @@ class QuerybankRetriever(BaseEstimator):
                 "queries must be a matrix, got an iterator; search for one part at a "
                 "time."
             )
-        if not _dask.is_dask(queries):
+        if not is_dask(queries):
             return self._check_features(queries, name, reset)
         _dask.check_two_dimensions(queries, name)
         if reset:
@@ -623,7 +624,7 @@ class QuerybankRetriever(BaseEstimator):
         return self.gallery_names_
 
     def _is_dask(self, queries):
-        return _dask.is_dask(queries) or _dask.is_dask(self._gallery.embeddings)
+        return is_dask(queries) or is_dask(self._gallery.embeddings)
 
     def _count(self, n_neighbors):
         if n_neighbors is None:

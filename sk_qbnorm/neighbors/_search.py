@@ -3,6 +3,7 @@
 import numpy as np
 
 from sk_qbnorm import _dask, _kernels
+from sk_qbnorm._embeddings import is_dask
 from sk_qbnorm._progress import progress_bar
 from sk_qbnorm._threads import count_threads
 from sk_qbnorm.tiles import walk, whole_matrix
@@ -26,7 +27,7 @@ def search(gallery, queries, correction, k, *, n_jobs, verbose):
     scores : ndarray of shape (n_queries, k)
     indices : ndarray of shape (n_queries, k), dtype int64
     """
-    if _dask.is_dask(queries) or _dask.is_dask(gallery.embeddings):
+    if is_dask(queries) or is_dask(gallery.embeddings):
         found = _dask.search(gallery, queries, correction, k, verbose)
         scores, items, _ = correction.assemble_scores(found, k)
     else:

@@ -4,7 +4,12 @@
 own.
 """
 
-from ._base import BankNormalizer, BaseNormalizer, correction_of
+from ._base import (
+    BankNormalizer,
+    BaseNormalizer,
+    correction_of,
+    set_gallery_attributes,
+)
 from ._dual import DualDynamicInvertedSoftmax, DualInvertedSoftmax
 from ._globally_corrected import GloballyCorrected
 from ._inverted_softmax import DynamicInvertedSoftmax, InvertedSoftmax
@@ -28,4 +33,5 @@ __all__ = [
     "NearestNeighborNormalizer",
     "SinkhornNormalizer",
     "correction_of",
+    "set_gallery_attributes",
 ]

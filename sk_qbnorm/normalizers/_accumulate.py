@@ -7,7 +7,7 @@ from scipy import sparse
 from sklearn.base import clone
 
 from sk_qbnorm import _dask
-from sk_qbnorm._embeddings import check_same_columns, check_widths
+from sk_qbnorm._embeddings import check_same_columns, check_widths, is_dask
 from sk_qbnorm._progress import progress_bar
 from sk_qbnorm._validation import (
     check_features,
@@ -22,44 +22,8 @@ from sk_qbnorm.tiles import (
     ConcatenatedTiles,
     MatrixTiles,
     SimilaritySource,
-    check_any_metric,
     sample_tiles,
 )
-
-
-def resolve_metric(metric, querybank, gallery):
-    """Return the metric that `fit` uses; None depends on what was passed.
-
-    Without a gallery, or with labels in its place, the querybank holds similarities.
-    """
-    if metric is not None:
-        check_any_metric(metric)
-        return metric
-    if gallery is None or _are_labels(gallery):
-        return "precomputed"
-    if np.shape(gallery) == np.shape(querybank) and _is_indicator(gallery):
-        raise ValueError(
-            "gallery may be embeddings or labels: it has the shape of querybank, "
-            f"{np.shape(gallery)}, and holds only 0 and 1; pass "
-            'metric="precomputed" if querybank holds similarities, or metric="cosine".'
-        )
-    return "cosine"
-
-
-def _are_labels(gallery):
-    if isinstance(gallery, Iterator):
-        return False
-    try:
-        return np.ndim(gallery) == 1 and not _dask.is_dask(gallery)
-    except ValueError:  # a list with several relevant items for some queries
-        return True
-
-
-def _is_indicator(matrix):
-    if _dask.is_dask(matrix):
-        return False
-    values = matrix.data if sparse.issparse(matrix) else np.asarray(matrix)
-    return values.dtype.kind in "biuf" and bool(np.isin(values, (0, 1)).all())
 
 
 class BankAccumulator:
@@ -95,7 +59,7 @@ class BankAccumulator:
 
         The columns are checked against those known to `estimator`, if given.
         """
-        if _dask.is_dask(sims):
+        if is_dask(sims):
             return self._of_dask(sims, None)
 
         reset = iter([self._known is None])  # the first part may set the columns
@@ -123,7 +87,7 @@ class BankAccumulator:
     def of_embeddings(self, querybank, gallery):
         """Return the bank of embeddings, of which one may be an iterator."""
         check_gallery_given(self._normalizer, gallery, self._metric)
-        if _dask.is_dask(querybank) or _dask.is_dask(gallery):
+        if is_dask(querybank) or is_dask(gallery):
             return self._of_dask(querybank, gallery)
         if isinstance(gallery, Iterator):
             return self._of_gallery_parts(querybank, gallery)
@@ -148,7 +112,7 @@ class BankAccumulator:
                 f"{self._name} must be a matrix, of which some rows are read, got an "
                 "iterator; pass a matrix or a numpy.memmap."
             )
-        if not (_dask.is_dask(querybank) or _dask.is_dask(gallery)):
+        if not (is_dask(querybank) or is_dask(gallery)):
             given = None if self._metric == "precomputed" else gallery
             source = SimilaritySource(given, self._metric, n_jobs=self._n_jobs)
             querybank = source.check(querybank, self._name)

@@ -1,4 +1,4 @@
-"""The base classes of all normalizers: what they share, and the recipe for a new one."""
+"""The base classes of all normalizers, and the recipe for a new one."""
 
 from abc import ABC, abstractmethod
 from typing import Self
@@ -20,8 +20,9 @@ from sk_qbnorm._validation import (
     unchanged_on_error,
     warn_caller,
 )
+from sk_qbnorm.tiles import resolve_metric
 
-from ._accumulate import BankAccumulator, resolve_metric
+from ._accumulate import BankAccumulator
 from ._rescore import rescored
 
 _BLOCK_ROWS = 256
@@ -434,12 +435,12 @@ class BankNormalizer(BaseNormalizer):
         return self
 
     def _retrieve_again(self, bank, rows, querybank, gallery):
-        """Return the bank of the rows that have lost an item, on the remaining items."""
+        """Return the bank of the rows that have lost an item."""
         if querybank is None:
             raise ValueError(
                 f"{self._bank_name} is required to remove these items, because "
                 f"{rows.size} of its queries retrieved them, got None; pass the "
-                "complete bank, and to a normalizer of embeddings the remaining gallery."
+                "complete bank, and the remaining gallery if they are embeddings."
             )
         metric = resolve_metric(self.metric, querybank, gallery)
         known = self._bank

@@ -18,8 +18,9 @@ from sk_qbnorm._validation import (
 from sk_qbnorm.corrections import Additive, Gates
 from sk_qbnorm.similarity import Metric
 from sk_qbnorm.statistics import SOFTMAX_FACTOR
+from sk_qbnorm.tiles import resolve_metric
 
-from ._accumulate import check_gallery_given, resolve_metric
+from ._accumulate import check_gallery_given
 from ._base import BaseNormalizer, set_gallery_attributes
 from ._inverted_softmax import DynamicInvertedSoftmax, InvertedSoftmax
 from ._vector_index import VectorIndexMixin
@@ -238,7 +239,7 @@ class DualNormalizer(VectorIndexMixin, BaseNormalizer):
         return normalizer
 
     def _current(self, side):
-        """Return a copy of the fitted normalizer of one bank, with the parameters now."""
+        """Return a copy of the fitted normalizer of one bank, or None."""
         known = getattr(self, f"{side}bank_normalizer_", None)
         if known is None:
             return None

@@ -182,8 +182,8 @@ class AgreementNormalizer(ActivationMixin, WrappingNormalizer):
     normalizer : normalizer
         Any normalizer that subtracts a bias per item with a strength `alpha` and has no
         gate. A clone is fitted, with the `metric` set here and an `alpha` of its own.
-        ``SinkhornNormalizer()`` gains most; ``InvertedSoftmax()`` also works if the bank
-        or the gallery grows.
+        ``SinkhornNormalizer()`` gains most; ``InvertedSoftmax()`` also works if the
+        bank or the gallery grows.
     alpha : float, default=0.75
         Strength of the correction at full agreement, >= 0. It can be changed after
         `fit`.

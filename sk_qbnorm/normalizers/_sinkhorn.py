@@ -9,8 +9,8 @@ from sk_qbnorm._validation import check_alpha, check_beta, check_count, check_nu
 from sk_qbnorm.corrections import Additive
 from sk_qbnorm.similarity import Metric
 from sk_qbnorm.statistics import Potentials, beta_warning, resolve_beta
+from sk_qbnorm.tiles import resolve_metric
 
-from ._accumulate import resolve_metric
 from ._vector_index import AdditiveNormalizer
 
 _SCALE_FACTOR = 2.0  # beta="scale", times the standard deviation
@@ -235,7 +235,7 @@ class SinkhornNormalizer(AdditiveNormalizer):
         change = self._bank["potentials"].change
         if self.tol > 0 and change > self.tol and self.max_iter > 1:
             yield (
-                f"Sinkhorn did not converge: a bias still moved by {change:.2g} / beta, "
+                f"Sinkhorn did not converge: a bias moved by {change:.2g} / beta, "
                 f"more than tol={self.tol}, in the last of max_iter={self.max_iter} "
                 "steps; increase max_iter or decrease beta.",
                 ConvergenceWarning,

@@ -52,7 +52,8 @@ class VectorIndexMixin:
         biases = correction_of(self).index_biases
         bias = biases.T if len(biases) > 1 else biases[0]
         if items is not None:
-            bias = bias[check_items(item_positions(items, self.gallery_names_), len(bias))]
+            positions = item_positions(items, self.gallery_names_)
+            bias = bias[check_items(positions, len(bias))]
         units = self._in_index(gallery, "gallery")
         return augment_gallery(units, bias, space=space, radius=radius)
 

@@ -8,16 +8,15 @@ from numpy.typing import ArrayLike
 from sklearn.utils import check_random_state
 
 from sk_qbnorm._validation import check_beta, check_count
-from sk_qbnorm.statistics import SOFTMAX_FACTOR, LogMeanExp, Spread, beta_at
 from sk_qbnorm.metrics._agreement import agreement_of, chance_variation
 from sk_qbnorm.metrics._frame import as_table
 from sk_qbnorm.similarity import Metric
-from sk_qbnorm.tiles import BestItems
+from sk_qbnorm.statistics import SOFTMAX_FACTOR, LogMeanExp, beta_at, spread_of
+from sk_qbnorm.tiles import BestItems, SimilaritySource, sample_tiles
 
 from ._advice import advice_on
-from ._comparison import Comparison
 from ._resampling import GroupedBias, groups_of
-from ._retrieved import Retrieved
+from ._retrieved import Retrieved, visited
 
 
 def querybank_report(
@@ -193,22 +192,23 @@ def querybank_report(
             f"n_resamples must be an integer >= 2, got {n_resamples}; 100 is usual."
         )
     random = check_random_state(random_state)
-    comparison = Comparison(gallery, metric)
-    bank = _check_rows(comparison.check(querybank, "querybank"), "querybank")
+    source = SimilaritySource(gallery, metric)
+    bank = _check_rows(source.check(querybank, "querybank"), "querybank")
     if queries is not None:
-        queries = _check_rows(comparison.check(queries, "queries"), "queries")
-    check_count(k, "k", largest=comparison.n_gallery)
+        queries = _check_rows(source.check(queries, "queries"), "queries")
+    check_count(k, "k", largest=source.n_gallery)
     with np.errstate(over="ignore", invalid="ignore"):  # told below
         if beta == "scale":
-            beta = _beta_at_scale(comparison, bank)
-        of_bank, bias = _probe(comparison, bank, k, beta, random)
+            sample = sample_tiles(bank, source.gallery)
+            beta = beta_at(SOFTMAX_FACTOR, spread_of(sample, None))
+        of_bank, bias = _probe(source, bank, k, beta, random)
         measures = _of_bank(of_bank, k) | {
             "bias_spread": bias.spread(),
             "bias_standard_error": bias.standard_error(n_resamples, random),
         }
         if queries is not None:
-            (found,) = comparison.show(queries, lambda tiles: [BestItems(tiles, k)])
-            sample = Retrieved(found, comparison.n_gallery)
+            (found,) = visited(source, queries, lambda tiles: [BestItems(tiles, k)])
+            sample = Retrieved(found, source.n_gallery)
             measures |= _of_both(of_bank, sample, k)
     for name, value in measures.items():
         if not np.isfinite(value):
@@ -228,24 +228,20 @@ def _check_rows(matrix, name):
     return matrix
 
 
-def _beta_at_scale(comparison, bank):
-    """Return `beta` as ``InvertedSoftmax("scale")`` has it."""
-    (shown,) = comparison.show(bank, lambda tiles: [Spread(tiles)])
-    return beta_at(SOFTMAX_FACTOR, shown.value())
-
-
-def _probe(comparison, bank, k, beta, random):
+def _probe(source, bank, k, beta, random):
     """Return what the bank retrieves, and its bias group by group."""
     best, biases, sizes = None, [], []
     for rows in groups_of(bank.shape[0], random):
-        found, log_mean_exp = comparison.show(
-            bank[rows], lambda tiles: [BestItems(tiles, k), LogMeanExp(tiles, beta)]
+        found, log_mean_exp = visited(
+            source,
+            bank[rows],
+            lambda tiles: [BestItems(tiles, k), LogMeanExp(tiles, beta)],
         )
         best = found if best is None else best.stacked(found)
         biases.append(log_mean_exp.value())
         sizes.append(len(rows))
     grouped = GroupedBias(np.array(biases), np.array(sizes), beta)
-    return Retrieved(best, comparison.n_gallery), grouped
+    return Retrieved(best, source.n_gallery), grouped
 
 
 def _of_bank(bank, k):

@@ -8,9 +8,9 @@ from sklearn.utils import check_random_state
 from sk_qbnorm._embeddings import check_embeddings
 from sk_qbnorm._validation import check_choice, check_count
 from sk_qbnorm.similarity import Metric
-from sk_qbnorm.tiles import BestItems
+from sk_qbnorm.tiles import BestItems, SimilaritySource
 
-from ._comparison import Comparison
+from ._retrieved import visited
 
 
 def sample_querybank(
@@ -104,9 +104,9 @@ def sample_querybank(
         n_queries = check_embeddings(queries, "queries", keep_on_disk=True).shape[0]
         best = np.zeros(n_queries, dtype=np.int64)
     else:
-        comparison = Comparison(gallery, metric)
-        checked = comparison.check(queries, "queries")
-        (found,) = comparison.show(checked, lambda tiles: [BestItems(tiles, 1)])
+        source = SimilaritySource(gallery, metric)
+        checked = source.check(queries, "queries")
+        (found,) = visited(source, checked, lambda tiles: [BestItems(tiles, 1)])
         best = found.items[:, 0]
     if n_bank > best.size:
         raise ValueError(

@@ -164,4 +164,6 @@ def check_mergeable(statistics):
 
 def _fits_budget(tiles, visitors):
     size = tiles.shape[0] * tiles.shape[1] * tiles.dtype.itemsize
-    return size <= max((getattr(each, "memory_budget", 0) for each in visitors), default=0)
+    return size <= max(
+        (getattr(each, "memory_budget", 0) for each in visitors), default=0
+    )

@@ -3,7 +3,7 @@
 import numpy as np
 
 from sk_qbnorm import _kernels
-from sk_qbnorm.tiles import walk
+from sk_qbnorm.tiles import Visitor, walk
 
 SOFTMAX_FACTOR = 1.5  # beta="scale" of a log-mean-exp, times the spread
 _LEAST_PRODUCT, _LARGEST_PRODUCT = 0.05, 10.0  # of beta and spread, without a warning
@@ -46,7 +46,7 @@ def beta_warning(beta, factor, spread, name="beta"):
         )
 
 
-class _Moments:
+class _Moments(Visitor):
     """A visitor that accumulates mean and variance, in the order of the tiles."""
 
     def __init__(self):
@@ -56,12 +56,6 @@ class _Moments:
         _, top, bottom, left, right = tile
         size = (bottom - top) * (right - left)
         self._of_tiles[rows.start, columns.start] = size, *_kernels.moments(tile)
-
-    def end_round(self, rows):
-        """Do nothing: tiles are put in order at the end."""
-
-    def end(self, n_threads):
-        """Do nothing: tiles are put in order at the end."""
 
     def standard_deviation(self):
         parts = [self._of_tiles[place] for place in sorted(self._of_tiles)]

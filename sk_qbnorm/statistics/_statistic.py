@@ -2,8 +2,10 @@
 
 from abc import ABC, abstractmethod
 
+from sk_qbnorm.tiles import Visitor
 
-class Statistic(ABC):
+
+class Statistic(Visitor, ABC):
     """Accumulate a few numbers per gallery item over the tiles of a querybank.
 
     A statistic is a visitor of `tiles.walk`. A subclass that can be computed from parts
@@ -33,12 +35,6 @@ class Statistic(ABC):
     @abstractmethod
     def update(self, tile, rows, columns):
         """Add a tile; threads call this concurrently, with disjoint columns."""
-
-    def end_round(self, rows):
-        """Finish some rows: all of their columns have been visited."""
-
-    def end(self, n_threads):
-        """Finish the pass: the whole querybank has been visited."""
 
     def needs_another_pass(self):
         """Return whether the querybank must be visited again."""

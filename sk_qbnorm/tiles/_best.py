@@ -8,13 +8,15 @@ import numpy as np
 
 from sk_qbnorm import _kernels
 
+from ._walk import Visitor
 
-class BestOfRows(ABC):
+
+class BestOfRows(Visitor, ABC):
     """A visitor of tiles that keeps the k best items of every row.
 
-    Each thread keeps the best of the tiles that it was shown; the end of a round puts
-    these together. Subclasses say what is better, with a smaller item better than a
-    larger one that is equal else, so that it does not show who was shown what.
+    Each thread keeps the best of its tiles, and the end of a round combines them.
+    Subclasses define what is better, with ties broken by the smaller item, so that the
+    result does not depend on which thread visits which tile.
 
     Attributes
     ----------

@@ -3,14 +3,55 @@
 from collections.abc import Iterator
 
 import numpy as np
+from scipy import sparse
 
-from sk_qbnorm._embeddings import check_embeddings, check_same_columns, check_widths
+from sk_qbnorm._embeddings import (
+    check_embeddings,
+    check_same_columns,
+    check_widths,
+    is_dask,
+)
 from sk_qbnorm._validation import check_choice, check_matrix, column_names, item_names
 
 from ._gallery import Gallery
 from ._matrix import MatrixTiles
 
 METRICS = ("cosine", "dot", "precomputed")
+
+
+def resolve_metric(metric, querybank, gallery):
+    """Return the metric that `fit` uses; None depends on what was passed.
+
+    Without a gallery, or with labels in its place, the querybank holds similarities.
+    """
+    if metric is not None:
+        check_any_metric(metric)
+        return metric
+    if gallery is None or _are_labels(gallery):
+        return "precomputed"
+    if np.shape(gallery) == np.shape(querybank) and _is_indicator(gallery):
+        raise ValueError(
+            "gallery may be embeddings or labels: it has the shape of querybank, "
+            f"{np.shape(gallery)}, and holds only 0 and 1; pass "
+            'metric="precomputed" if querybank holds similarities, or metric="cosine".'
+        )
+    return "cosine"
+
+
+def _are_labels(gallery):
+    if isinstance(gallery, Iterator):
+        return False
+    try:
+        return np.ndim(gallery) == 1 and not is_dask(gallery)
+    except ValueError:  # a list with several relevant items for some queries
+        return True
+
+
+def _is_indicator(matrix):
+    if is_dask(matrix):
+        return False
+    values = matrix.data if sparse.issparse(matrix) else np.asarray(matrix)
+    return values.dtype.kind in "biuf" and bool(np.isin(values, (0, 1)).all())
 
 
 class SimilaritySource:
@@ -74,9 +115,7 @@ class SimilaritySource:
             return sims
         columns = column_names(queries)
         check_same_columns(columns, self._columns, name, self.metric, self.title)
-        checked = check_embeddings(
-            queries, name, n_jobs=self.n_jobs, keep_on_disk=True
-        )
+        checked = check_embeddings(queries, name, n_jobs=self.n_jobs, keep_on_disk=True)
         embeddings = self.gallery.embeddings
         check_widths(checked, embeddings, name, self.metric, self.title)
         return checked

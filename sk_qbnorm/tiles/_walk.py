@@ -9,17 +9,28 @@ from sk_qbnorm._threads import count_threads, limit_blas_threads
 from ._tile import column_blocks
 
 
+class Visitor:
+    """The interface of what `walk` shows tiles to."""
+
+    def update(self, tile, rows, columns):
+        """Visit a tile; threads call this concurrently, with disjoint columns."""
+
+    def end_round(self, rows):
+        """Finish some rows: all of their columns have been visited."""
+
+    def end(self, n_threads):
+        """Finish the pass: all tiles have been visited."""
+
+
 def walk(tiles, visitors, n_jobs, progress=None, rounds=None):
     """Show every tile to every visitor, the tiles of a round in parallel.
 
-    A visitor has ``update(tile, rows, columns)``, which threads call concurrently, each
-    thread with its columns of a round in ascending order; ``end_round(rows)``, called
-    when all columns of some rows have been visited; and ``end(n_threads)``.
+    Each thread gets its columns of a round in ascending order.
 
     Parameters
     ----------
     tiles : MatrixTiles or what `SimilaritySource.tiles` returns
-    visitors : list
+    visitors : list of Visitor
     n_jobs : int or None
     progress : callable, default=None
         Called with the number of similarities visited since the last call.
@@ -28,7 +39,10 @@ def walk(tiles, visitors, n_jobs, progress=None, rounds=None):
     """
     n_threads = count_threads(n_jobs)
     blocks = column_blocks(tiles.shape[1])
-    with limit_blas_threads() as limit, ThreadPoolExecutor(n_threads, "", limit) as pool:
+    with (
+        limit_blas_threads() as limit,
+        ThreadPoolExecutor(n_threads, "", limit) as pool,
+    ):
         for rows in tiles.rounds() if rounds is None else rounds:
             tile = tiles.prepare(rows)
 
@@ -55,7 +69,7 @@ def whole_matrix(tiles, n_jobs, progress=None):
     return rows.sims
 
 
-class _WholeRows:
+class _WholeRows(Visitor):
     """A visitor that stores every tile."""
 
     def __init__(self, tiles):
@@ -64,9 +78,3 @@ class _WholeRows:
     def update(self, tile, rows, columns):
         matrix, top, bottom, left, right = tile
         self.sims[rows, columns] = matrix[top:bottom, left:right]
-
-    def end_round(self, rows):
-        """Do nothing: tiles are stored already."""
-
-    def end(self, n_threads):
-        """Do nothing: tiles are stored already."""
