@@ -1,34 +1,52 @@
-"""A bar for work that takes long."""
+"""Progress of long computations: a bar of tqdm, or plain lines without it."""
 
+import sys
+import time
 from contextlib import contextmanager
+
+_SECONDS = 5.0  # between two plain lines
 
 
 @contextmanager
 def progress_bar(title, total, verbose):
-    """Give a function that takes how much more has been done.
+    """Yield a function that takes how much more has been done.
 
     Parameters
     ----------
     title : str
     total : int or None
-        How much there is to do, None where that is not known.
+        How much there is to do, None if unknown.
     verbose : bool
-        False for a function that shows nothing.
-
-    Raises
-    ------
-    ImportError
-        If a bar is asked for and tqdm is not installed.
+        If False, nothing is printed.
     """
     if not verbose:
         yield lambda n_more: None
         return
     try:
         from tqdm.auto import tqdm
-    except ImportError as error:
-        raise ImportError(
-            "verbose=True shows a bar of tqdm, which is not installed; install it, as "
-            "with pip install sk-qbnorm[progress], or set verbose=False."
-        ) from error
+    except ImportError:
+        lines = _Lines(title, total)
+        yield lines.update
+        lines.write()
+        return
     with tqdm(desc=title, total=total, unit="sim", unit_scale=True) as bar:
         yield bar.update
+
+
+class _Lines:
+    """A line on stderr from time to time."""
+
+    def __init__(self, title, total):
+        self._title, self._total = title, total
+        self._done = 0
+        self._last = time.monotonic()
+
+    def update(self, n_more):
+        self._done += n_more
+        if time.monotonic() - self._last >= _SECONDS:
+            self.write()
+
+    def write(self):
+        self._last = time.monotonic()
+        share = f", {self._done / self._total:.0%}" if self._total else ""
+        sys.stderr.write(f"{self._title}: {self._done:.3g} similarities{share}\n")

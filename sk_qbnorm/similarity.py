@@ -9,6 +9,7 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
 from ._embeddings import check_columns, check_embeddings, check_metric
+from ._repr import ShortReprMixin
 from ._validation import (
     check_features,
     clone_sharing_data,
@@ -73,7 +74,7 @@ def pairwise_similarity(
     return sims
 
 
-class GallerySimilarity(TransformerMixin, BaseEstimator):
+class GallerySimilarity(ShortReprMixin, TransformerMixin, BaseEstimator):
     """Transform query embeddings into similarities to a fixed gallery.
 
     The first step of a retrieval Pipeline: the next step receives one row per query and

@@ -156,7 +156,7 @@ def test_a_small_gallery_has_no_hubs_that_count():
         ({"queries": SIMS[:1]}, "queries must be 2 or more, .*got 1"),
         ({"queries": SIMS[:, :4]}, "compared with the gallery of 60 items, got simil"),
         ({"queries": SIMS * np.nan}, "queries must be finite"),
-        ({"strength": -1}, "strength must be a finite number >= 0, got -1"),
+        ({"alpha": -1}, "alpha must be a finite number >= 0, got -1"),
         ({"n_neighbors": 0}, "n_neighbors must be an integer >= 1, got 0"),
         ({"normalizer": CSLS()}, "normalizer must have a strength, alpha, got CSLS"),
         (
@@ -247,6 +247,6 @@ def test_strengths_can_be_chosen_among():
 
 def test_the_strength_counts_at_once():
     agreeing = AgreementNormalizer(SIMS, InvertedSoftmax(beta=5), **precomputed)
-    agreeing.fit(BANK_SIMS).set_params(strength=0)
+    agreeing.fit(BANK_SIMS).set_params(alpha=0)
     np.testing.assert_array_equal(agreeing.transform(SIMS), SIMS)
     assert agreeing.alpha_ == 0

@@ -226,9 +226,9 @@ def test_a_gallery_of_other_names_is_another_gallery():
 def test_settings_are_checked_before_they_are_used():
     fitted = InvertedSoftmax(metric="precomputed").fit(SIMS)
     with pytest.raises(ValueError, match="scale must be one of"):
-        fitted.set_params(scale="log").transform(SIMS)
+        fitted.set_params(output="log").transform(SIMS)
     with pytest.raises(ValueError, match="alpha must be a finite number"):
-        fitted.set_params(scale="similarity", alpha=np.nan).transform(SIMS)
+        fitted.set_params(output="similarity", alpha=np.nan).transform(SIMS)
     similarity = GallerySimilarity(SIMS).fit(SIMS)
     with pytest.raises(ValueError, match="metric must be one of 'cosine', 'dot', got"):
         similarity.set_params(metric="bogus").transform(SIMS)

@@ -22,7 +22,7 @@ GALLERY = np.random.default_rng(1).normal(size=(13, 5))
 MERGING = {name: each for name, each in NORMALIZERS.items() if name != "GC"}
 MERGING["DIS n=3"] = clone(MERGING["DIS"]).set_params(n_activation=3)
 MERGING["DIS probability"] = clone(MERGING["DIS"]).set_params(
-    beta=3, scale="probability"
+    beta=3, output="probability"
 )
 METRICS = ["cosine", "dot", lambda queries, gallery: queries @ gallery.T / 3]
 RETRIEVER = QuerybankRetriever(n_neighbors=3, metric="dot")

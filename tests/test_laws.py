@@ -231,7 +231,7 @@ def test_extreme_probabilities_stay_finite_and_never_turn_a_ranking(name, dtype,
     bank, sims = (matrix.astype(dtype) for matrix in drawn)
     normalizer = clone(NORMALIZERS[name]).fit(bank)
     scores = normalizer.transform(sims)
-    probabilities = normalizer.set_params(scale="probability").transform(sims)
+    probabilities = normalizer.set_params(output="probability").transform(sims)
     assert np.isfinite(probabilities).all()
     assert_keeps_order(scores, probabilities, strictly=False)
 
@@ -242,5 +242,5 @@ def test_both_scales_rank_alike(name, drawn):
     bank, sims = drawn
     normalizer = clone(NORMALIZERS[name]).fit(bank)
     scores = normalizer.transform(sims)
-    probabilities = normalizer.set_params(scale="probability").transform(sims)
+    probabilities = normalizer.set_params(output="probability").transform(sims)
     assert_keeps_order(scores, probabilities)

@@ -296,7 +296,7 @@ def test_a_partial_fit_that_is_interrupted_adds_nothing(monkeypatch):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("sk_qbnorm.bank.Activations.merged", interrupted)
+        patch.setattr("sk_qbnorm.statistics.Activations.merge", interrupted)
         with pytest.raises(KeyboardInterrupt):
             normalizer.partial_fit(more)
     assert normalizer.n_bank_seen_ == 8

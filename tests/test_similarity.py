@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sk_qbnorm import GallerySimilarity, pairwise_similarity
-from sk_qbnorm.similarity import unit_rows
+from sk_qbnorm._embeddings import unit_rows
 
 RANDOM = np.random.default_rng(0)
 QUERIES, GALLERY = RANDOM.normal(size=(7, 3)), RANDOM.normal(size=(5, 3))

@@ -73,7 +73,7 @@ def test_its_end_is_hubless_nearest_neighbor_search():
 
 
 def test_it_ends_when_nothing_moves_and_says_where_it_has_not():
-    with pytest.warns(ConvergenceWarning, match="the last of n_iter=2 steps") as seen:
+    with pytest.warns(ConvergenceWarning, match="the last of max_iter=2 steps") as seen:
         SinkhornNormalizer(beta=50, max_iter=2, tol=1e-9, **precomputed).fit(SIMS)
     assert len(seen) == 1
     assert seen[0].filename == __file__
@@ -83,8 +83,8 @@ def test_it_ends_when_nothing_moves_and_says_where_it_has_not():
         .n_iter_
         < 5
     )
-    for settings in ((50, 3, 0), (50, 1, 1e-9)):  # all steps, and no step to compare
-        SinkhornNormalizer(*settings, **precomputed).fit(SIMS)
+    for beta, max_iter, tol in ((50, 3, 0), (50, 1, 1e-9)):  # all steps, and no step to compare
+        SinkhornNormalizer(beta=beta, max_iter=max_iter, tol=tol, **precomputed).fit(SIMS)
 
 
 def test_products_are_held_where_the_budget_allows_it():
@@ -185,7 +185,7 @@ def test_similarities_in_blocks_are_balanced_as_the_whole():
     ("settings", "message"),
     [
         ({"beta": 0}, "beta must be a finite number > 0, got 0; 50 is usual"),
-        ({"n_iter": 0}, "n_iter must be an integer >= 1, got 0"),
+        ({"max_iter": 0}, "max_iter must be an integer >= 1, got 0"),
         ({"tol": -1}, "tol must be a finite number >= 0, got -1; 0 takes all"),
         ({"alpha": np.nan}, "alpha must be a finite number >= 0, got nan"),
         ({"memory_budget": -1}, "memory_budget must be a finite number >= 0, got -1"),
@@ -206,7 +206,7 @@ def test_the_gate_passes_on_what_the_normalizer_has_to_say():
         (
             SinkhornNormalizer(beta=50, max_iter=2, tol=1e-9),
             ConvergenceWarning,
-            "the last of n_iter=2",
+            "the last of max_iter=2",
         ),
     ):
         with pytest.warns(category, match=message) as seen:

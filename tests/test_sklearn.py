@@ -49,12 +49,14 @@ ESTIMATORS = [
     ),
     QuerybankRetriever(
         NormalizerSearch([[0.5], [1.0]], [0, 1], [InvertedSoftmax()]),
-        *(1, ByMean()),
+        n_neighbors=1,
+        metric=ByMean(),
         gallery=np.eye(4, dtype=np.float32),
     ),
     QuerybankRetriever(
         AgreementNormalizer([[0.5], [1.0]], InvertedSoftmax()),
-        *(1, ByMean()),
+        n_neighbors=1,
+        metric=ByMean(),
         gallery=np.eye(4, dtype=np.float32),
     ),
 ]

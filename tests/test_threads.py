@@ -13,7 +13,7 @@ from threadpoolctl import threadpool_info
 
 from sk_qbnorm import _threads, pairwise_similarity
 from sk_qbnorm._kernels import share
-from sk_qbnorm._threads import count_threads, own_threads
+from sk_qbnorm._threads import count_threads, limit_blas_threads
 
 from .cases import ALL, NORMALIZERS
 
@@ -80,43 +80,43 @@ def blas_threads(of_all=True):
 
 
 def test_every_blas_has_one_thread_in_a_thread_that_is_told():
-    with own_threads(2) as alone, ThreadPoolExecutor(1, initializer=alone) as pool:
+    with limit_blas_threads() as alone, ThreadPoolExecutor(1, initializer=alone) as pool:
         assert pool.submit(blas_threads, of_all=False).result() == {1}
-    with own_threads(None) as alone:
+    with limit_blas_threads() as alone:
         assert alone is None
 
 
 def test_blas_is_held_to_one_thread_as_long_as_anybody_asks():
     before = blas_threads()
-    first, second = own_threads(2), own_threads(1)
+    first, second = limit_blas_threads(), limit_blas_threads()
     with first:
         assert blas_threads() == {1}
         second.__enter__()
     assert blas_threads() == {1}
     second.__exit__(None, None, None)
     assert blas_threads() == before
-    with own_threads(None):
+    with limit_blas_threads():
         assert blas_threads() == before
 
 
 def test_blas_is_given_back_by_whichever_thread_is_the_last():
     before = blas_threads()
     with ThreadPoolExecutor(1) as first, ThreadPoolExecutor(1) as second:
-        held = own_threads(2), own_threads(2)
+        held = limit_blas_threads(), limit_blas_threads()
         for pool, context in zip((first, second), held, strict=True):
             pool.submit(context.__enter__).result()
             assert blas_threads() == {1}
         for pool, context in zip((first, second), held, strict=True):
             pool.submit(context.__exit__, None, None, None).result()
         assert blas_threads() == before
-        with own_threads(2):  # as long as both threads live
+        with limit_blas_threads():  # as long as both threads live
             assert blas_threads() == {1}
         assert blas_threads() == before
 
 
 def test_a_failure_gives_blas_back():
     before = blas_threads()
-    with pytest.raises(RuntimeError, match="no"), own_threads(2):
+    with pytest.raises(RuntimeError, match="no"), limit_blas_threads():
         raise RuntimeError("no")
     assert blas_threads() == before
     assert _threads._blas._users == 0

@@ -11,6 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from sk_qbnorm._embeddings import is_dask
 from sk_qbnorm._progress import progress_bar
+from sk_qbnorm._repr import ShortReprMixin
 from sk_qbnorm._validation import (
     check_count,
     clone_sharing_data,
@@ -31,7 +32,7 @@ from ._gain import check_standard_errors, paired_gains
 from ._labelled import LabelledQueries
 
 
-class NormalizerSearch(BaseNormalizer):
+class NormalizerSearch(ShortReprMixin, BaseNormalizer):
     r"""Choose a normalizer by labelled queries, or none if it may do harm.
 
     Each candidate is fitted to the bank once and judged by the labelled queries. The

@@ -1,4 +1,4 @@
-"""The last step of a retrieval Pipeline: read the best items off the scores."""
+"""The last step of a retrieval Pipeline: the best items of each row of scores."""
 
 from typing import Self
 
@@ -8,35 +8,37 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from sk_qbnorm import _kernels
+from sk_qbnorm._repr import ShortReprMixin
 from sk_qbnorm._threads import count_threads
-from sk_qbnorm._validation import check_count, check_features, warn_caller
+from sk_qbnorm._validation import check_count, check_features, item_names, warn_caller
 from sk_qbnorm.metrics import Relevance, recall_at_k
 
 
-class NearestNeighborScorer(BaseEstimator):
-    """Retrieve the best gallery items of each query from a matrix of scores.
+class NearestNeighborScorer(ShortReprMixin, BaseEstimator):
+    """Return the best gallery items of each query from a matrix of scores.
 
-    Nothing is learnt; `fit` only sees how large the gallery is.
+    `fit` only stores the size of the gallery and the names of its items.
 
     Parameters
     ----------
     n_neighbors : int, default=1
-        How many items a query is given, >= 1, and the k of the recall in `score`.
+        Number of items per query, >= 1, and the k of the recall in `score`. It can be
+        changed after `fit`.
     gallery_labels : array-like of shape (n_gallery,), default=None
-        Class labels of the gallery. If given, `predict` returns labels and `score`
+        Class labels of the gallery. If set, `predict` returns labels and `score`
         expects them.
     n_jobs : int, default=None
-        Number of threads; None means 1 outside of `joblib.parallel_config`, -1 all
-        processors. The result does not depend on it.
+        Number of threads. None uses as many as BLAS would, 1 is single-threaded, -1
+        uses all processors. The result does not depend on it.
 
     Attributes
     ----------
-    n_neighbors_ : int
-        `n_neighbors`, or the size of the gallery where that is smaller.
+    gallery_names_ : ndarray of shape (n_gallery,) or None
+        Names of the gallery items: the columns of a dataframe, strings or integers.
     n_features_in_ : int
         Number of gallery items.
     feature_names_in_ : ndarray of shape (n_gallery,)
-        Names of the gallery items, where `fit` was given a dataframe.
+        Names of the gallery items, defined if all of them are strings.
 
     See Also
     --------
@@ -44,13 +46,13 @@ class NearestNeighborScorer(BaseEstimator):
 
     Notes
     -----
-    Ties: larger score first, then the smaller gallery index; `score` uses the careful
-    rule of `recall_at_k` instead.
+    Of equal scores the smaller gallery index comes first; `score` uses the pessimistic
+    tie rule of `recall_at_k` instead.
 
     Examples
     --------
-    A Pipeline whose first step, `GallerySimilarity`, holds the gallery, and whose
-    `fit` takes the querybank:
+    A Pipeline whose first step, `GallerySimilarity`, has the gallery, and whose `fit`
+    takes the querybank:
 
     >>> from sklearn.pipeline import make_pipeline
     >>> from sk_qbnorm import (
@@ -60,18 +62,18 @@ class NearestNeighborScorer(BaseEstimator):
     >>> data = load_emoji_names_hi_en()
     >>> pipeline = make_pipeline(
     ...     GallerySimilarity(data.gallery),
-    ...     DynamicInvertedSoftmax(metric="precomputed"),
+    ...     DynamicInvertedSoftmax(),
     ...     NearestNeighborScorer(),
     ... )
     >>> pipeline.fit(data.bank_queries).score(data.queries, data.relevant)
-    0.615...
+    0.63...
     """
 
     def __init__(
         self,
+        *,
         n_neighbors: int = 1,
         gallery_labels: ArrayLike | None = None,
-        *,
         n_jobs: int | None = None,
     ) -> None:
         self.n_neighbors = n_neighbors
@@ -79,14 +81,14 @@ class NearestNeighborScorer(BaseEstimator):
         self.n_jobs = n_jobs
 
     def fit(self, X: ArrayLike, y: object = None) -> Self:
-        """Learn the size of the gallery.
+        """Store the size of the gallery.
 
         Parameters
         ----------
         X : array-like of shape (n_bank, n_gallery)
-            Scores of any queries, such as the bank's.
+            Scores of any queries, such as those of the querybank.
         y : Ignored
-            Not used; here for the API's sake.
+            Not used, present for API consistency.
 
         Returns
         -------
@@ -96,77 +98,87 @@ class NearestNeighborScorer(BaseEstimator):
         Raises
         ------
         ValueError
-            If `n_neighbors` is no integer >= 1, `X` is no finite matrix, or
-            `gallery_labels` has another length than the gallery.
+            If `n_neighbors` is not an integer >= 1, `X` is not a finite matrix, or
+            `gallery_labels` does not have one label per item.
         """
         check_count(self.n_neighbors, "n_neighbors")
         n_gallery = check_features(self, X, "scores", reset=True).shape[1]
-        self.n_neighbors_ = min(int(self.n_neighbors), n_gallery)
-        if self.n_neighbors_ < self.n_neighbors:
+        self.gallery_names_ = item_names(X, axis=1)
+        if self.n_neighbors > n_gallery:
             warn_caller(
-                f"n_neighbors={self.n_neighbors} is more than the {n_gallery} items of "
-                f"the gallery: {n_gallery} are used."
+                f"n_neighbors={self.n_neighbors} exceeds the {n_gallery} gallery "
+                f"items; {n_gallery} are returned."
             )
         if self.gallery_labels is not None:
             self._check_labels(n_gallery)
         return self
 
     def kneighbors(
-        self, X: ArrayLike, n_neighbors: int | None = None
+        self,
+        X: ArrayLike,
+        n_neighbors: int | None = None,
+        *,
+        return_names: bool = False,
     ) -> tuple[NDArray, NDArray]:
         """Return the best gallery items of each query, best first.
 
         Parameters
         ----------
         X : array-like of shape (n_queries, n_gallery)
-            Scores, larger for better.
+            Scores (larger is better).
         n_neighbors : int, default=None
-            How many items, in [1, n_gallery]; None for that of the constructor.
+            Number of items, in [1, n_gallery]; None for the value of the constructor.
+        return_names : bool, default=False
+            Whether to return the names of the items instead of their indices.
 
         Returns
         -------
         scores : ndarray of shape (n_queries, n_neighbors)
             Their scores, descending, in the dtype of `X`.
         indices : ndarray of shape (n_queries, n_neighbors), dtype int64
-            Their places in the gallery.
+            Gallery indices, or names of dtype object.
         """
         X = self.decision_function(X)
-        k = self.n_neighbors_
+        k = self._count()
         if n_neighbors is not None:
             k = check_count(n_neighbors, "n_neighbors", largest=X.shape[1])
-        n_threads = count_threads(self.n_jobs)
-        return _kernels.best_items(X, k, n_threads)
+        scores, indices = _kernels.best_items(X, k, count_threads(self.n_jobs))
+        return scores, self._names()[indices] if return_names else indices
 
-    def predict(self, X: ArrayLike) -> NDArray:
+    def predict(self, X: ArrayLike, *, return_names: bool = False) -> NDArray:
         """Return the best gallery item of each query.
 
         Parameters
         ----------
         X : array-like of shape (n_queries, n_gallery)
-            Scores, larger for better.
+            Scores (larger is better).
+        return_names : bool, default=False
+            Whether to return the name of the item instead of its index.
 
         Returns
         -------
         best : ndarray of shape (n_queries,)
-            Its index, or its label where there are `gallery_labels`.
+            Gallery index, name, or class label if there are `gallery_labels`.
         """
         best = self.decision_function(X).argmax(axis=1)
+        if return_names:
+            return self._names()[best]
         if self.gallery_labels is None:
             return best
         return self._check_labels(self.n_features_in_)[best]
 
     def decision_function(self, X: ArrayLike) -> NDArray:
-        """Return the scores of all gallery items, as they came.
+        """Return the scores of all gallery items, unchanged.
 
         Parameters
         ----------
         X : array-like of shape (n_queries, n_gallery)
-            Scores, larger for better.
+            Scores (larger is better).
 
         Returns
         -------
         scores : ndarray of shape (n_queries, n_gallery)
-            The same scores; through a Pipeline, what its other steps made of `X`.
+            The same scores; in a Pipeline, the output of the steps before.
         """
         check_is_fitted(self)
         return check_features(self, X, "scores", reset=False)
@@ -177,10 +189,10 @@ class NearestNeighborScorer(BaseEstimator):
         Parameters
         ----------
         X : array-like of shape (n_queries, n_gallery)
-            Scores, larger for better.
+            Scores (larger is better).
         y : array-like, list of array-like or sparse matrix
-            The relevant items in any form that `recall_at_k` takes; labels of the
-            queries where there are `gallery_labels`.
+            The relevant items in any form that `recall_at_k` takes; class labels of the
+            queries if there are `gallery_labels`.
 
         Returns
         -------
@@ -188,14 +200,26 @@ class NearestNeighborScorer(BaseEstimator):
             In [0, 1].
         """
         scores = self.decision_function(X)
-        options = {"k": self.n_neighbors_, "gallery_labels": self.gallery_labels}
+        options = {"k": self._count(), "gallery_labels": self.gallery_labels}
         return recall_at_k(y, scores, **options)
+
+    def _count(self):
+        k = check_count(self.n_neighbors, "n_neighbors")
+        return min(k, self.n_features_in_)
+
+    def _names(self):
+        if self.gallery_names_ is None:
+            raise ValueError(
+                "return_names=True requires names of the gallery items, got scores "
+                "without; fit to a dataframe whose columns are the names."
+            )
+        return self.gallery_names_
 
     def _check_labels(self, n_gallery):
         labels = np.asarray(self.gallery_labels)
         if labels.shape != (n_gallery,):
             raise ValueError(
-                f"gallery_labels must have one label an item of the gallery, expected "
-                f"shape ({n_gallery},), got {labels.shape}."
+                f"gallery_labels must have one label per gallery item, expected shape "
+                f"({n_gallery},), got {labels.shape}."
             )
         return labels

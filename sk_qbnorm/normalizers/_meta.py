@@ -7,6 +7,7 @@ from typing import Self
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, clone
 
+from sk_qbnorm._repr import ShortReprMixin
 from sk_qbnorm._validation import (
     check_alpha,
     check_count,
@@ -164,7 +165,7 @@ class DynamicNormalizer(DynamicMixin, WrappingNormalizer):
         self.verbose = verbose
 
 
-class AgreementNormalizer(ActivationMixin, WrappingNormalizer):
+class AgreementNormalizer(ShortReprMixin, ActivationMixin, WrappingNormalizer):
     r"""Correct as strongly as bank and queries agree on which items are hubs.
 
     A bank from another domain has other hubs, and correcting those does harm. A sample
