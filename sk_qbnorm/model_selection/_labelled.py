@@ -11,8 +11,7 @@ from sk_qbnorm._embeddings import (
 )
 from sk_qbnorm._threads import count_threads
 from sk_qbnorm._validation import check_features
-from sk_qbnorm.metrics._ranks import first_ranks
-from sk_qbnorm.metrics._relevance import check_relevance
+from sk_qbnorm.metrics import check_relevance, first_ranks
 from sk_qbnorm.tiles import Gallery, whole_matrix
 
 _BLOCK_ENTRIES = 2**24  # of similarities that are held at once

@@ -16,8 +16,7 @@ from sk_qbnorm._validation import (
     warn_caller,
 )
 from sk_qbnorm.distributed import is_dask
-from sk_qbnorm.metrics import Relevance
-from sk_qbnorm.metrics._recall import warn_of_large_k
+from sk_qbnorm.metrics import Relevance, warn_of_large_k
 from sk_qbnorm.normalizers._base import BaseNormalizer, correction_of
 from sk_qbnorm.normalizers._probing import check_gallery_given
 from sk_qbnorm.similarity import Metric

@@ -9,8 +9,7 @@ from sklearn.utils import check_random_state
 
 from sk_qbnorm._validation import check_beta, check_count
 from sk_qbnorm.bank import SOFTMAX_FACTOR, LogMeanExp, Spread, beta_at
-from sk_qbnorm.metrics._agreement import agreement_of, chance_variation
-from sk_qbnorm.metrics._frame import as_table
+from sk_qbnorm.metrics import agreement_of, as_table, chance_variation
 from sk_qbnorm.similarity import Metric
 from sk_qbnorm.tiles import BestItems
 
