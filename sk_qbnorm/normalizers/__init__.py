@@ -1,6 +1,7 @@
 """The normalizers: what a querybank makes of later queries' similarities."""
 
 from ._agreement import AgreementNormalizer
+from ._base import BaseNormalizer as BaseNormalizer
 from ._csls import CSLS
 from ._dual_dynamic_inverted_softmax import DualDynamicInvertedSoftmax
 from ._dual_inverted_softmax import DualInvertedSoftmax
