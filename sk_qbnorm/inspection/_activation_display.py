@@ -174,8 +174,8 @@ class ActivationDisplay:
         mask = _activation_mask(results.normalizer)
         names = results.gallery_names if names is None else names
         top_items = [lists[:, 0] for lists in results.top_k(1)]
-        judgments = relevant, gallery_labels, query_mask
-        return cls._from_top_items(mask, *top_items, *judgments, names).plot(ax)
+        options = {"gallery_labels": gallery_labels, "query_mask": query_mask}
+        return cls._from_top_items(mask, top_items, relevant, names, **options).plot(ax)
 
     @classmethod
     def from_predictions(
@@ -248,14 +248,16 @@ class ActivationDisplay:
             _kernels.best_items(scores, 1, count_threads(None))[1][:, 0]
             for scores in (raw, corrected)
         ]
-        mask, judgments = mask.astype(bool), (relevant, gallery_labels, query_mask)
-        return cls._from_top_items(mask, *top_items, *judgments, names).plot(ax)
+        mask = mask.astype(bool)
+        options = {"gallery_labels": gallery_labels, "query_mask": query_mask}
+        return cls._from_top_items(mask, top_items, relevant, names, **options).plot(ax)
 
     @classmethod
     def _from_top_items(
-        cls, mask, before, after, relevant, gallery_labels, query_mask, names
+        cls, mask, top_items, relevant, names, gallery_labels, query_mask
     ):
         """Create a display from the top item of each query before and after."""
+        before, after = top_items
         kept = kept_queries(query_mask, before.size)
         if relevant is None:
             return cls(mask, before[kept], names=names)

@@ -141,7 +141,8 @@ class HubsByNameDisplay:
             If matplotlib is not installed.
         """
         results = BeforeAfter(estimator, queries)
-        counts, n_queries = k_occurrence_pair(*results.top_k(k), k, results.n_gallery)
+        before, after = results.top_k(k)
+        counts, n_queries = k_occurrence_pair(before, after, k, results.n_gallery)
         names = results.gallery_names if names is None else names
         name = type(results.normalizer).__name__ if name is None else name
         display = cls(*counts, names=names, n_queries=n_queries, k=k, name=name)

@@ -132,7 +132,8 @@ class KOccurrenceDisplay:
             If matplotlib is not installed.
         """
         results = BeforeAfter(estimator, queries)
-        counts, n_queries = k_occurrence_pair(*results.top_k(k), k, results.n_gallery)
+        before, after = results.top_k(k)
+        counts, n_queries = k_occurrence_pair(before, after, k, results.n_gallery)
         name = type(results.normalizer).__name__ if name is None else name
         return cls(*counts, n_queries=n_queries, k=k, name=name).plot(ax)
 
