@@ -125,6 +125,7 @@ LISTS = np.array([[0, 1], [2, 1]])
         (np.empty((0, 3)), {}, "scores"),
         (sparse.csr_array((0, 3)), {}, "scores"),
         (np.eye(3), {"k": 4}, "k=4.* 3"),
+        (np.eye(3), {"k": 1.5}, "k must be.* 1.5"),
         (graph_of(LISTS, 3), {}, "k=10"),
         (graph_of(LISTS, 3), {"k": 1}, "Row 0.* k=1.* k=2"),
         (graph_of(LISTS, 3), {"n_gallery": 3}, "n_gallery=3"),

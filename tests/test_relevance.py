@@ -96,7 +96,12 @@ def test_a_label_outside_the_gallery_makes_no_item_relevant(scores):
 @pytest.mark.parametrize(
     ("relevant", "match"),
     [
-        (3, "relevant"),
+        (3, "relevant.* 3"),
+        (None, "relevant.* None"),
+        (["cat"] * 6, "relevant.* <U3.* gallery_labels"),
+        (np.where(np.arange(6) == 4, -1, 0), r"relevant.* \[0, 12\).* -1"),
+        (np.zeros((6, 12)), "relevant.* 6 queries.* number 0"),
+        (sparse.csr_array((6, 12)), "relevant.* 6 queries.* number 0"),
         (ONE_EACH[:5], "relevant.* 6.* 5"),
         (ONE_EACH + 0.5, "relevant.* float64.* gallery_labels"),
         (ONE_EACH + 1, r"relevant.* \[0, 12\).* 12"),
@@ -115,7 +120,7 @@ def test_relevance_that_does_not_match_the_scores_is_rejected(relevant, match, s
     ("options", "match"),
     [
         ({"query_mask": np.ones(5)}, r"query_mask.* 6 .*\(5,\)"),
-        ({"query_mask": np.arange(6)}, "query_mask"),
+        ({"query_mask": np.arange(6)}, "query_mask.* int64"),
         ({"query_mask": np.zeros(6)}, "query_mask"),
         ({"gallery_labels": [0, 1]}, r"gallery_labels.* \(12,\).* \(2,\)"),
     ],
@@ -123,3 +128,16 @@ def test_relevance_that_does_not_match_the_scores_is_rejected(relevant, match, s
 def test_masks_and_labels_of_the_wrong_shape_are_rejected(options, match, scores):
     with pytest.raises(ValueError, match=match):
         relevant_ranks(ONE_EACH, scores, **options)
+
+
+def test_labels_of_queries_must_match_the_scores(scores):
+    with pytest.raises(ValueError, match=r"relevant.* \(6,\).* \(5,\)"):
+        relevant_ranks([0] * 5, scores, gallery_labels=[0] * 12)
+
+
+def test_scores_must_be_finite_except_those_of_masked_queries(scores):
+    scores[2, 1] = np.nan
+    with pytest.raises(ValueError, match="scores.* row 2"):
+        relevant_ranks(ONE_EACH, scores)
+    ranks = relevant_ranks(ONE_EACH, scores, query_mask=np.arange(6) != 2)
+    assert ranks.shape == (5,)

@@ -52,3 +52,7 @@ def test_a_scorer_can_be_pickled_and_its_repr_recreates_it(fitted):
     copy = pickle.loads(pickle.dumps(scorer))
     assert copy(fitted, SIMS, [0, 1]) == scorer(fitted, SIMS, [0, 1])
     assert repr(eval(repr(scorer))) == repr(scorer)
+
+
+def test_the_repr_shows_the_measure_and_its_options():
+    assert repr(recall_scorer(k=5)) == "make_retrieval_scorer(recall_at_k, k=5)"

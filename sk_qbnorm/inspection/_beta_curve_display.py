@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from numbers import Real
 from typing import Any, Self
 
-from numpy.random import RandomState
 from numpy.typing import ArrayLike, NDArray
 
 from sk_qbnorm.metrics import Relevance
@@ -166,12 +165,6 @@ class BetaCurveDisplay:
         after: Iterable[ArrayLike],
         *,
         param_range: ArrayLike,
-        param_name: str = "beta",
-        k: int = 1,
-        n_resamples: int = 1000,
-        confidence_level: float = 0.95,
-        random_state: int | RandomState | None = None,
-        present: float | None = None,
         ax: Any = None,
         **options: Any,
     ) -> Self:
@@ -188,22 +181,12 @@ class BetaCurveDisplay:
             one matrix in memory at a time.
         param_range : array-like of shape (n_values,)
             Values of the parameter: numbers in ascending order.
-        param_name : str, default="beta"
-            Name of the parameter.
-        k : int, default=1
-            Number of top items for recall, >= 1.
-        n_resamples : int, default=1000
-            Number of resamples, as in `paired_bootstrap_report`.
-        confidence_level : float, default=0.95
-            Share of the resamples inside an interval, in (0, 1).
-        random_state : int, RandomState instance or None, default=None
-            Seed of the resamples; pass an int for a reproducible band.
-        present : float, default=None
-            Value to mark.
         ax : matplotlib Axes, default=None
             Axes to draw on; None for a new figure.
         **options : dict
-            `gallery_labels`, `query_mask` and `ties`, as in `relevant_ranks`.
+            `present`, a value to mark, and other keyword arguments as in `beta_curve`:
+            `param_name`, `k`, `n_resamples`, `confidence_level`, `random_state`,
+            `gallery_labels`, `query_mask` and `ties`.
 
         Returns
         -------
@@ -217,19 +200,8 @@ class BetaCurveDisplay:
         ImportError
             If matplotlib is not installed.
         """
-        curve = recall_curve(
-            relevant,
-            before,
-            after,
-            param_range=param_range,
-            param_name=param_name,
-            k=k,
-            n_resamples=n_resamples,
-            confidence_level=confidence_level,
-            random_state=random_state,
-            present=present,
-            **options,
-        )
+        options = {"param_range": param_range, **options}
+        curve = recall_curve(relevant, before, after, **options)
         return cls(**curve).plot(ax)
 
     def plot(self, ax: Any = None) -> Self:

@@ -207,12 +207,7 @@ class HubsByNameDisplay:
         return display.plot(ax, n_hubs=n_hubs, by=by)
 
     def plot(
-        self,
-        ax: Any = None,
-        *,
-        n_hubs: int = 10,
-        by: str = "before",
-        width: int = 28,
+        self, ax: Any = None, *, n_hubs: int = 10, by: str = "before", width: int = 28
     ) -> Self:
         """Draw the bars.
 

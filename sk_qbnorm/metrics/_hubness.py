@@ -9,10 +9,7 @@ from ._occurrence import Retrieved, occurrence_counts
 
 
 def hubness_skewness(
-    scores: Retrieved,
-    *,
-    k: int = 10,
-    n_gallery: int | None = None,
+    scores: Retrieved, *, k: int = 10, n_gallery: int | None = None
 ) -> float:
     r"""Compute the skewness of the k-occurrence, the usual measure of hubness.
 
@@ -77,10 +74,7 @@ def hubness_skewness(
 
 
 def robin_hood_index(
-    scores: Retrieved,
-    *,
-    k: int = 10,
-    n_gallery: int | None = None,
+    scores: Retrieved, *, k: int = 10, n_gallery: int | None = None
 ) -> float:
     r"""Compute the share of list places to move from hubs for equal counts.
 
@@ -136,10 +130,7 @@ def robin_hood_index(
 
 
 def gini_index(
-    scores: Retrieved,
-    *,
-    k: int = 10,
-    n_gallery: int | None = None,
+    scores: Retrieved, *, k: int = 10, n_gallery: int | None = None
 ) -> float:
     r"""Compute the Gini index of the k-occurrence.
 
@@ -197,10 +188,7 @@ def gini_index(
 
 
 def antihub_rate(
-    scores: Retrieved,
-    *,
-    k: int = 10,
-    n_gallery: int | None = None,
+    scores: Retrieved, *, k: int = 10, n_gallery: int | None = None
 ) -> float:
     r"""Compute the share of gallery items that no query retrieves.
 
@@ -250,12 +238,7 @@ def antihub_rate(
     return float(np.mean(occurrence_counts(scores, k, n_gallery) == 0))
 
 
-def hub_rate(
-    scores: Retrieved,
-    *,
-    k: int = 10,
-    n_gallery: int | None = None,
-) -> float:
+def hub_rate(scores: Retrieved, *, k: int = 10, n_gallery: int | None = None) -> float:
     r"""Compute the share of list places that the top 1 % of gallery items take.
 
     Parameters
@@ -312,10 +295,7 @@ def one_percent(n_gallery):
 
 
 def max_k_occurrence(
-    scores: Retrieved,
-    *,
-    k: int = 10,
-    n_gallery: int | None = None,
+    scores: Retrieved, *, k: int = 10, n_gallery: int | None = None
 ) -> int:
     """Count how often the largest hub is retrieved.
 

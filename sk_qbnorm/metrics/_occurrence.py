@@ -16,10 +16,7 @@ Retrieved: TypeAlias = object  # the forms are listed in `k_occurrence`
 
 
 def k_occurrence(
-    scores: Retrieved,
-    *,
-    k: int = 10,
-    n_gallery: int | None = None,
+    scores: Retrieved, *, k: int = 10, n_gallery: int | None = None
 ) -> NDArray:
     """Count how often each gallery item is in the top k of a query.
 

@@ -12,7 +12,13 @@ Relevance: TypeAlias = object  # the forms are listed in `relevant_ranks`
 
 
 def check_relevance(
-    relevant, scores, gallery_labels, query_mask, name="scores", *, by=" by query_mask"
+    relevant,
+    scores,
+    gallery_labels,
+    query_mask,
+    name="scores",
+    *,
+    by=" with query_mask",
 ) -> tuple[NDArray, NDArray, NDArray]:
     """Check scores and relevance, and drop the masked queries from both.
 
@@ -25,7 +31,7 @@ def check_relevance(
     query_mask : array-like of shape (n_queries,) or None
     name : str, default="scores"
         Public name of `scores`, for error messages.
-    by : str, default=" by query_mask"
+    by : str, default=" with query_mask"
         How users can leave out queries, for error messages.
 
     Returns
@@ -57,7 +63,7 @@ def kept_queries(query_mask, n_queries):
     return mask.astype(bool)
 
 
-def relevant_items(relevant, shape, gallery_labels, kept, by=" by query_mask"):
+def relevant_items(relevant, shape, gallery_labels, kept, by=" with query_mask"):
     """Return a CSR indicator of the relevant items of the kept queries.
 
     Column indices are sorted and unique, with at least one per row.
@@ -76,7 +82,7 @@ def relevant_items(relevant, shape, gallery_labels, kept, by=" by query_mask"):
         raise ValueError(
             "Every query needs a relevant item in relevant, but "
             f"{without.size} queries have none, the first is number {without[0]}"
-            f"{among}; leave out such queries{by}."
+            f"{among}; leave such queries out{by}."
         )
     return indicator
 
@@ -157,7 +163,7 @@ def _from_indices(relevant, shape, kept, by):
     if outside.any():
         raise ValueError(
             f"relevant must hold gallery indices in [0, {shape[1]}), got "
-            f"{indices[outside][0]}; leave out queries without a relevant item{by}."
+            f"{indices[outside][0]}; leave queries without a relevant item out{by}."
         )
     indices = np.where(used, indices, 0).astype(np.int64)
     indptr = np.concatenate([[0], np.cumsum(counts)])

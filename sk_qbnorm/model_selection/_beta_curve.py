@@ -161,12 +161,12 @@ def recall_curve(
     after,
     *,
     param_range,
-    param_name,
-    k,
-    n_resamples,
-    confidence_level,
-    random_state,
-    present,
+    param_name="beta",
+    k=1,
+    n_resamples=1000,
+    confidence_level=0.95,
+    random_state=None,
+    present=None,
     **options,
 ):
     """Compute the curve of `beta_curve` from raw scores and those for each value.
