@@ -57,7 +57,8 @@ class BaseNormalizer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator, ABC)
             correction.apply(sims, scores, n_threads)
             return scores
         for rows in gen_batches(sims.shape[0], _BLOCK_ROWS):
-            block = np.ascontiguousarray(sims[rows])
+            # A copy always: of one row, ascontiguousarray is the caller's own memory.
+            block = np.array(sims[rows], order="C")
             correction.apply(block, block, n_threads)
             scores[rows] = block
         return scores
