@@ -1,4 +1,4 @@
-"""Every block cut to a few rows and columns, so that small data shows what is left over.
+"""Cut every block to a few rows and columns, so that small data has leftovers.
 
 ``SK_QBNORM_SMALL_BLOCKS=1 NUMBA_DISABLE_JIT=1 pytest`` runs the tests with it. Kernels
 must run as plain Python: numba would keep the small blocks in its cache on disk.
@@ -18,7 +18,7 @@ SMALL = {
     "tiles._embeddings": {"_BLOCK_BYTES": 64},
     "tiles._gallery": {"_BLOCK_ROWS": 2},
     "corrections._exponential": {"_BLOCK_ROWS": 2},
-    "corrections._neighborly": {"_SPARE": 1},
+    "corrections._neighborly": {"_SPARE": 1, "_BLOCK_ROWS": 2},
     "bank._log_mean_exp": {"_FIRST_ROWS": 1},
     "distributed._tasks": {"_FAN_IN": 2},
     "normalizers._base": {"_BLOCK_ROWS": 2},

@@ -11,11 +11,7 @@ from sklearn.base import clone
 
 import sk_qbnorm
 from sk_qbnorm import NearestNeighborScorer, pairwise_similarity
-from sk_qbnorm.metrics import (
-    average_precision,
-    k_occurrence,
-    retrieval_report,
-)
+from sk_qbnorm.metrics import average_precision, k_occurrence, retrieval_report
 
 from . import small_blocks
 from .cases import ALL, layouts_of

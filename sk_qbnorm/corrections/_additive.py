@@ -60,7 +60,8 @@ class Additive:
         scores, items : ndarray of shape (n_queries, k)
             Best first.
         unsure : ndarray of shape (n_queries,), dtype bool
-            Whose other items may have scores as good as the last of these.
+            Whose other items may have scores as good as the last of these; only
+            `Neighborly` has any, and a ``second_look`` for them.
         """
         scores, items = found["corrected"].found
         if self.active is not None:

@@ -1,7 +1,7 @@
 """The numbers of the papers: a ratio of exponentials."""
 
 from sk_qbnorm import _kernels
-from sk_qbnorm.tiles import BestItems
+from sk_qbnorm.tiles import BestItems, whole
 
 from ._additive import Additive
 
@@ -46,12 +46,11 @@ class _BestRatios(BestItems):
         """Let go of what is of no more use."""
         self._biases = self._ratios = None
 
-    def _look(self, tile, columns, found):
+    def _look(self, tile, rows, columns, found):
         matrix, top, bottom, left, right = tile
         for first in range(top, bottom, _BLOCK_ROWS):
             last = min(first + _BLOCK_ROWS, bottom)
             part = matrix[first:last, left:right] - self._biases[columns]
             part = self._ratios(part)
-            rows = slice(first - top, last - top)
-            block = part, 0, last - first, 0, right - left
-            super()._look(block, columns, tuple(each[rows] for each in found))
+            kept = tuple(each[first - top : last - top] for each in found)
+            super()._look(whole(part), rows, columns, kept)

@@ -75,8 +75,8 @@ class QuerybankRetriever(GalleryKeeper):
     For ``metric="cosine"`` a copy of the gallery is kept, with rows of length 1. A
     `numpy.memmap` is kept as it is, and its rows are scaled whenever they are read.
 
-    The search for `CSLS` looks again, at whole rows, at the queries of which rounding
-    makes more equal scores than it has candidates; on Dask arrays it does not.
+    The search for `CSLS` goes through the gallery a second time for queries of which
+    rounding makes more equal scores than it has candidates; on Dask arrays it does not.
 
     Examples
     --------

@@ -12,6 +12,7 @@ from ._beside import Beside
 from ._best import BestItems, BestOfRows
 from ._gallery import Gallery, row_lengths
 from ._matrix import MatrixTiles
+from ._tile import whole
 from ._walk import walk, whole_matrix
 
 __all__ = [
@@ -22,5 +23,6 @@ __all__ = [
     "MatrixTiles",
     "row_lengths",
     "walk",
+    "whole",
     "whole_matrix",
 ]

@@ -9,7 +9,7 @@ from sk_qbnorm._threads import count_threads, own_threads
 from ._tile import column_blocks
 
 
-def walk(tiles, visitors, n_jobs, progress):
+def walk(tiles, visitors, n_jobs, progress, rounds=None):
     """Show every tile to every visitor, tiles of a round in parallel.
 
     A visitor has ``update(tile, rows, columns)``, called from several threads, each
@@ -23,11 +23,13 @@ def walk(tiles, visitors, n_jobs, progress):
     n_jobs : int or None
     progress : callable
         Called with the number of similarities that have been shown since the last time.
+    rounds : iterable of slice, default=None
+        Which of the tiles' rounds to show; None is all of them.
     """
     n_threads = count_threads(n_jobs)
     blocks = column_blocks(tiles.shape[1])
     with own_threads(n_jobs) as alone, ThreadPoolExecutor(n_threads, "", alone) as pool:
-        for rows in tiles.rounds():
+        for rows in tiles.rounds() if rounds is None else rounds:
             tile = tiles.prepare(rows)
 
             def show(columns, rows=rows, tile=tile):
