@@ -9,6 +9,7 @@ from sk_qbnorm import _kernels
 from ._statistic import Statistic
 
 _FIRST_ROWS = 8
+_ROUNDINGS = 100  # of the dtype that beta times the largest similarity has to be
 
 
 class LogMeanExp(Statistic):
@@ -16,7 +17,9 @@ class LogMeanExp(Statistic):
 
     A smooth maximum of what the bank thinks of an item: near the mean for small `beta`,
     near the maximum for large. Rounding is of the order of that of the dtype, divided
-    by `beta`. With a `shift` of each row, of the similarities less that.
+    by `beta`; where that is more than some percent of the similarities, ``value``
+    raises. With a `shift` of each row, of the similarities less that, which is not
+    checked: what is left of them may be rounding alone.
     """
 
     def __init__(self, tiles, beta, shift=None):
@@ -25,6 +28,8 @@ class LogMeanExp(Statistic):
         self.n_bank, n_gallery = tiles.shape
         self.peak = np.empty(n_gallery, dtype=tiles.dtype)
         self.total = np.zeros(n_gallery)
+        self._eps = float(np.finfo(tiles.dtype).eps)
+        self._varies = False  # whether any item has first rows that are not all equal
 
     def update(self, tile, rows, columns):
         """Add a tile."""
@@ -35,6 +40,8 @@ class LogMeanExp(Statistic):
             if self._shift is not None:
                 first_rows = first_rows - self._shift[: last - top, None]
             self.peak[columns] = first_rows.max(axis=0)
+            if first_rows.min() < first_rows.max():
+                self._varies = True  # by whichever thread
         beta, peak, total = self.settings["beta"], self.peak, self.total
         shift = None if self._shift is None else self._shift[rows]
         _kernels.add_log_sum_exp(tile, beta, peak[columns], total[columns], shift)
@@ -47,14 +54,19 @@ class LogMeanExp(Statistic):
         both.total = self.total * np.exp(beta * (peaks[0] - both.peak))
         both.total += other.total * np.exp(beta * (peaks[1] - both.peak))
         both.n_bank += other.n_bank
-        return both
+        return both._with_doubts_of(other)
 
     def extended(self, other):
         """Return the statistic of both galleries."""
         both = copy(self)
         both.peak = np.concatenate([self.peak, other.peak])
         both.total = np.concatenate([self.total, other.total])
-        return both
+        return both._with_doubts_of(other)
+
+    def _with_doubts_of(self, other):
+        self._eps = max(self._eps, other._eps)
+        self._varies = self._varies or other._varies
+        return self
 
     def kept(self, items):
         """Return the statistic of some of the items."""
@@ -66,6 +78,23 @@ class LogMeanExp(Statistic):
         """Return the statistic, shape (n_gallery,)."""
         bias = self.total / self.n_bank
         np.log(bias, out=bias)  # in place, as a gallery may be large
+        self._check_rounding(bias)
         bias /= self.settings["beta"]
         bias += self.peak
         return bias
+
+    def _check_rounding(self, exponents):
+        """Raise if rounding drowns the bias, ``peak + exponents / beta``."""
+        beta, peak = self.settings["beta"], self.peak
+        largest = max(float(peak.max()), -float(peak.min()))
+        moves = max(float(exponents.max()), -float(exponents.min()))
+        is_flat = not self._varies and peak.max() == peak.min()
+        needed = _ROUNDINGS * self._eps
+        if self._shift is not None or self.n_bank == 1 or is_flat:
+            return
+        if max(beta * largest, moves) < needed:
+            raise ValueError(
+                f"beta={beta} is too small for these similarities, the largest about "
+                f"{largest:.2g}: beta times that must be at least {needed:.1e}, else "
+                'rounding drowns the bias; use beta="scale" or a larger beta.'
+            )

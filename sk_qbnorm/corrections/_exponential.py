@@ -4,6 +4,7 @@ from sk_qbnorm import _kernels
 from sk_qbnorm.tiles import BestItems, whole
 
 from ._additive import Additive
+from ._in_range import in_range
 
 _BLOCK_ROWS = 256  # of a tile that are exponentiated at once
 
@@ -24,8 +25,9 @@ class Exponential(Additive):
 
     def apply(self, sims, scores, n_threads):
         """Write corrected C-contiguous `sims` to `scores`, which may be `sims`."""
+        bias = in_range(self.bias, sims.dtype)
         settings = self.beta, self.offset, self.active
-        _kernels.exponential_ratio(sims, self.bias, *settings, scores, n_threads)
+        _kernels.exponential_ratio(sims, bias, *settings, scores, n_threads)
 
     def _best(self, tiles, k):
         return _BestRatios(tiles, k, self.bias, self._scores)
@@ -39,7 +41,7 @@ class _BestRatios(BestItems):
 
     def __init__(self, tiles, k, bias, ratios):
         super().__init__(tiles, k)
-        self._biases = bias.astype(tiles.dtype)
+        self._biases = in_range(bias, tiles.dtype)
         self._ratios = ratios
 
     def end(self, n_threads):

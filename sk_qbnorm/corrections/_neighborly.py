@@ -7,6 +7,7 @@ from sk_qbnorm import _kernels
 from sk_qbnorm.tiles import BestItems, whole
 
 from ._additive import Additive
+from ._in_range import in_range
 
 _SPARE = 8  # items more than asked for, as rounding makes equal scores of unequal keys
 _BLOCK_ROWS = 256  # of a tile that are looked at once more together
@@ -31,7 +32,7 @@ class Neighborly(Additive):
     def apply(self, sims, scores, n_threads):
         """Write corrected C-contiguous `sims` to `scores`, which may be `sims`."""
         k = min(self.n_neighbors, sims.shape[1])
-        settings = k, self.bias, self.active
+        settings = k, in_range(self.bias, sims.dtype), self.active
         _kernels.subtract_neighborhoods(sims, *settings, scores, n_threads)
 
     def searches(self, tiles, k):

@@ -18,7 +18,8 @@ class DualInvertedSoftmax(DualNormalizer):
     Parameters
     ----------
     beta_query : float or "scale", default=20.0
-        Inverse temperature of the querybank, > 0, as in `InvertedSoftmax`.
+        Inverse temperature of the querybank, > 0 and large enough, as in
+        `InvertedSoftmax`.
     beta_gallery : float or "scale", default=5.0
         Inverse temperature of the gallery bank, > 0. The larger of the two has the
         larger say.

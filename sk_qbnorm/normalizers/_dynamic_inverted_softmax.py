@@ -19,8 +19,8 @@ class DynamicInvertedSoftmax(Gated, InvertedSoftmax):
         Inverse temperature, > 0. The paper's 20 is for cosine similarities; what
         matters is `beta` times the spread of the similarities. ``"scale"`` is 1.5 over
         their standard deviation, whatever their scale, and shows the bank once more to
-        find it. Where the product is below some 1e-3, rounding begins to show in
-        float32.
+        find it. Its product with the largest similarity must be at least 100 times
+        the rounding of the dtype, 1.2e-5 in float32.
     alpha : float, default=1.0
         Strength of the correction, >= 0: 0 leaves the ranking as it is, 1 is the
         paper's.

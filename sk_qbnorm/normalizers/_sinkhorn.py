@@ -30,7 +30,7 @@ class SinkhornNormalizer(AdditiveNormalizer):
     beta : float or "scale", default=50.0
         Inverse temperature, > 0; the default is for cosine similarities. ``"scale"`` is
         2 over the standard deviation of the similarities, whatever their scale, and
-        shows the bank once more to find it.
+        shows the bank once more to find it. The smallest is as in `InvertedSoftmax`.
     n_iter : int, default=10
         How many steps are taken at the most, >= 1.
     tol : float, default=1.5
