@@ -5,12 +5,16 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from . import small_blocks
+
 # For the benchmarks, behind the package that is installed.
 sys.path.append(str(Path(__file__).parent.parent))
 os.environ.setdefault("MPLBACKEND", "agg")  # nobody looks
 settings.register_profile("ci", deadline=None, derandomize=True, max_examples=60)
 settings.register_profile("quick", parent=settings.get_profile("ci"), max_examples=10)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
+if "SK_QBNORM_SMALL_BLOCKS" in os.environ:
+    small_blocks.shrink()
 
 
 def pytest_collection_modifyitems(items):

@@ -246,6 +246,8 @@ def test_relevance_that_does_not_match_is_refused(relevant, capsys, folder):
         (["--normalizer", "all", "--save", "x.npy"], "--save takes one normalizer"),
         (["--beta", "1/1.99"], "expected a number or scale, got '1/1.99'"),
         (["--normalizer", "gc", "--beta", "scale"], "normalizer gc has no --beta"),
+        (["--normalizer", "all", "--beta", "1e-17"], "beta=1e-17"),
+        (["--beta", "1e-17"], "beta=1e-17"),
         (["--beta", "-1"], "beta must be a finite number > 0, got -1.0"),
         (["--beta", "nan"], "beta must be a finite number > 0, got nan"),
         (["--beta", "cat"], "argument --beta: expected a number or scale, got 'cat'"),
