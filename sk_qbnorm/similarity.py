@@ -81,15 +81,14 @@ def _finite(sims):
 
 
 def similarity_of(queries, gallery, metric):
-    """Return the similarities of checked embeddings."""
+    """Return the similarities of checked embeddings, compared in one dtype."""
+    dtype = float_dtype(queries, gallery)
+    queries = queries.astype(dtype, copy=False)
+    gallery = gallery.astype(dtype, copy=False)
     if callable(metric):
         return _called(metric, queries, gallery)
     if metric == "cosine":
         queries, gallery = unit_rows(queries), unit_rows(gallery)
-    if sparse.issparse(queries) and sparse.issparse(gallery):  # of one dtype, then
-        dtype = float_dtype(queries, gallery)
-        queries = queries.astype(dtype, copy=False)
-        gallery = gallery.astype(dtype, copy=False)
     with np.errstate(over="ignore", invalid="ignore"):  # told by the door above
         return safe_sparse_dot(queries, gallery.T, dense_output=True)
 

@@ -7,7 +7,7 @@ from sklearn.utils import gen_batches
 from sklearn.utils.validation import check_is_fitted
 
 from sk_qbnorm import distributed
-from sk_qbnorm._validation import check_choice, check_count
+from sk_qbnorm._validation import check_choice, check_count, check_unmasked
 from sk_qbnorm.metrics import Relevance, relevant_ranks
 from sk_qbnorm.normalizers._base import BaseNormalizer, correction_of
 from sk_qbnorm.similarity import Metric
@@ -263,6 +263,7 @@ class QuerybankRetriever(GalleryKeeper):
         check_is_fitted(self)
         k = self._count(None)
         checked = self._check_queries(queries, "queries", reset=False)
+        check_unmasked(y, "y")
         _check_length(y, checked.shape[0])
         n_rows = max(1, _BLOCK_ENTRIES // self.n_gallery_)
         ranks = [
