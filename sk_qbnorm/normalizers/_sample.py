@@ -12,7 +12,6 @@ from sk_qbnorm._embeddings import check_embeddings
 from ._gate import Retrieving
 from ._learning import BankLearner
 
-
 _BLOCK_ROWS = 4096
 
 
