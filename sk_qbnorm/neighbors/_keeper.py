@@ -123,8 +123,9 @@ class GalleryKeeper(InputChecker):
         querybank : array-like of shape (n_bank, n_features)
             All of the bank that the known items were probed with, in the same order.
         gallery : array-like of shape (n_new, n_features)
-            Embeddings of the new items. If the gallery is a `numpy.memmap`, all of it
-            is copied to memory.
+            Embeddings of the new items, in any form that `fit` takes. If these or the
+            gallery are a Dask array, the larger gallery is one. If the gallery is a
+            `numpy.memmap`, all of it is copied to memory.
         gallerybank : array-like of shape (n_gallerybank, n_features), default=None
             All of the gallery bank, where there was one.
 
@@ -159,7 +160,7 @@ class GalleryKeeper(InputChecker):
             querybank = self._check_queries(querybank, "querybank", reset=False)
             beside = self._check_gallerybank(gallerybank, normalizer, columns)
             normalizer.add_gallery(querybank, gallery, **beside)
-            self._learn(normalizer, self._gallery.extended(new))
+            self._learn(normalizer, distributed.extended(self._gallery, new))
         return self
 
     def remove_gallery(
