@@ -211,12 +211,12 @@ def test_items_of_any_form_join_a_gallery_of_any_form(known, new, name, tmp_path
     retriever.add_gallery(SPARSE_BANK, new)
     left = np.arange(14)
     assert_same_as_fresh(retriever, left)
-    for gone in ([0, 2, 8, 10], [3, 4, 5]):  # also all of a block
+    for gone in ([2, 8, 10], [0, 1, 2]):  # the second is all of a block
         retriever.remove_gallery(gone, SPARSE_BANK)
         left = np.delete(left, gone)
         assert_same_as_fresh(retriever, left)
     retriever.add_gallery(SPARSE_BANK, known)
-    assert retriever.kneighbors(SPARSE_QUERIES)[1].max() < 16
+    assert retriever.kneighbors(SPARSE_QUERIES)[1].max() < 17
 
 
 def test_names_come_and_go_with_the_items():
