@@ -139,7 +139,8 @@ class GallerySimilarity(TransformerMixin, BaseEstimator):
     ----------
     gallery : array-like or sparse matrix of shape (n_gallery, n_features)
         Gallery embeddings. A dataframe's index, where it holds strings, names the
-        gallery items. Clones share the gallery: it is never copied.
+        gallery items. It is not copied, neither by clones nor by `fit`, as a search
+        over parameters fits many: do not change its numbers after `fit`.
     metric : {"cosine", "dot"} or callable, default="cosine"
         As in `pairwise_similarity`.
 

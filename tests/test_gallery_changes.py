@@ -219,6 +219,49 @@ def test_items_of_any_form_join_a_gallery_of_any_form(known, new, name, tmp_path
     assert retriever.kneighbors(SPARSE_QUERIES)[1].max() < 17
 
 
+COPIED = {
+    "dense": np.copy,
+    "view": lambda matrix: np.repeat(matrix, 2, axis=0)[::2],
+    "F order": lambda matrix: np.array(matrix, order="F"),
+    "float32": lambda matrix: matrix.astype(np.float32),
+    "int64": lambda matrix: (matrix * 9).astype(np.int64),
+    "csr": sparse.csr_array,
+    "csc": sparse.csc_array,
+}
+
+
+def write_into(matrix):
+    numbers = matrix.data if sparse.issparse(matrix) else matrix
+    numbers[:] = numbers[::-1].copy()
+
+
+@pytest.mark.parametrize("metric", ["cosine", "dot", product])
+@pytest.mark.parametrize("form", COPIED.values(), ids=COPIED)
+def test_a_retriever_does_not_see_what_is_written_into_its_gallery(form, metric):
+    gallery, new = form(SPARSE_GALLERY), form(SPARSE_GALLERY[:4] + 1)
+    retriever = QuerybankRetriever(InvertedSoftmax(), 3, metric, gallery=gallery)
+    retriever.fit(SPARSE_BANK)
+    expected = retriever.kneighbors(SPARSE_QUERIES)
+    write_into(gallery)
+    found = retriever.kneighbors(SPARSE_QUERIES)
+    np.testing.assert_array_equal(found, expected)
+    retriever.add_gallery(SPARSE_BANK, new)
+    expected = retriever.kneighbors(SPARSE_QUERIES)
+    write_into(new)
+    found = retriever.kneighbors(SPARSE_QUERIES)
+    np.testing.assert_array_equal(found, expected)
+
+
+def test_a_frame_is_copied_by_a_retriever():
+    pandas = pytest.importorskip("pandas")
+    numbers = SPARSE_GALLERY.copy()
+    frame = pandas.DataFrame(numbers, copy=False)
+    retriever = QuerybankRetriever(InvertedSoftmax(), 3, "dot").fit(SPARSE_BANK, frame)
+    expected = retriever.kneighbors(SPARSE_QUERIES)
+    numbers[:] = 0
+    np.testing.assert_array_equal(retriever.kneighbors(SPARSE_QUERIES), expected)
+
+
 def test_names_come_and_go_with_the_items():
     pandas = pytest.importorskip("pandas")
     bank, gallery = RANDOM.normal(size=(6, 3)), RANDOM.normal(size=(4, 3))

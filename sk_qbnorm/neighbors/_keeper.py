@@ -14,6 +14,7 @@ from sk_qbnorm._embeddings import (
     check_embeddings,
     check_metric,
     check_same_columns,
+    copy_if_shared,
     is_on_disk,
 )
 from sk_qbnorm._validation import (
@@ -47,6 +48,7 @@ class GalleryKeeper(InputChecker):
             array, or an iterator of matrices of some queries each.
         gallery : array-like of shape (n_gallery, n_features), default=None
             Embeddings of the gallery, dense, sparse, a `numpy.memmap` or a Dask array.
+            It is copied, except for the last two: do not change these after `fit`.
             Ignored where the constructor was given the gallery.
         gallerybank : array-like of shape (n_gallerybank, n_features), default=None
             Embeddings of other items, like those of the gallery, for a normalizer that
@@ -239,11 +241,14 @@ class GalleryKeeper(InputChecker):
             )
 
     def _kept_for_search(self, gallery):
+        """Return a copy of the gallery, unless it is on disk: callers change theirs."""
         keep_units = not is_on_disk(gallery)
         # What is not finite the normalizer has found.
         options = {"finite": False, "keep_on_disk": True}
-        gallery = check_embeddings(gallery, "gallery", **options)
-        return Gallery(gallery, self.metric, keep_units=keep_units)
+        kept = check_embeddings(gallery, "gallery", **options)
+        if keep_units and self.metric != "cosine":  # whose unit rows are a copy
+            kept = copy_if_shared(kept, gallery)
+        return Gallery(kept, self.metric, keep_units=keep_units)
 
     def _learn(self, normalizer, gallery):
         self.normalizer_, self._gallery = normalizer, gallery

@@ -43,7 +43,8 @@ class QuerybankRetriever(GalleryKeeper):
     gallery : array-like of shape (n_gallery, n_features), default=None
         Embeddings of the gallery, for use with `GridSearchCV` and the like: `fit` then
         takes the querybank alone and ignores its second argument, as `y` is. Clones
-        share it.
+        share it. `fit` copies it, so that you may change the array afterwards. A
+        `numpy.memmap` and a Dask array are not copied: do not change these after `fit`.
     n_jobs : int, default=None
         Number of threads, -1 for all processors; the result does not depend on it.
         None means 1 outside of `joblib.parallel_config`, with matrix products left to
@@ -72,8 +73,9 @@ class QuerybankRetriever(GalleryKeeper):
 
     Notes
     -----
-    For ``metric="cosine"`` a copy of the gallery is kept, with rows of length 1. A
-    `numpy.memmap` is kept as it is, and its rows are scaled whenever they are read.
+    A copy of the gallery is kept, in its own dtype; for ``metric="cosine"`` its rows
+    have length 1, to the precision of that dtype. A `numpy.memmap` is kept as it is,
+    and its rows are scaled whenever they are read.
 
     The search for `CSLS` looks again, at whole rows, at the queries of which rounding
     makes more equal scores than it has candidates; on Dask arrays it does not.
