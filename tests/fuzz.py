@@ -88,13 +88,15 @@ class Case:
         scale = self.one_of("similarity", "similarity", "probability")
         of_beta = {"beta": beta, "alpha": alpha}
         duals = {"beta_query": beta, "beta_gallery": 5.0 / self.scale, "alpha": alpha}
-        sinkhorn = SinkhornNormalizer(n_iter=self.one_of(1, 4), tol=0.0, **of_beta)
-        nearest = NearestNeighborNormalizer(alpha, n_neighbors=k)
-        inner = self.one_of(CSLS(k), InvertedSoftmax(**of_beta), sinkhorn, nearest)
+        sinkhorn = SinkhornNormalizer(max_iter=self.one_of(1, 4), tol=0.0, **of_beta)
+        nearest = NearestNeighborNormalizer(alpha=alpha, n_neighbors=k)
+        inner = self.one_of(
+            CSLS(n_neighbors=k), InvertedSoftmax(**of_beta), sinkhorn, nearest
+        )
         return self.one_of(
-            InvertedSoftmax(scale=scale, **of_beta),
-            DynamicInvertedSoftmax(scale=scale, **of_beta, **gate),
-            CSLS(k),
+            InvertedSoftmax(output=scale, **of_beta),
+            DynamicInvertedSoftmax(output=scale, **of_beta, **gate),
+            CSLS(n_neighbors=k),
             GloballyCorrected(),
             nearest,
             sinkhorn,
@@ -169,7 +171,9 @@ def check_search(case):
     case.words.append(f"{metric}, k={k}")
     right = None
     for n_jobs in (1, 3):
-        retriever = QuerybankRetriever(case.normalizer, 1, metric, n_jobs=n_jobs)
+        retriever = QuerybankRetriever(
+            case.normalizer, n_neighbors=1, metric=metric, n_jobs=n_jobs
+        )
         retriever.fit(given[0], given[1])
         scores = retriever.decision_function(given[2])
         right = best(scores, k) if right is None else right

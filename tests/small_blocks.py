@@ -20,7 +20,7 @@ SMALL = {
     "corrections._exponential": {"_BLOCK_ROWS": 2},
     "corrections._csls": {"_SPARE": 1, "_BLOCK_ROWS": 2},
     "statistics._log_mean_exp": {"_FIRST_ROWS": 1},
-    "distributed._tasks": {"_FAN_IN": 2},
+    "_dask._tasks": {"_FAN_IN": 2},
     "normalizers._base": {"_BLOCK_ROWS": 2},
     "normalizers._rescore": {"_BLOCK_ENTRIES": 5},
     "neighbors._retriever": {"_BLOCK_ENTRIES": 7},

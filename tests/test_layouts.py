@@ -120,7 +120,7 @@ def test_measures_and_searches_are_the_same_for_every_layout(n_rows, dtype):
     indicator = (np.arange(N_GALLERY) != relevant[:, None]).astype(np.int8)
 
     def measured(matrix):
-        scorer = NearestNeighborScorer(3).fit(matrix)
+        scorer = NearestNeighborScorer(n_neighbors=3).fit(matrix)
         return [
             *retrieval_report(relevant, matrix).values(),
             average_precision(indicator, matrix),

@@ -23,22 +23,24 @@ RANDOM = np.random.default_rng(0)
 BANK, SIMS = RANDOM.uniform(size=(40, 6)), RANDOM.uniform(size=(5, 6))
 PRECOMPUTED = {"metric": "precomputed"}
 OF_A_BETA = {
-    "IS": lambda beta: InvertedSoftmax(beta, **PRECOMPUTED),
-    "DIS": lambda beta: DynamicInvertedSoftmax(beta, **PRECOMPUTED),
-    "Sinkhorn": lambda beta: SinkhornNormalizer(beta, **PRECOMPUTED),
+    "IS": lambda beta: InvertedSoftmax(beta=beta, **PRECOMPUTED),
+    "DIS": lambda beta: DynamicInvertedSoftmax(beta=beta, **PRECOMPUTED),
+    "Sinkhorn": lambda beta: SinkhornNormalizer(beta=beta, **PRECOMPUTED),
     "DualIS": lambda beta: DualInvertedSoftmax(beta_query=beta, **PRECOMPUTED),
     "DualDIS": lambda beta: DualDynamicInvertedSoftmax(beta_query=beta, **PRECOMPUTED),
-    "Dynamic": lambda beta: DynamicNormalizer(InvertedSoftmax(beta), **PRECOMPUTED),
+    "Dynamic": lambda beta: DynamicNormalizer(
+        InvertedSoftmax(beta=beta), **PRECOMPUTED
+    ),
     "Agreement": lambda beta: AgreementNormalizer(
-        SIMS, normalizer=InvertedSoftmax(beta), **PRECOMPUTED
+        SIMS, normalizer=InvertedSoftmax(beta=beta), **PRECOMPUTED
     ),
 }
 OF_AN_ALPHA = {
     "IS": InvertedSoftmax(alpha=1e300, **PRECOMPUTED),
-    "IS probability": InvertedSoftmax(alpha=1e300, scale="probability", **PRECOMPUTED),
+    "IS probability": InvertedSoftmax(alpha=1e300, output="probability", **PRECOMPUTED),
     "DIS": DynamicInvertedSoftmax(alpha=1e300, **PRECOMPUTED),
     "Sinkhorn": SinkhornNormalizer(alpha=1e300, **PRECOMPUTED),
-    "NNN": NearestNeighborNormalizer(1e300, n_neighbors=3, **PRECOMPUTED),
+    "NNN": NearestNeighborNormalizer(alpha=1e300, n_neighbors=3, **PRECOMPUTED),
     "DualIS": DualInvertedSoftmax(alpha=1e300, **PRECOMPUTED),
     "DualDIS": DualDynamicInvertedSoftmax(alpha=1e300, **PRECOMPUTED),
     "Dynamic": DynamicNormalizer(InvertedSoftmax(alpha=1e300), **PRECOMPUTED),
@@ -134,7 +136,7 @@ def test_an_alpha_beyond_the_range_of_the_scores_is_refused(normalizer, order):
 
 
 def test_csls_beyond_the_range_of_the_scores_is_refused():
-    fitted = CSLS(3, **PRECOMPUTED).fit(BANK * 1e300)
+    fitted = CSLS(n_neighbors=3, **PRECOMPUTED).fit(BANK * 1e300)
     with pytest.raises(ValueError, match="in the range of float32"):
         fitted.transform(SIMS.astype(np.float32))
 
@@ -143,7 +145,7 @@ def test_csls_beyond_the_range_of_the_scores_is_refused():
     "normalizer",
     [
         InvertedSoftmax(alpha=1e300),
-        InvertedSoftmax(alpha=1e300, scale="probability"),
+        InvertedSoftmax(alpha=1e300, output="probability"),
         DualDynamicInvertedSoftmax(alpha=1e300),
     ],
     ids=["IS", "IS probability", "DualDIS"],
@@ -151,7 +153,9 @@ def test_csls_beyond_the_range_of_the_scores_is_refused():
 def test_a_search_refuses_it_as_well(normalizer):
     bank, gallery = RANDOM.normal(size=(2, 30, 4)).astype(np.float32)
     gates = {"gallerybank": gallery} if "Dual" in type(normalizer).__name__ else {}
-    retriever = QuerybankRetriever(normalizer, 3).fit(bank, gallery, **gates)
+    retriever = QuerybankRetriever(normalizer, n_neighbors=3).fit(
+        bank, gallery, **gates
+    )
     for act in (retriever.kneighbors, retriever.decision_function):
         with pytest.raises(ValueError, match="in the range of float32.*alpha"):
             act(bank)
@@ -159,6 +163,8 @@ def test_a_search_refuses_it_as_well(normalizer):
 
 def test_a_search_refuses_scores_that_leave_the_range_one_by_one():
     gallery = np.array([[1e300], [-1e300]])
-    retriever = QuerybankRetriever(CSLS(1), 2, "dot").fit([[1e8]], gallery)
+    retriever = QuerybankRetriever(
+        CSLS(n_neighbors=1), n_neighbors=2, metric="dot"
+    ).fit([[1e8]], gallery)
     with pytest.raises(ValueError, match="in the range of float64"):
         retriever.kneighbors([[1.5e8]])

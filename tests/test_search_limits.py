@@ -43,7 +43,9 @@ def test_scores_that_rounding_makes_equal_are_looked_at_again(dtype):
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("n_gallery", [60, 300, 2000])
 @pytest.mark.parametrize(
-    "normalizer", [CSLS(3), DynamicNormalizer(CSLS(3))], ids=["CSLS", "dynamic"]
+    "normalizer",
+    [CSLS(n_neighbors=3), DynamicNormalizer(CSLS(n_neighbors=3))],
+    ids=["CSLS", "dynamic"],
 )
 def test_near_duplicates_are_ordered_as_by_whole_rows(
     normalizer, n_gallery, dtype, monkeypatch
@@ -57,7 +59,9 @@ def test_near_duplicates_are_ordered_as_by_whole_rows(
     bank = 2 * queries[:50]
     gallery, bank, queries = (each.astype(dtype) for each in (gallery, bank, queries))
     for n_jobs, k in ((1, 1), (1, 5), (2, 5)):
-        retriever = QuerybankRetriever(normalizer, k, "dot", n_jobs=n_jobs)
+        retriever = QuerybankRetriever(
+            normalizer, n_neighbors=k, metric="dot", n_jobs=n_jobs
+        )
         retriever.fit(bank, gallery)
         whole = retriever.decision_function(queries)
         expected = np.argsort(-whole, axis=1, kind="stable")[:, :k]
@@ -80,7 +84,9 @@ def test_a_second_look_visits_only_the_rows_that_need_one(monkeypatch):
     gallery = np.c_[np.r_[2.0**60, np.zeros(59)], -np.arange(60.0)]
     queries = np.tile([0.0, 1.0], (12, 1))
     queries[5] = 1, 0
-    retriever = QuerybankRetriever(CSLS(1), 5, "dot").fit([[0, 1.0]], gallery)
+    retriever = QuerybankRetriever(
+        CSLS(n_neighbors=1), n_neighbors=5, metric="dot"
+    ).fit([[0, 1.0]], gallery)
     monkeypatch.setattr(_embeddings.DenseTiles, "prepare", counted)
     retriever.kneighbors(queries)
     assert prepared == [0, 4, 8, 4]

@@ -331,6 +331,7 @@ class QueryBootstrap:
 
 def _group_members(groups, n_queries, query_mask):
     """Return an array with the queries of each group."""
+    check_unmasked(groups, "groups")
     groups = np.asarray(groups)
     n_given = n_queries if query_mask is None else np.size(query_mask)
     if groups.shape != (n_given,):

@@ -10,7 +10,7 @@ from scipy import sparse
 
 from sk_qbnorm import _kernels
 from sk_qbnorm._threads import count_threads
-from sk_qbnorm._validation import check_count, check_matrix
+from sk_qbnorm._validation import check_count, check_matrix, check_unmasked
 
 Retrieved: TypeAlias = object  # the forms are listed in `k_occurrence`
 
@@ -102,6 +102,7 @@ def occurrence_counts(scores, k, n_gallery):
     not 0.
     """
     if n_gallery is None and not sparse.issparse(scores) and np.ndim(scores) == 1:
+        check_unmasked(scores, "scores")
         counts = np.asarray(scores)
         if counts.dtype.kind not in "iu" or counts.size == 0 or counts.min() < 0:
             raise ValueError(
@@ -145,6 +146,7 @@ def _check_indices(scores, n_gallery):
             f"n_gallery={n_gallery} is for gallery indices, but scores is a sparse "
             "graph, which has one column per item; leave out n_gallery."
         )
+    check_unmasked(scores, "scores")
     lists = np.asarray(scores)
     if lists.dtype.kind not in "iu" or lists.ndim != 2 or lists.size == 0:
         raise ValueError(

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from sk_qbnorm._validation import check_finite, check_matrix
+from sk_qbnorm._validation import check_finite, check_matrix, check_unmasked
 
 Relevance: TypeAlias = object  # the forms are listed in `relevant_ranks`
 
@@ -68,6 +68,8 @@ def relevant_items(relevant, shape, gallery_labels, kept, by=" with query_mask")
 
     Column indices are sorted and unique, with at least one per row.
     """
+    check_unmasked(relevant, "relevant")
+    check_unmasked(gallery_labels, "gallery_labels")
     if gallery_labels is not None:
         indicator = _from_labels(relevant, gallery_labels, shape)
     elif sparse.issparse(relevant) or np.ndim(_as_array(relevant)) == 2:
