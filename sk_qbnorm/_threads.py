@@ -19,7 +19,7 @@ def count_threads(n_jobs):
     """Return the number of threads that `n_jobs` means here."""
     if n_jobs is not None and not isinstance(n_jobs, Integral):
         raise ValueError(
-            f"n_jobs must be an integer or None, got {n_jobs!r}; -1 uses all processors."
+            f"n_jobs must be an integer or None, got {n_jobs!r}; -1 means all cores."
         )
     n_threads = effective_n_jobs(n_jobs)
     if parent_process() is not None:

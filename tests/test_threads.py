@@ -62,7 +62,9 @@ def test_n_jobs_means_what_it_means_to_joblib():
 @pytest.mark.parametrize("n_jobs", [1.5, "2"])
 def test_a_number_of_threads_that_is_no_integer_is_refused(n_jobs):
     with pytest.raises(ValueError, match="n_jobs"):
-        clone(NORMALIZERS["DIS"]).set_params(n_jobs=n_jobs).fit(RANDOM.normal(size=(5, 4)))
+        clone(NORMALIZERS["DIS"]).set_params(n_jobs=n_jobs).fit(
+            RANDOM.normal(size=(5, 4))
+        )
 
 
 @pytest.mark.parametrize("n_jobs", [None, -1, 2])
@@ -146,7 +148,7 @@ INTERRUPTED = {_threads.__file__, threadpoolctl.__file__, contextlib.__file__}
 
 
 def use_blas_with_ctrl_c(moment):
-    """Interrupt the use at one of the lines it takes; return whether it took as many."""
+    """Interrupt a use at one of its lines; return whether it has as many."""
     lines_left = moment
 
     def trace(frame, event, argument):
