@@ -9,7 +9,12 @@ from numpy.random import RandomState
 from numpy.typing import ArrayLike
 from sklearn.utils import check_random_state, gen_batches
 
-from sk_qbnorm._validation import check_choice, check_count, check_number
+from sk_qbnorm._validation import (
+    check_choice,
+    check_count,
+    check_number,
+    check_unmasked,
+)
 
 from ._frame import as_table
 from ._ranks import TIES
