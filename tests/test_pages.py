@@ -32,7 +32,6 @@ SOURCED = {
     "commands.md": {"0.75"},  # a default
     "formulas.md": {"0.04", "1.5"},  # an example of a correction; beta="scale"
     "normalizers.md": {"0.75"},  # a default
-    "quality.md": {"2.8", "8.6", "3.3", "10.1"},  # of data that do not ship
     "scale.md": {"0.2"},  # what 100,000 embeddings take, in GB
     "start.md": {"3.11"},  # of Python
 }
