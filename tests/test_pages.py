@@ -30,8 +30,6 @@ PAGES = [
 # Parameters, versions and examples, and what tests/test_quality.py holds.
 SOURCED = {
     "commands.md": {"0.75"},  # a default
-    "formulas.md": {"0.04", "1.5"},  # an example of a correction; beta="scale"
-    "normalizers.md": {"0.75"},  # a default
     "scale.md": {"0.2"},  # what 100,000 embeddings take, in GB
     "start.md": {"3.11"},  # of Python
 }
