@@ -92,14 +92,14 @@ def test_every_normalizer_gains_where_there_are_hubs_and_a_bank_of_the_same_kind
 
 def test_the_agreement_never_harms_and_has_the_largest_mean_gain():
     gains = gains_in_the_docs("IS").values()
-    means = {name: np.mean([row[name] for row in gains]) for name in [*gains][0]}
+    means = {name: np.mean([row[name] for row in gains]) for name in next(iter(gains))}
     assert max(means, key=means.get) == "Agree"
     assert min(row["Agree"] for row in gains) > -0.5
 
 
 def test_the_whole_bank_of_one_topic_does_the_most_harm():
     gains = gains_in_the_docs("IS").values()
-    worst = {name: min(row[name] for row in gains) for name in [*gains][0]}
+    worst = {name: min(row[name] for row in gains) for name in next(iter(gains))}
     assert {*sorted(worst, key=worst.get)[:2]} == {"IS", "Sinkhorn"}
     assert min(worst["DIS"], worst["D-NNN"]) > worst["NNN"]
 
