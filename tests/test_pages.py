@@ -33,9 +33,6 @@ PAGES = [
 SOURCED = {
     "choosing.md": {"0.75", "1.5", "0.5"},  # defaults, and an alpha
     "commands.md": {"0.75"},  # a default
-    "formulas.md": {"0.04", "1.5"},  # an example of a correction; beta="scale"
-    "normalizers.md": {"0.75"},  # a default
-    "quality.md": {"2.8", "8.6", "3.3", "10.1"},  # of data that do not ship
     "scale.md": {"0.2"},  # what 100,000 embeddings take, in GB
     "start.md": {"3.11"},  # of Python
 }
