@@ -39,19 +39,16 @@ def test_an_example_prints_recall_and_draws_one_figure(stem):
     )
 
 
-def test_the_figure_is_written_where_asked(tmp_path):
+def test_the_hub_figure_is_saved_to_the_file_that_is_passed(tmp_path):
     figure = tmp_path / "figure.png"
     names, _, _ = run("plot_hub_by_name", str(figure))
     assert figure.read_bytes().startswith(b"\x89PNG")
-    readme = (FOLDER.parent / "README.md").read_text(encoding="utf-8")
     before, after = names["before"], names["after"]
-    asterisk = names["worst"][-1]
-    numbers = re.search(r"answers for (\d+) of them, and for (\d+)", readme).groups()
-    assert [int(number) for number in numbers] == [before.max(), after[asterisk]]
-    assert before.max() > len(names["data"].queries) / 2 > after.max()
+    assert before.max() > len(names["data"].queries) / 2
+    assert after.max() < before.max() / 10
 
 
-# What the text of an example says is what it found.
+# The tests below check the statements in the text of the examples.
 
 
 def test_reading_hubness_says_what_is_found():
@@ -109,9 +106,9 @@ def test_which_normalizer_helps_when():
     names, _, _ = run("plot_which_helps_when")
     strong, some, none = names["DATA"]
     gains = {key: np.array(list(of.values())) for key, of in names["gains"].items()}
-    assert (gains[strong, "its own kind"] > 0).all()
-    assert (gains[some, "its own kind"] > 0).all()
-    assert (gains[none, "its own kind"] < 0).any()
+    assert (gains[strong, "same kind"] > 0).all()
+    assert (gains[some, "same kind"] > 0).all()
+    assert (gains[none, "same kind"] < 0).any()
     assert (gains[strong, "one topic"] > 0).all()
     for title in (some, none):
         topic = names["gains"][title, "one topic"]

@@ -9,6 +9,7 @@ import pytest
 from sk_qbnorm.__main__ import main
 
 from .pages import (
+    DEMO_ROW,
     DOCS,
     FENCE,
     RESULTS,
@@ -16,6 +17,7 @@ from .pages import (
     agree,
     agree_in_part,
     all_pages,
+    demo_rows,
     run,
     text_of,
 )
@@ -29,6 +31,7 @@ PAGES = [
 ]
 # Parameters, versions and examples, and what tests/test_quality.py holds.
 SOURCED = {
+    "choosing.md": {"0.75", "1.5", "0.5"},  # defaults, and an alpha
     "commands.md": {"0.75"},  # a default
     "formulas.md": {"0.04", "1.5"},  # an example of a correction; beta="scale"
     "normalizers.md": {"0.75"},  # a default
@@ -66,6 +69,20 @@ def test_a_page_does_what_it_says(page, demo, tmp_path, monkeypatch):
     for block, printed in run(page):
         found = agree(block, printed) or agree_in_part(block, demo)
         assert found, f"{block}\nprinted:\n{printed}"
+
+
+@pytest.mark.compiled
+@pytest.mark.parametrize(
+    "page", [README, DOCS / "index.md"], ids=lambda page: page.stem
+)
+def test_tables_of_the_first_page_show_results_of_the_demo(page, demo):
+    rows = demo_rows(page.read_text(encoding="utf-8"))
+    assert [name for name, _ in rows][:2] == ["raw", "InvertedSoftmax"]
+    first_table = demo.partition("Worst hubs")[0]
+    for name, numbers in rows:
+        (line,) = re.findall(rf"^{name} .*$", first_table, flags=re.MULTILINE)
+        *recalls, rank, _, skewness = line.split()[1:]  # without the geometric mean
+        assert agree(" ".join(numbers), " ".join([*recalls, rank, skewness]))
 
 
 def test_every_option_of_the_command_line_is_on_its_page(capsys):
@@ -117,7 +134,7 @@ def without_source(page):
         results.add(RESULTS / "quality.md")
     sources += [path.read_text(encoding="utf-8") for path in results]
     printed = [float(number) for number in re.findall(r"\d+\.\d+", " ".join(sources))]
-    prose = NO_PROSE.sub(" ", FENCE.sub("", text))
+    prose = NO_PROSE.sub(" ", DEMO_ROW.sub("", FENCE.sub("", text)))
     return {
         number
         for number in set(DECIMAL.findall(prose)) - SOURCED.get(page.name, set())

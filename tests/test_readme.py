@@ -1,6 +1,6 @@
-"""The commands and tables of the README, and the guide to contributing, hold.
+"""The README's commands, and the example in CONTRIBUTING.
 
-Its blocks of Python are run with those of the other pages.
+test_pages.py runs the README's other blocks.
 """
 
 import numpy as np
@@ -8,13 +8,12 @@ import pytest
 from sklearn.base import clone
 
 from sk_qbnorm import DynamicNormalizer, QuerybankRetriever
-from sk_qbnorm.__main__ import main
 
-from .pages import FENCE, ROOT, agree_in_part
+from .pages import FENCE, ROOT
 
 BLOCKS = FENCE.findall((ROOT / "README.md").read_text(encoding="utf-8"))
 
-# What sets up a machine is run as it stands, but by .ci/run and not by a test.
+# .ci/run runs these commands, not a test.
 SET_UP = {
     "pip install . && python -m sk_qbnorm demo",
     "pip install tox && tox -e py",
@@ -57,13 +56,3 @@ def test_the_commands_that_set_up_are_those_that_ci_runs():
     if not script.exists():
         pytest.skip("not in a checkout")
     assert set(script.read_text().splitlines()) >= SET_UP
-
-
-@pytest.mark.compiled
-def test_tables_are_those_of_the_demo(capsys):
-    assert main(["demo"]) == 0
-    printed = capsys.readouterr().out
-    tables = [block for block in blocks("text") if "CSLS" in block]
-    assert len(tables) == 2
-    for table in tables:
-        assert agree_in_part(table, printed)
