@@ -37,9 +37,9 @@ for title, data in tasks.items():
         print(f"  {label}: R@1 {recall:.1%} on {len(others)} other queries, {setting}")
 
 # %%
-# Each point is one setting. ``beta`` or the number of neighbors grows from left to right,
-# and ``alpha`` within each of them. Bars are two standard errors long; the search
-# compares their lower ends. Short gray lines are the gains on the other queries.
+# Each point is one setting. ``beta`` or the number of neighbors grows from left to
+# right, and ``alpha`` within each of them. Bars are two standard errors long; the
+# search compares their lower ends. Short gray lines are the gains on the other queries.
 # Without hubs, the setting with the best mean gains little there.
 
 COLORS = {

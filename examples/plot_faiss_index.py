@@ -90,8 +90,9 @@ for name, search in SEARCHES.items():
         print(f"{items_seen[place]:8}{ratio:8.2f}")
 
 # %%
-# Raw results contain the same few items again and again. Corrected results come from the
-# whole gallery, so an approximate index misses more of them and must probe more lists.
+# Raw results contain the same few items again and again. Corrected results come from
+# the whole gallery, so an approximate index misses more of them and must probe more
+# lists.
 
 figure, panels = plt.subplots(1, 3, figsize=(10, 3.6), layout="constrained")
 titles = "R@1, %", "Items in any result", "Missed of the exact ten, %"

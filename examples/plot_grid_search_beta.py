@@ -5,8 +5,8 @@ Choose the normalizer and its beta
 Use `GridSearchCV` on a Pipeline to choose the normalizer and its ``beta``. The training
 fold is the querybank, and the test fold holds the labeled queries.
 `~sk_qbnorm.model_selection.gain_scorer` scores each setting by its gain over no
-correction, *minus two standard errors*, so that a setting is chosen only if it is better
-beyond chance. :doc:`/guide/pipelines` describes this protocol.
+correction, *minus two standard errors*, so that a setting is chosen only if it is
+better beyond chance. :doc:`/guide/pipelines` describes this protocol.
 """
 
 import matplotlib.pyplot as plt
@@ -37,9 +37,9 @@ pipeline = Pipeline(
 
 # %%
 # `~sk_qbnorm.model_selection.QuerybankSplit` keeps the 700 bank queries in the training
-# fold. Half of the 600 queries are used for the choice, and the other half for the final
-# measurement. The answers of the bank are not needed, so they are -1. No correction
-# (``"passthrough"``) is the first candidate, so it wins ties.
+# fold. Half of the 600 queries are used for the choice, and the other half for the
+# final measurement. The answers of the bank are not needed, so they are -1. No
+# correction (``"passthrough"``) is the first candidate, so it wins ties.
 
 choose, test = np.arange(0, 600, 2), np.arange(1, 600, 2)
 queries = np.vstack([data.bank_queries, data.queries[choose]])

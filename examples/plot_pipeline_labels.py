@@ -48,8 +48,8 @@ names.gallery_labels = np.array([label(name) for name in names.gallery_text])
 names.query_labels = names.gallery_labels[names.relevant]  # only to see what is right
 
 # %%
-# Search on both data sets. Every second query is used for the choice. Normalizers need no
-# labels, so the bank's labels in ``y`` are placeholders.
+# Search on both data sets. Every second query is used for the choice. Normalizers need
+# no labels, so the bank's labels in ``y`` are placeholders.
 # `~sk_qbnorm.model_selection.gain_scorer` accepts labels and subtracts two standard
 # errors, so that a correction is chosen only if it is clearly better than none.
 

@@ -10,8 +10,8 @@ Compare four banks of the same size:
   ablation of the paper,
 - *foreign*: another domain, here gallery items in place of queries.
 
-`~sk_qbnorm.querybanks.sample_querybank` draws the first three. For the foreign bank, half
-of the items are removed from the gallery.
+`~sk_qbnorm.querybanks.sample_querybank` draws the first three. For the foreign bank,
+half of the items are removed from the gallery.
 """
 
 import matplotlib.pyplot as plt
@@ -84,12 +84,12 @@ for task, data in TASKS.items():
         print(f"  {bank:12} {', '.join(means)}; hub agreement {agreement:.2f}")
 
 # %%
-# Points left of the line are losses. With banks of the same domain, random and stratified
-# banks always help. An adversarial bank covers little of the gallery;
+# Points left of the line are losses. With banks of the same domain, random and
+# stratified banks always help. An adversarial bank covers little of the gallery;
 # `~sk_qbnorm.InvertedSoftmax` then loses on the pictures, and
-# `~sk_qbnorm.DynamicInvertedSoftmax` does not, because it leaves queries alone whose best
-# item the bank does not retrieve. A foreign bank harms both. Its low hub agreement with a
-# sample of queries shows this in advance, without labels.
+# `~sk_qbnorm.DynamicInvertedSoftmax` does not, because it leaves queries alone whose
+# best item the bank does not retrieve. A foreign bank harms both. Its low hub agreement
+# with a sample of queries shows this in advance, without labels.
 
 STYLES = {
     "InvertedSoftmax": {"color": "#d55e00", "marker": "o"},

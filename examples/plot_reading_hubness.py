@@ -3,8 +3,8 @@ Measure and plot hubness
 ========================
 
 Answer four questions: Are there hubs? Which items are they? Which queries does a
-correction change? Is the gain more than noise? The queries are 600 Japanese emoji names,
-which search their English names, with a bank of other Japanese names.
+correction change? Is the gain more than noise? The queries are 600 Japanese emoji
+names, which search their English names, with a bank of other Japanese names.
 :doc:`/guide/measures` explains the measures.
 """
 
@@ -37,8 +37,8 @@ def read(data):
 
 
 # %%
-# Compare each hubness measure with ``no_hubs``, its expected value by chance. The gain is
-# more than noise if its interval does not contain 0.
+# Compare each hubness measure with ``no_hubs``, its expected value by chance. The gain
+# is more than noise if its interval does not contain 0.
 
 print("Japanese to English names")
 data = load_emoji_names_ja_en()
@@ -51,9 +51,10 @@ print("A control without hubs")
 read(load_emoji_vendor_nohub())
 
 # %%
-# Plot the first data set. Top: how often items are retrieved, and the worst hubs. Bottom
-# left: which queries are corrected, and with what result. Bottom right: recall over
-# ``beta``; the gain is more than noise where the band does not touch the raw recall.
+# Plot the first data set. Top: how often items are retrieved, and the worst hubs.
+# Bottom left: which queries are corrected, and with what result. Bottom right: recall
+# over ``beta``; the gain is more than noise where the band does not touch the raw
+# recall.
 
 figure, axes = plt.subplots(2, 2, figsize=(13, 9), layout="constrained")
 KOccurrenceDisplay.from_estimator(normalizer, raw, name="DIS", ax=axes[0, 0])

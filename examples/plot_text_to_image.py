@@ -32,17 +32,17 @@ captions = normalize(np.vstack([words.queries, words.gallery]))  # names, then k
 
 # %%
 # Captions i and i + 600 describe picture i. From text to image, each caption has one
-# relevant item: an array of indices. From image to text, each picture has two: a list of
-# lists. Recall counts a picture as found if either caption is retrieved.
+# relevant item: an array of indices. From image to text, each picture has two: a list
+# of lists. Recall counts a picture as found if either caption is retrieved.
 
 numbers = np.arange(len(images))
 of_captions = np.r_[numbers, numbers]
 of_images = [[number, number + len(images)] for number in numbers]
 
 # %%
-# Each direction has its own bank: captions for text to image, pictures for image to text.
-# The ridge regressions are fitted to the same 700 pairs, as a model and its bank often
-# share a training set. None of them is in the gallery or among the queries.
+# Each direction has its own bank: captions for text to image, pictures for image to
+# text. The ridge regressions are fitted to the same 700 pairs, as a model and its bank
+# often share a training set. None of them is in the gallery or among the queries.
 
 bank_captions, bank_images = (
     normalize(each.bank_queries) for each in (words, pictures)

@@ -79,8 +79,8 @@ for title, data in DATA.items():
 # harm. A bank of one topic still helps with strong hubs. With few hubs, it turns items
 # that it does not cover into new hubs. `~sk_qbnorm.DynamicInvertedSoftmax` avoids most
 # of this loss, because it leaves queries alone whose best item the bank does not
-# retrieve, and `~sk_qbnorm.GloballyCorrected`, because it uses ranks only. Noise changes
-# little, and more often for the worse.
+# retrieve, and `~sk_qbnorm.GloballyCorrected`, because it uses ranks only. Noise
+# changes little, and more often for the worse.
 
 names = [type(normalizer).__name__ for normalizer in NORMALIZERS]
 figure, panels = plt.subplots(

@@ -83,13 +83,8 @@ def test_it_ends_when_nothing_moves_and_says_where_it_has_not():
         .n_iter_
         < 5
     )
-    for beta, max_iter, tol in (
-        (50, 3, 0),
-        (50, 1, 1e-9),
-    ):  # all steps, and no step to compare
-        SinkhornNormalizer(beta=beta, max_iter=max_iter, tol=tol, **precomputed).fit(
-            SIMS
-        )
+    for beta, max_iter, tol in ((50, 3, 0), (50, 1, 1e-9)):  # all steps, and no step to compare
+        SinkhornNormalizer(beta=beta, max_iter=max_iter, tol=tol, **precomputed).fit(SIMS)
 
 
 def test_products_are_held_where_the_budget_allows_it():

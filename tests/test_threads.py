@@ -80,10 +80,7 @@ def blas_threads(of_all=True):
 
 
 def test_every_blas_has_one_thread_in_a_thread_that_is_told():
-    with (
-        limit_blas_threads() as alone,
-        ThreadPoolExecutor(1, initializer=alone) as pool,
-    ):
+    with limit_blas_threads() as alone, ThreadPoolExecutor(1, initializer=alone) as pool:
         assert pool.submit(blas_threads, of_all=False).result() == {1}
     with limit_blas_threads() as alone:
         assert alone is None
