@@ -47,7 +47,7 @@ relevant = np.r_[np.full(700, -1), data.relevant[choose]]
 
 softmaxes = [InvertedSoftmax(), DynamicInvertedSoftmax()]
 neighborhoods = [CSLS(), NearestNeighborNormalizer()]
-betas = np.logspace(0, 2.5, 11)
+betas = np.logspace(0.5, 2.5, 9)
 search = GridSearchCV(
     pipeline,
     [

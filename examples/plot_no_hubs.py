@@ -3,11 +3,10 @@ No hubs: do not correct
 =======================
 
 A correction lowers the scores of items that are retrieved often. If no item is
-retrieved much more often than by chance, there is nothing to gain, and full-strength
-corrections can lose right answers. Check for hubs before you correct; this needs no
-labels. `~sk_qbnorm.metrics.hubness_report` compares hubness with chance, and
-`~sk_qbnorm.AgreementNormalizer` reduces its own strength. :doc:`/guide/choosing`
-explains what to do if there are hubs.
+retrieved much more often than by chance, there is nothing to gain. Check for hubs
+before you correct; this needs no labels. `~sk_qbnorm.metrics.hubness_report` compares
+hubness with chance, and `~sk_qbnorm.AgreementNormalizer` reduces its own strength.
+:doc:`/guide/choosing` explains what to do if there are hubs.
 """
 
 import matplotlib.pyplot as plt

@@ -9,6 +9,7 @@ names, which search their English names, with a bank of other Japanese names.
 """
 
 import matplotlib.pyplot as plt
+import numpy as np
 
 from sk_qbnorm import DynamicInvertedSoftmax, pairwise_similarity
 from sk_qbnorm.datasets import load_emoji_names_ja_en, load_emoji_vendor_nohub
@@ -70,6 +71,7 @@ BetaCurveDisplay.from_estimator(
     data.gallery,
     raw,
     data.relevant,
+    param_range=np.geomspace(4, 400, 11),
     random_state=0,
     ax=axes[1, 1],
 )
