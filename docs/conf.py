@@ -12,24 +12,29 @@ version = release = __version__
 extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
+    "sphinx.ext.viewcode",
     "numpydoc",
     "sphinx_gallery.gen_gallery",
     "sphinx_copybutton",
     "sphinx_design",
     "myst_parser",
     "sphinx.ext.mathjax",
-    "sphinx-mathjax-offline",  # no formula waits for somebody else's server
+    "sphinx-mathjax-offline",  # the pages need no network
     "inner_links",
 ]
-exclude_patterns = ["_build", "results", "auto_examples/*.ipynb"]  # pages hold results
+exclude_patterns = [
+    "_build",
+    "results",
+    "auto_examples/*.ipynb",
+]  # pages include the results
 templates_path = ["_templates"]
-default_role = "autolink"  # a link where there is something to link to, else emphasis
+default_role = "autolink"  # a link if the name is documented, else emphasis
 nitpicky = True
-# What other packages document is named, not linked: the build needs no network.
+# Names of other packages are not linked, because the build has no network.
 nitpick_ignore_regex = [("py:.*", r"(numpy|scipy|sklearn|joblib|pandas)\..*")]
 
 autosummary_generate = True
-autodoc_typehints = "none"  # numpydoc's sections say more
+autodoc_typehints = "none"  # the Parameters sections say more
 toc_object_entries_show_parents = "hide"
 numpydoc_show_class_members = False
 myst_enable_extensions = ["colon_fence", "dollarmath", "deflist"]
@@ -47,9 +52,9 @@ sphinx_gallery_conf = {
     "reference_url": {"sk_qbnorm": None},
     "download_all_examples": False,
     "show_signature": False,
-    "thumbnail_size": (600, 260),  # the pictures are wide
+    "thumbnail_size": (600, 260),  # the figures are wide
     "write_computation_times": False,
-    "capture_repr": (),  # what is printed, not what a line of drawing returns
+    "capture_repr": (),  # show printed output only, not return values
 }
 
 html_theme = "pydata_sphinx_theme"
@@ -61,7 +66,7 @@ html_theme_options = {
     "show_toc_level": 2,
     "back_to_top_button": False,
 }
-# Pages with none below them have nothing to show at the side.
+# Pages without subpages have an empty sidebar.
 ALONE = ("index", "start", "paper", "benchmarks", "glossary", "references")
 html_sidebars = {name: [] for name in (*ALONE, "contributing", "changelog")}
 html_static_path = ["_static"]

@@ -1,13 +1,12 @@
 """
-Choose a correction, or none
+Choose a normalizer, or none
 ============================
 
-A hundred labelled queries have to do to choose among dozens of settings of four
-normalizers. Where there are hubs they show which correction to take. Where there are
-none, some setting still looks best by luck: a search that asks for two standard errors
-more than nothing leaves the similarities alone. That search is
-`~sk_qbnorm.model_selection.NormalizerSearch`, and what to take without any labels is in
-:doc:`/guide/choosing`.
+Choose among 68 settings of four normalizers with only 100 labeled queries. With hubs,
+the labels show which settings help. Without hubs, some setting still looks best by
+chance. `~sk_qbnorm.model_selection.NormalizerSearch` chooses a setting only if its gain
+exceeds two standard errors, and keeps the raw similarities otherwise.
+:doc:`/guide/choosing` explains what to do without labels.
 """
 
 import matplotlib.pyplot as plt
@@ -27,23 +26,23 @@ for title, data in tasks.items():
     search = NormalizerSearch(data.queries[few], data.relevant[few])
     searches[title] = search.fit(data.bank_queries, data.gallery)
 
-    # The other queries take no part in the choice: they tell how good it was.
+    # The other queries are not used for the choice. They measure how good it was.
     judge = NormalizerSearch(data.queries[others], data.relevant[others])
     truths[title] = judge.fit(data.bank_queries, data.gallery).results_
     best, luckiest = search.best_index_, search.results_["gain"].argmax()
     print(title)
-    for what, choice in {"raw": 0, "chosen": best, "best mean": luckiest}.items():
+    for label, choice in {"raw": 0, "chosen": best, "best mean": luckiest}.items():
         recall = truths[title]["recall"][choice]
         setting = search.candidates_[choice] if choice else "no correction"
-        print(f"  {what}: R@1 {recall:.1%} on {len(others)} other queries, {setting}")
+        print(f"  {label}: R@1 {recall:.1%} on {len(others)} other queries, {setting}")
 
 # %%
-# Each point is a setting; ``beta``, or the number of neighbors, grows from left to
-# right, and ``alpha`` within each. Bars are two standard errors: their lower ends are
-# what the search compares. The short lines are the gains on the other queries: what
-# looked best where there are no hubs was worth little.
+# Each point is one setting. ``beta`` or the number of neighbors grows from left to
+# right, and ``alpha`` within each of them. Bars are two standard errors long; the
+# search compares their lower ends. Short gray lines are the gains on the other queries.
+# Without hubs, the setting with the best mean gains little there.
 
-COLOURS = {
+COLORS = {
     "InvertedSoftmax": "#0072b2",
     "DynamicInvertedSoftmax": "#56b4e9",
     "NearestNeighborNormalizer": "#009e73",
@@ -54,21 +53,21 @@ for axes, (title, search) in zip(panels, searches.items(), strict=True):
     found, places = search.results_, np.arange(len(search.candidates_))
     gains, errors = 100 * found["gain"], 100 * found["standard_error"]
     names = np.array(found["name"])
-    for name, colour in COLOURS.items():
+    for name, color in COLORS.items():
         shown = names == name
-        options = {"fmt": "o", "color": colour, "markersize": 4, "label": name}
+        options = {"fmt": "o", "color": color, "markersize": 4, "label": name}
         axes.errorbar(places[shown], gains[shown], 2 * errors[shown], **options)
     truth = 100 * truths[title]["gain"]
     axes.scatter(places[1:], truth[1:], 50, "0.3", marker="_", label="other queries")
     axes.axhline(0, color="0.6", linewidth=1, zorder=0)
     axes.plot(0, 0, "o", color="0.3", markersize=4)
     best, luckiest = search.best_index_, gains.argmax()
-    luck = {"facecolor": "none", "edgecolor": "#d55e00", "label": "best mean"}
-    axes.scatter(luckiest, gains[luckiest], 160, linewidth=1.5, zorder=4, **luck)
+    ring = {"facecolor": "none", "edgecolor": "#d55e00", "label": "best mean"}
+    axes.scatter(luckiest, gains[luckiest], 160, linewidth=1.5, zorder=4, **ring)
     star = {"marker": "*", "color": "#d55e00", "label": "chosen"}
     axes.scatter(best, gains[best], 220, zorder=5, **star)
-    middles = {name: places[names == name].mean() for name in COLOURS}
-    labels = [name.removesuffix("Normalizer") for name in COLOURS]
+    middles = {name: places[names == name].mean() for name in COLORS}
+    labels = [name.removesuffix("Normalizer") for name in COLORS]
     axes.set_xticks([0, *middles.values()], ["raw", *labels])
     axes.tick_params(axis="x", length=0)
     axes.set_xlim(-1.5, len(places) + 0.5)

@@ -2,11 +2,11 @@
 Corrected scores from a FAISS index
 ===================================
 
-The correction of an item is one more dimension of its vector, so that an index that
-searches by inner product serves corrected scores. One index does for all: in that
-dimension each query says whether it asks for corrected scores or for raw ones. The data
-are synthetic, with strong hubs; `~sk_qbnorm.datasets.make_hub_retrieval` makes them.
-:doc:`/guide/scale` has the algebra, and other engines.
+Store the correction of each item as one more dimension of its vector. An index that
+searches by inner product then returns corrected scores. The same index also returns raw
+scores: each query chooses with its own value in that dimension. The data is synthetic
+with strong hubs, from `~sk_qbnorm.datasets.make_hub_retrieval`. :doc:`/guide/scale` has
+the formulas and covers other engines.
 """
 
 from time import perf_counter
@@ -21,13 +21,13 @@ from sk_qbnorm.datasets import make_hub_retrieval
 data = make_hub_retrieval(2000, 1000, 10_000, noise=1.3, random_state=0)
 parts = data.bank_queries, data.queries, data.gallery
 bank, queries, gallery = (part.astype(np.float32) for part in parts)
-normalizer = DynamicInvertedSoftmax(beta=20, n_jobs=-1).fit(bank, gallery)
+normalizer = DynamicInvertedSoftmax().fit(bank, gallery)
 
 # %%
-# ``augment_gallery`` brings the vectors to length 1, for cosine similarities, and adds
-# the dimension. A graph of inner products, as HNSW is here, wants cosines; for
-# ``metric="dot"`` build it with ``space="euclidean"`` on both sides and search by
-# distance.
+# ``augment_gallery`` scales the vectors to length 1, for cosine similarities, and adds
+# the dimension. A graph index such as HNSW works well with inner products of unit
+# vectors. With ``metric="dot"``, pass ``space="euclidean"`` to both methods and search
+# by distance instead.
 
 vectors = normalizer.augment_gallery(gallery)
 INDEXES = {}
@@ -42,11 +42,11 @@ INDEXES["IVF64,Flat"].nprobe = 32
 INDEXES["HNSW32"].hnsw.efSearch = 128
 
 # %%
-# `~sk_qbnorm.InvertedSoftmax`, or any normalizer that subtracts a bias, asks one
-# question. With `~sk_qbnorm.DynamicInvertedSoftmax` there are two: the raw answer
-# stands, unless the bank retrieves its best item too. Where an index cannot be built
-# anew, take more candidates from it, and let ``normalizer.rescore(scores, items)`` put
-# them in order.
+# `~sk_qbnorm.InvertedSoftmax`, like any normalizer that subtracts a bias, needs one
+# search per query. `~sk_qbnorm.DynamicInvertedSoftmax` needs two: it keeps the raw
+# result unless the bank also retrieves its best item. If you cannot rebuild the index,
+# retrieve more candidates from it and sort them with
+# ``normalizer.rescore(scores, items)``.
 
 
 def raw(index):
@@ -60,13 +60,13 @@ def corrected(index):
 def dynamic(index):
     items = raw(index)
     again = normalizer.activation_mask_[items[:, 0]]
-    asked = normalizer.augment_queries(queries[again])
-    items[again] = index.search(asked, 10)[1]
+    vectors = normalizer.augment_queries(queries[again])
+    items[again] = index.search(vectors, 10)[1]
     return items
 
 
 # %%
-# Times are ratios to the raw search of the flat index, which is exact.
+# Times are relative to the raw search of the flat index, which is exact.
 
 SEARCHES = {"raw": raw, "InvertedSoftmax": corrected, "DynamicInvertedSoftmax": dynamic}
 recall, found, items_seen, times = ({} for _ in range(4))
@@ -90,19 +90,20 @@ for name, search in SEARCHES.items():
         print(f"{items_seen[place]:8}{ratio:8.2f}")
 
 # %%
-# Raw answers are the same few items over and over. Corrected ones are of all of the
-# gallery: an approximate index misses more of them, and more lists have to be probed.
+# Raw results contain the same few items again and again. Corrected results come from
+# the whole gallery, so an approximate index misses more of them and must probe more
+# lists.
 
 figure, panels = plt.subplots(1, 3, figsize=(10, 3.6), layout="constrained")
-titles = "R@1, %", "Items in any answer", "Missed of the exact ten, %"
+titles = "R@1, %", "Items in any result", "Missed of the exact ten, %"
 missed = {place: 1 - value for place, value in found.items()}
 measured = (recall, 100), (items_seen, 1), (missed, 100)
-colours = dict(zip(SEARCHES, ("#d55e00", "#0072b2", "#009e73"), strict=True))
+colors = dict(zip(SEARCHES, ("#d55e00", "#0072b2", "#009e73"), strict=True))
 for axes, title, (values, unit) in zip(panels, titles, measured, strict=True):
-    for shift, (name, colour) in zip((-0.27, 0, 0.27), colours.items(), strict=True):
+    for shift, (name, color) in zip((-0.27, 0, 0.27), colors.items(), strict=True):
         heights = [unit * values[name, kind] for kind in INDEXES]
         places = np.arange(len(INDEXES)) + shift
-        axes.bar(places, heights, 0.25, color=colour, label=name)
+        axes.bar(places, heights, 0.25, color=color, label=name)
     axes.set_xticks(range(len(INDEXES)), [kind.split(",")[0] for kind in INDEXES])
     axes.tick_params(axis="x", length=0)
     axes.set_title(title, loc="left")

@@ -1,13 +1,14 @@
 """
-A hub, by name
-==============
+See the hubs by name
+====================
 
-Six hundred Hindi names of emoji look for their English counterparts. A few English
-names are close to everything: the worst is among the first ten of more than half of all
-queries. A bank of seven hundred other Hindi names finds them out. What hubs are, and
-where they come from, is told in :doc:`/guide/hubs`.
+Six hundred Hindi emoji names are the queries, and their English names are the gallery.
+A few English names are similar to almost every query: the worst hub is among the first
+ten results of more than half of the queries. A querybank of 700 other Hindi names is
+enough to correct this. :doc:`/guide/hubs` explains what hubs are and why they arise.
 
-Run it with a file name to write the figure there.
+Pass a file name to save the figure:
+``python examples/plot_hub_by_name.py docs/_static/hub_by_name.png``.
 """
 
 import sys
@@ -21,7 +22,7 @@ from sk_qbnorm.metrics import hubness_skewness, k_occurrence, recall_at_k
 
 data = load_emoji_names_hi_en()
 raw = pairwise_similarity(data.queries, data.gallery)
-normalizer = InvertedSoftmax(beta=20).fit(data.bank_queries, data.gallery)
+normalizer = InvertedSoftmax().fit(data.bank_queries, data.gallery)
 corrected = normalizer.transform(raw)
 
 for name, scores in {"raw": raw, "corrected": corrected}.items():
@@ -31,34 +32,24 @@ for name, scores in {"raw": raw, "corrected": corrected}.items():
     )
 
 # %%
-# How often is an item among the first ten of a query? With no hubs each would be there
-# for about ten of the six hundred.
+# Count how many queries have each item among their first ten results. Without hubs,
+# every count would be close to 10.
 
 before, after = k_occurrence(raw, k=10), k_occurrence(corrected, k=10)
-worst = np.argsort(-before)[:8][::-1]
-names = data.gallery_text[worst]
+worst = np.argsort(-before)[:6][::-1]
 
-figure, (hubs, spread) = plt.subplots(
-    1, 2, figsize=(10, 3.6), width_ratios=(3, 2), layout="constrained"
-)
+plt.rcParams["font.size"] = 14
+figure, axes = plt.subplots(figsize=(5.6, 4.6), layout="constrained")
 places = np.arange(len(worst))
-hubs.barh(places + 0.2, before[worst], 0.4, color="#d55e00", label="raw")
-hubs.barh(places - 0.2, after[worst], 0.4, color="#0072b2", label="InvertedSoftmax")
-hubs.set_yticks(places, names)
-hubs.set_xlabel("queries (of 600) that have it among their first 10")
-hubs.set_title("The eight worst hubs", loc="left")
-hubs.legend(loc="lower right", frameon=False)
-
-for counts, colour, style in ((before, "#d55e00", "-"), (after, "#0072b2", "--")):
-    spread.plot(np.sort(counts)[::-1] + 1, color=colour, linestyle=style, linewidth=2)
-spread.axhline(11, color="0.6", linewidth=1)
-spread.annotate("no hubs", (600, 11), ha="right", va="bottom", color="0.4")
-spread.set_yscale("log")
-spread.set_xlabel("gallery items, most retrieved first")
-spread.set_ylabel("that count, plus 1")
-spread.set_title("All 600 items", loc="left")
-for axes in (hubs, spread):
-    axes.spines[["top", "right"]].set_visible(False)
+axes.barh(places + 0.2, before[worst], 0.4, color="#d55e00", label="raw")
+axes.barh(places - 0.2, after[worst], 0.4, color="#0072b2", label="corrected")
+axes.axvline(10, color="0.3", linestyle=":", label="without hubs")
+axes.set_yticks(places, data.gallery_text[worst])
+axes.tick_params(axis="y", length=0)
+axes.set_xlabel("queries (of 600)")
+axes.spines[["top", "right"]].set_visible(False)
+figure.suptitle("Queries with this item in their top 10", fontsize=15)
+figure.legend(loc="outside lower center", ncols=3, frameon=False, columnspacing=1)
 
 if len(sys.argv) > 1:
-    figure.savefig(sys.argv[1], dpi=150)
+    figure.savefig(sys.argv[1], dpi=160)

@@ -1,13 +1,12 @@
 """
-No hubs: leave it alone
+No hubs: do not correct
 =======================
 
-A correction pushes down what is retrieved often. Where no item is retrieved much more
-often than by chance there is little but noise to push at: nothing is gained for sure,
-and by some normalizers right answers are lost. Whether there are hubs can be seen
-before anything is corrected and without labels: in `~sk_qbnorm.metrics.hubness_report`,
-beside what chance alone would give, and in what `~sk_qbnorm.AgreementNormalizer` makes
-of it. What to do where there are hubs: :doc:`/guide/choosing`.
+A correction lowers the scores of items that are retrieved often. If no item is
+retrieved much more often than by chance, there is nothing to gain. Check for hubs
+before you correct; this needs no labels. `~sk_qbnorm.metrics.hubness_report` compares
+hubness with chance, and `~sk_qbnorm.AgreementNormalizer` reduces its own strength.
+:doc:`/guide/choosing` explains what to do if there are hubs.
 """
 
 import matplotlib.pyplot as plt
@@ -33,9 +32,9 @@ DATA = {
 }
 
 # %%
-# Before: no labels are looked at. A hundred of the queries are the sample that
-# `~sk_qbnorm.AgreementNormalizer` compares with the bank; ``alpha_`` is how strong a
-# correction it dares, 0.75 at the most.
+# Before the correction, without labels. `~sk_qbnorm.AgreementNormalizer` compares the
+# bank with a sample of 100 queries. ``alpha_`` is the strength that it chooses, at most
+# 0.75.
 
 agreeing, counts = {}, {}
 for title, data in DATA.items():
@@ -46,15 +45,14 @@ for title, data in DATA.items():
     for measure in ("hubness_skewness", "gini_index", "max_k_occurrence"):
         values = report[measure]
         print(f"  {measure} {values['before']:.2f}, by chance {values['no_hubs']:.2f}")
-    agreeing[title] = AgreementNormalizer(data.queries[:100])
+    agreeing[title] = AgreementNormalizer(data.queries[:100], SinkhornNormalizer())
     agreeing[title].fit(data.bank_queries, data.gallery)
     print(f"  alpha_ of AgreementNormalizer {agreeing[title].alpha_:.2f}")
 
 # %%
-# After: what the corrections would have done to the other queries. A gain is one where
-# its interval is clear of 0, and so is a loss. With labels,
-# `~sk_qbnorm.model_selection.NormalizerSearch` takes what is surely better on the
-# hundred, or nothing.
+# After the correction, on the other queries. A gain or loss is more than noise if its
+# interval does not contain 0. `~sk_qbnorm.model_selection.NormalizerSearch` uses the
+# labels of the 100 queries, and chooses no correction unless one is clearly better.
 
 gains = {}
 for title, data in DATA.items():
@@ -63,7 +61,7 @@ for title, data in DATA.items():
     search = NormalizerSearch(data.queries[:100], data.relevant[:100])
     search.fit(data.bank_queries, data.gallery)
     chosen = search.best_estimator_ if search.best_index_ else "no correction"
-    print(f"{title}: NormalizerSearch takes {chosen}")
+    print(f"{title}: NormalizerSearch chooses {chosen}")
     for normalizer in (
         InvertedSoftmax(),
         DynamicInvertedSoftmax(),
@@ -80,36 +78,36 @@ for title, data in DATA.items():
         print(f"  {name:26} R@1 {gain:+5.1f} points ({low:+.1f} to {high:+.1f})")
 
 # %%
-# On the left, how often every item is retrieved, the most retrieved first. In twelve
-# dimensions that is near the line of chance; of the names a few are everywhere. On the
-# right, what correcting would do.
+# Left: how often each item is retrieved. The pictures in 12 dimensions are close to
+# chance; of the names, a few are retrieved by most queries. Right: the gain of each
+# correction.
 
 styles = zip(("#d55e00", "#0072b2"), ("o", "D"), (-0.14, 0.14), strict=True)
 figure, (left, right) = plt.subplots(
     1, 2, figsize=(10, 4), width_ratios=(2, 3), layout="constrained"
 )
-for title, (colour, marker, shift) in zip(DATA, styles, strict=True):
+for title, (color, marker, shift) in zip(DATA, styles, strict=True):
     share = np.linspace(0, 100, len(counts[title]))
-    left.plot(share, np.sort(counts[title])[::-1] + 1, color=colour, linewidth=2)
+    left.plot(share, np.sort(counts[title])[::-1] + 1, color=color, linewidth=2)
     of_title = {
         name: values for (about, name), values in gains.items() if about == title
     }
     for row, (gain, low, high) in enumerate(of_title.values()):
         label = None if row else title
-        right.plot([low, high], 2 * [row + shift], color=colour, linewidth=2)
-        right.plot(gain, row + shift, marker, color=colour, label=label, markersize=7)
+        right.plot([low, high], 2 * [row + shift], color=color, linewidth=2)
+        right.plot(gain, row + shift, marker, color=color, label=label, markersize=7)
 n_queries = len(data.queries)
 chance = binom.ppf(1 - share / 100, n_queries, 10 / n_queries)
 left.plot(share[1:-1], chance[1:-1] + 1, "k--", linewidth=1, label="by chance alone")
 left.set_yscale("log")
 left.set_xlabel("gallery items, %, most retrieved first")
 left.set_ylabel("times among the first 10, plus 1")
-left.set_title("Before: are there hubs?", loc="left")
+left.set_title("Are there hubs?", loc="left")
 right.axvline(0, color="0.4", linewidth=1)
 right.set_yticks(range(len(of_title)), of_title)
 right.invert_yaxis()
 right.set_xlabel("gain in R@1, points, with 95% intervals")
-right.set_title("After: what a correction does", loc="left")
+right.set_title("Does a correction help?", loc="left")
 for axes in (left, right):
     axes.spines[["top", "right"]].set_visible(False)
 figure.legend(loc="outside lower center", ncols=3, frameon=False)

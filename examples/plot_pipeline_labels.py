@@ -2,13 +2,13 @@
 Labels for another language
 ===========================
 
-A rule of five lines labels English names of emoji. It reads no Japanese; but a Japanese
-name can take the label of the nearest English one. That is a nearest-neighbor
-classifier, and hubs give their label to whatever comes near them. As a Pipeline with
-``gallery_labels`` it predicts labels, so that scikit-learn's own reports and searches
-take it as it is (see :doc:`/guide/pipelines`), and can say whether a correction is
-worth having: for the names it is; for handwritten digits, where nearly every label is
-right already, it is not.
+Transfer labels to another language with a nearest-neighbor classifier. Five regular
+expressions label the English emoji names; each Japanese name gets the label of its
+nearest English name. Hubs harm this classifier, because they pass their label to many
+unrelated queries. A Pipeline with ``gallery_labels`` predicts labels, so scikit-learn's
+reports and searches work with it (see :doc:`/guide/pipelines`). A correction helps for
+the names. It does not help for handwritten digits, where almost every label is already
+right.
 """
 
 import re
@@ -48,17 +48,16 @@ names.gallery_labels = np.array([label(name) for name in names.gallery_text])
 names.query_labels = names.gallery_labels[names.relevant]  # only to see what is right
 
 # %%
-# One search for both. Every other query is there to choose with. Neither the bank nor a
-# normalizer needs labels: those that stand for the bank's in ``y`` are not looked at.
-# `~sk_qbnorm.model_selection.gain_scorer` understands labels and takes off two standard
-# errors, so that a correction is taken where it is surely better than none.
+# Search on both data sets. Every second query is used for the choice. Normalizers need
+# no labels, so the bank's labels in ``y`` are placeholders.
+# `~sk_qbnorm.model_selection.gain_scorer` accepts labels and subtracts two standard
+# errors, so that a correction is chosen only if it is clearly better than none.
 
-options = {"metric": "precomputed"}
 CANDIDATES = {
     "no correction": "passthrough",
-    "DIS": DynamicInvertedSoftmax(beta="scale", **options),
-    "CSLS": CSLS(**options),
-    "NNN": NearestNeighborNormalizer(**options),
+    "DIS": DynamicInvertedSoftmax(),
+    "CSLS": CSLS(),
+    "NNN": NearestNeighborNormalizer(),
 }
 scores, chosen, predicted = {}, {}, {}
 for title, data in {"names": names, "digits": digits}.items():
@@ -71,7 +70,7 @@ for title, data in {"names": names, "digits": digits}.items():
         {"normalizer": list(CANDIDATES.values())},
         scoring=gain_scorer(gallery_labels=labels),
         cv=QuerybankSplit(len(bank)),
-        refit=False,  # it would take the labelled queries into the bank
+        refit=False,  # each candidate is fitted again below
     )
     queries = np.vstack([bank, data.queries[::2]])
     search.fit(queries, np.r_[np.resize(labels, len(bank)), data.query_labels[::2]])
@@ -83,13 +82,13 @@ for title, data in {"names": names, "digits": digits}.items():
         predicted[title, name] = pipeline.predict(others)
         scores[title, name] = 100 * pipeline.score(others, right)
     raw, after = scores[title, "no correction"], scores[title, chosen[title]]
-    print(f"{title}, {len(others)} others: R@1 {raw:.1f}% with no correction, ", end="")
-    print(f"{after:.1f}% with what is chosen, {chosen[title]}")
+    print(f"{title}, {len(others)} others: R@1 {raw:.1f}% without correction, ", end="")
+    print(f"{after:.1f}% with the chosen one, {chosen[title]}")
 
 # %%
-# What ``predict`` gives are labels, so that scikit-learn goes on from here. The picture
-# is of the queries that took no part in the choice: on the left all candidates, on the
-# right the labels of the names. Persons are gained; rare labels may lose.
+# ``predict`` returns labels, so scikit-learn's reports apply. The figure shows the
+# queries that were not used for the choice. Left: all candidates. Right: the names, by
+# label. The label "person" gains most; rare labels can lose.
 
 right = names.query_labels[1::2]
 print(classification_report(right, predicted["names", chosen["names"]]))
@@ -98,23 +97,23 @@ kinds = [*RULES, "other"]
 figure, (left, bars) = plt.subplots(
     1, 2, figsize=(10, 3.8), width_ratios=(2, 3), layout="constrained"
 )
-for title, colour, marker in (("names", "#0072b2", "o"), ("digits", "#009e73", "D")):
+for title, color, marker in (("names", "#0072b2", "o"), ("digits", "#009e73", "D")):
     values = [scores[title, name] for name in CANDIDATES]
-    left.scatter(values, list(CANDIDATES), 50, colour, marker=marker, label=title)
+    left.scatter(values, list(CANDIDATES), 50, color, marker=marker, label=title)
     best = scores[title, chosen[title]], chosen[title]
     left.scatter(*best, 200, "none", edgecolor="k", label="chosen")
-left.set_xlabel("labelled right, %")
+left.set_xlabel("right labels, %")
 left.invert_yaxis()
 handles, labels = left.get_legend_handles_labels()
 left.legend(handles[:3], labels[:3], loc="upper center", frameon=False)
 styles = {"no correction": ("#d55e00", -0.2), chosen["names"]: ("#0072b2", 0.2)}
-for name, (colour, shift) in styles.items():
+for name, (color, shift) in styles.items():
     found = recall_score(right, predicted["names", name], labels=kinds, average=None)
-    bars.bar(np.arange(6) + shift, 100 * found, 0.38, color=colour, label=name)
+    bars.bar(np.arange(6) + shift, 100 * found, 0.38, color=color, label=name)
 ticks = [f"{kind}\n{(right == kind).sum()} names" for kind in kinds]
 bars.set_xticks(range(len(kinds)), ticks)
 bars.tick_params(axis="x", length=0)
-bars.set_ylabel("labelled right, %")
+bars.set_ylabel("right labels, %")
 bars.legend(loc="upper left", bbox_to_anchor=(0.5, 1.15), ncols=2, frameon=False)
 left.set_title("All labels", loc="left")
 bars.set_title("Japanese names, by label", loc="left")

@@ -1,15 +1,17 @@
 """
-Which bank of queries?
-======================
+Which queries belong in the bank?
+=================================
 
-A bank is to stand for the queries to come. How much does it matter which queries are in
-it? The same number of queries, from four places: drawn from the domain of the queries,
-at random or so that as many items as possible are covered; *adversarial*, all from the
-few most retrieved items, as in the ablation of the paper; and *foreign*, of another
-domain: here items of the kind that is searched for, in place of queries.
+Compare four banks of the same size:
 
-`~sk_qbnorm.querybanks.sample_querybank` draws the first three. For the foreign bank
-half of the items are set apart; the other half is the gallery.
+- *random*: queries of the same domain, drawn at random,
+- *stratified*: drawn to cover as many gallery items as possible,
+- *adversarial*: only queries that retrieve the few most retrieved items, as in the
+  ablation of the paper,
+- *foreign*: another domain, here gallery items in place of queries.
+
+`~sk_qbnorm.querybanks.sample_querybank` draws the first three. For the foreign bank,
+half of the items are removed from the gallery.
 """
 
 import matplotlib.pyplot as plt
@@ -21,7 +23,7 @@ from sk_qbnorm.metrics import hub_agreement, k_occurrence, recall_at_k
 from sk_qbnorm.querybanks import sample_querybank
 
 N_BANK = 100
-N_DRAWS = 10  # of banks, each time with other halves
+N_DRAWS = 10  # banks of each kind, each with another half of the items
 TASKS = {
     "Hindi names, English gallery": load_emoji_names_hi_en(),
     "Noto pictures, Twemoji gallery": load_emoji_noto_to_twemoji(),
@@ -34,15 +36,15 @@ METHODS = {
 
 
 def gains(data, seed):
-    """Gain in R@1 over raw scores, by bank and method, and each bank's agreement."""
+    """Return the R@1 gain per bank and method, the agreement per bank, and raw R@1."""
     random = np.random.RandomState(seed)
     items = random.permutation(len(data.gallery))
     half = len(items) // 2
     gallery, apart = data.gallery[items[:half]], data.gallery[items[half:]]
-    asked = np.flatnonzero(np.isin(data.relevant, items[:half]))
-    queries = data.queries[asked]
-    place = np.argsort(items)  # where an item stands in the gallery
-    relevant = place[data.relevant[asked]]
+    kept = np.flatnonzero(np.isin(data.relevant, items[:half]))
+    queries = data.queries[kept]
+    position = np.argsort(items)  # of each item in the gallery
+    relevant = position[data.relevant[kept]]
     raw = pairwise_similarity(queries, gallery)
     found, agreement = {}, {}
     for name in BANKS:
@@ -71,7 +73,7 @@ for task, data in TASKS.items():
     drawn = [gains(data, seed) for seed in range(N_DRAWS)]
     raw = np.mean([each[2] for each in drawn])
     results[task] = {}
-    print(f"{task}: R@1 {raw:.1f} without a correction")
+    print(f"{task}: R@1 {raw:.1f} without correction")
     for bank in BANKS:
         agreement = np.mean([each[1][bank] for each in drawn])
         means = []
@@ -82,12 +84,12 @@ for task, data in TASKS.items():
         print(f"  {bank:12} {', '.join(means)}; hub agreement {agreement:.2f}")
 
 # %%
-# Points to the left of the line are banks that do harm. Among those of the queries' own
-# domain only the inverted softmax does, where its bank knows little of the gallery. The
-# dynamic one leaves alone the queries of which the bank says nothing: it is hurt less,
-# and it gains less where few hubs make most of the trouble, as on the left. A foreign
-# bank hurts both; its agreement with a sample of queries, which needs no labels, tells
-# so beforehand.
+# Points left of the line are losses. With banks of the same domain, random and
+# stratified banks always help. An adversarial bank covers little of the gallery;
+# `~sk_qbnorm.InvertedSoftmax` then loses on the pictures, and
+# `~sk_qbnorm.DynamicInvertedSoftmax` does not, because it leaves queries alone whose
+# best item the bank does not retrieve. A foreign bank harms both. Its low hub agreement
+# with a sample of queries shows this in advance, without labels.
 
 STYLES = {
     "InvertedSoftmax": {"color": "#d55e00", "marker": "o"},
@@ -105,7 +107,7 @@ for axes, (task, values) in zip(panels, results.items(), strict=True):
             label = None if row else f"{method}, mean of {N_DRAWS} banks"
             axes.scatter(points.mean(), row + shift, s=70, label=label, **style)
     axes.set_title(task, loc="left")
-    axes.set_xlabel(f"points of R@1 over the raw scores, with a bank of {N_BANK}")
+    axes.set_xlabel(f"gain in R@1, points, with a bank of {N_BANK}")
     axes.spines[["top", "right"]].set_visible(False)
 panels[0].set_yticks(range(len(BANKS)), BANKS)
 panels[0].invert_yaxis()

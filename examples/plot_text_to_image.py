@@ -2,15 +2,14 @@
 Text to image and back, with several captions
 =============================================
 
-Six hundred pictures of emoji, each with two captions: its name, and a list of keywords.
-A ridge regression makes texts and pictures comparable, and it makes hubs. It matters
-which side is mapped, as :ref:`Shigeto et al. 2015 <shigeto-2015>` show, for a simple
-model of the data by proof: queries mapped into the space of the gallery meet more hubs
-than a gallery that is mapped into the space of the queries. Here a correction puts many
-more right answers among the first ten where the queries are mapped, in both directions,
-and where the gallery is mapped it has nothing to gain.
+The gallery holds 600 emoji pictures, each with two captions: its name and a list of
+keywords. A ridge regression maps texts to pictures, or pictures to texts, and creates
+hubs. :ref:`Shigeto et al. 2015 <shigeto-2015>` show that it matters which side is
+mapped: mapping the queries into the space of the gallery creates more hubs than mapping
+the gallery into the space of the queries. In both directions, a correction increases
+R@10 if the queries are mapped, and gains nothing if the gallery is mapped.
 
-:doc:`/guide/directions` is about both directions, and several right answers.
+:doc:`/guide/directions` explains both directions and several relevant items per query.
 """
 
 import matplotlib.pyplot as plt
@@ -23,8 +22,8 @@ from sk_qbnorm.datasets import load_emoji_name_to_keywords, load_emoji_noto_to_t
 from sk_qbnorm.metrics import bootstrap_report, hubness_report, paired_bootstrap_report
 
 # %%
-# Two data sets of the package show the same emoji in the same order, the one in words
-# and the other in pictures.
+# Two data sets of the package contain the same emoji in the same order, one as text and
+# the other as pictures.
 
 words, pictures = load_emoji_name_to_keywords(), load_emoji_noto_to_twemoji()
 assert (words.query_text == pictures.query_text).all()
@@ -32,25 +31,25 @@ images = normalize(pictures.queries)
 captions = normalize(np.vstack([words.queries, words.gallery]))  # names, then keywords
 
 # %%
-# Captions i and i + 600 are of picture i. From text to image each caption has one right
-# answer: an array of indices. From image to text each picture has two: a list of lists,
-# and a picture counts as found with either of them.
+# Captions i and i + 600 describe picture i. From text to image, each caption has one
+# relevant item: an array of indices. From image to text, each picture has two: a list
+# of lists. Recall counts a picture as found if either caption is retrieved.
 
 numbers = np.arange(len(images))
 of_captions = np.r_[numbers, numbers]
 of_images = [[number, number + len(images)] for number in numbers]
 
 # %%
-# The bank of a direction is what asks in that direction, captions or pictures. The
-# seven hundred pairs of it are what the maps are fitted to, too, as the training set is
-# both to the model and to its bank. None is in the gallery or among the queries.
+# Each direction has its own bank: captions for text to image, pictures for image to
+# text. The ridge regressions are fitted to the same 700 pairs, as a model and its bank
+# often share a training set. None of them is in the gallery or among the queries.
 
 bank_captions, bank_images = (
     normalize(each.bank_queries) for each in (words, pictures)
 )
 to_image = Ridge(alpha=1).fit(bank_captions, bank_images).predict
 to_text = Ridge(alpha=1).fit(bank_images, bank_captions).predict
-CASES = [  # of text to image, and of image to text: queries, bank, gallery
+CASES = [  # what is mapped, then queries, bank and gallery
     ("queries", (to_image(captions), to_image(bank_captions), images)),
     ("queries", (to_text(images), to_text(bank_images), captions)),
     ("gallery", (captions, bank_captions, to_text(images))),
@@ -66,7 +65,7 @@ for (mapped, parts), (direction, relevant, groups) in zip(
 ):
     queries, bank, gallery = parts
     raw = pairwise_similarity(queries, gallery)
-    normalizer = DynamicInvertedSoftmax(beta="scale").fit(bank, gallery)
+    normalizer = DynamicInvertedSoftmax().fit(bank, gallery)
     scores = {"raw": raw, "corrected": normalizer.transform(raw)}
     skewness = hubness_report(*scores.values())["hubness_skewness"]
     draws = {"groups": groups, "random_state": 0}
@@ -84,27 +83,27 @@ for (mapped, parts), (direction, relevant, groups) in zip(
         print(f"{gain:+.1f} points with interval {low:+.1f} to {high:+.1f}")
 
 # %%
-# The two captions of a picture are not independent of each other, so that intervals
-# are made of pictures with all that they have: ``groups``.
+# The two captions of a picture are not independent. ``groups`` makes the intervals
+# resample pictures together with all their captions.
 
 figure, (left, right) = plt.subplots(
     1, 2, figsize=(10, 3.8), sharey=True, width_ratios=(3, 2), layout="constrained"
 )
 styles = {"raw": ("#d55e00", "o", -0.14), "corrected": ("#0072b2", "D", 0.14)}
 for row, (recalls, skewness, _) in enumerate(results.values()):
-    for value, (name, (colour, marker, shift)) in zip(
+    for value, (name, (color, marker, shift)) in zip(
         skewness.values(), styles.items(), strict=False
     ):
         middle, low, high = (100 * each for each in recalls[name]["recall@10"].values())
         label = None if row else name
-        left.plot([low, high], 2 * [row + shift], color=colour, linewidth=2)
-        left.plot(middle, row + shift, marker, color=colour, label=label, markersize=8)
-        right.barh(row + shift, value, 0.26, color=colour)
+        left.plot([low, high], 2 * [row + shift], color=color, linewidth=2)
+        left.plot(middle, row + shift, marker, color=color, label=label, markersize=8)
+        right.barh(row + shift, value, 0.26, color=color)
     right.plot(2 * [skewness["no_hubs"]], [row - 0.3, row + 0.3], color="k")
 left.set_yticks(range(len(results)), results)
 left.invert_yaxis()
-left.set_title("Found among the first ten", loc="left")
-right.set_title("Hubs", loc="left")
+left.set_title("Recall in the top 10", loc="left")
+right.set_title("Hubness", loc="left")
 left.set_xlabel("R@10, %, with 95% intervals")
 right.set_xlabel("hubness skewness; black line: by chance")
 for axes in (left, right):

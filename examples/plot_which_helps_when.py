@@ -2,12 +2,11 @@
 Three data sets, three banks
 ============================
 
-Three sets of embeddings: names of emoji in Hindi, to be found in English, with hubs
-that spoil the search; pictures of emoji, to be found in another style, with some; and
-pictures of emoji in twelve dimensions, with none. Each is corrected by every
-normalizer, with three banks: hundreds of queries of its own kind, the eighth of these
-that are most like one of them, and noise. :doc:`/guide/quality` has the same with more
-data and more normalizers.
+Compare six normalizers on three data sets: Hindi emoji names with strong hubs, emoji
+pictures with some hubs, and emoji pictures in 12 dimensions without hubs. Each data set
+is corrected with three banks: hundreds of queries of the *same kind*; *one topic*, the
+eighth of those that is most similar to one of them; and *noise*. :doc:`/guide/quality`
+has more data sets and normalizers.
 """
 
 import warnings
@@ -48,17 +47,17 @@ NORMALIZERS = [
 
 
 def banks(own):
-    """The bank of a data set, a part of it that knows one topic, and noise."""
+    """Return the complete bank, a part of it about one topic, and noise."""
     likeness = pairwise_similarity(own[:1], own)[0]
     noise = np.random.default_rng(0).normal(size=own.shape)
     return {
-        "its own kind": own,
+        "same kind": own,
         "one topic": own[likeness.argsort()[::-1][: len(own) // 8]],
         "noise": noise,
     }
 
 
-warnings.simplefilter("ignore", ConvergenceWarning)  # a noisy bank has no balance
+warnings.simplefilter("ignore", ConvergenceWarning)  # of Sinkhorn, with noise
 gains = {}
 for title, data in DATA.items():
     raw = pairwise_similarity(data.queries, data.gallery)
@@ -72,37 +71,37 @@ for title, data in DATA.items():
             of_bank[type(normalizer).__name__] = gain
         gains[title, bank] = of_bank
         best, worst = max(of_bank, key=of_bank.get), min(of_bank, key=of_bank.get)
-        print(f"  bank of {bank}: from {of_bank[worst]:+.1f}, {worst}, ", end="")
+        print(f"  {bank}: from {of_bank[worst]:+.1f}, {worst}, ", end="")
         print(f"to {of_bank[best]:+.1f}, {best}")
 
 # %%
-# A bank of the queries' own kind helps where there are hubs, whatever the normalizer,
-# and may harm where there are none. A bank that knows one topic still helps where there
-# are many hubs. Where there are few, it makes some of what it does not reach: the gate
-# of `~sk_qbnorm.DynamicInvertedSoftmax` leaves the queries for these alone, and
-# `~sk_qbnorm.GloballyCorrected` looks at ranks only. Noise says nothing, and costs a
-# little more often than not.
+# With hubs, a bank of the same kind helps for every normalizer; without hubs, it can
+# harm. A bank of one topic still helps with strong hubs. With few hubs, it turns items
+# that it does not cover into new hubs. `~sk_qbnorm.DynamicInvertedSoftmax` avoids most
+# of this loss, because it leaves queries alone whose best item the bank does not
+# retrieve, and `~sk_qbnorm.GloballyCorrected`, because it uses ranks only. Noise
+# changes little, and more often for the worse.
 
 names = [type(normalizer).__name__ for normalizer in NORMALIZERS]
 figure, panels = plt.subplots(
     1, 3, figsize=(11, 3.8), sharey=True, layout="constrained"
 )
 marks = {
-    "its own kind": ("o", "#0072b2"),
+    "same kind": ("o", "#0072b2"),
     "one topic": ("s", "#d55e00"),
     "noise": ("x", "0.35"),
 }
 for panel, title in zip(panels, DATA, strict=True):
     panel.axvline(0, color="0.6", linewidth=1)
-    for bank, (marker, colour) in marks.items():
+    for bank, (marker, color) in marks.items():
         values = list(gains[title, bank].values())
-        panel.plot(values, range(len(names)), marker, color=colour, label=bank)
+        panel.plot(values, range(len(names)), marker, color=color, label=bank)
     panel.set_title(title, loc="left", fontsize="medium")
     panel.grid(axis="y", color="0.9")
     panel.spines[["top", "right"]].set_visible(False)
 panels[0].set_yticks(range(len(names)), names)
 panels[0].invert_yaxis()
-panels[1].set_xlabel("gain of R@1 over the raw similarities, in points")
+panels[1].set_xlabel("gain in R@1, points")
 handles, labels = panels[0].get_legend_handles_labels()
-labels = [f"bank of {label}" for label in labels]
-figure.legend(handles, labels, frameon=False, loc="outside lower left", ncols=3)
+options = {"frameon": False, "ncols": 3, "title": "bank"}
+figure.legend(handles, labels, loc="outside lower left", **options)

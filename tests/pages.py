@@ -18,6 +18,8 @@ DOCS = ROOT / "docs"
 RESULTS = DOCS / "results"
 FENCE = re.compile(r"^```([\w{}]*)[^\n]*\n(.*?)^```$", flags=re.MULTILINE | re.DOTALL)
 INCLUDE = re.compile(r"^```\{include\} (\S+)\n((?::.*\n)*)```$", flags=re.MULTILINE)
+# A row of a Markdown table that the demo prints, too: a name, then numbers.
+DEMO_ROW = re.compile(r"^\| (?:\{class\})?`?~?([\w.]+)`? ((?:\| [\d.]+ )+)\|$", re.M)
 NUMBER = re.compile(r"[-+]?\d+\.\d+")
 # What sets up a machine, or takes minutes, is run elsewhere: by .ci/run, by the tests
 # of the benchmarks, or by a reader.
@@ -51,6 +53,14 @@ def text_of(path):
         return text
 
     return INCLUDE.sub(included, path.read_text(encoding="utf-8"))
+
+
+def demo_rows(text):
+    """The rows of Markdown tables with results of the demo: names and numbers."""
+    return [
+        (name.rpartition(".")[2], re.findall(r"[\d.]+", numbers))
+        for name, numbers in DEMO_ROW.findall(text)
+    ]
 
 
 def run(path):
@@ -113,11 +123,17 @@ def agree_in_part(text, printed):
 
 def write(path):
     """Put what the blocks of a page print into its own blocks of text."""
-    page = path.read_text(encoding="utf-8")
+    page, end = path.read_text(encoding="utf-8"), 0
     with TemporaryDirectory() as folder, chdir(folder):  # for the files that it writes
         for block, printed in run(path):
-            if printed:  # else it says what a command prints that is not run there
-                page = page.replace(f"```text\n{block}```", f"```text\n{printed}```")
+            fence = f"```text\n{block}```"
+            start = page.find(fence, end)
+            # Nothing is printed if the page shows output of a command not run there.
+            if start < 0 or not printed or (block and agree_in_part(block, printed)):
+                continue
+            end = start + len(fence)
+            page = f"{page[:start]}```text\n{printed}```{page[end:]}"
+            end = start + len(printed)
     path.write_text(page, encoding="utf-8")
 
 

@@ -51,15 +51,16 @@ def test_the_hub_figure_is_saved_to_the_file_that_is_passed(tmp_path):
 # The tests below check the statements in the text of the examples.
 
 
-def test_reading_hubness_says_what_is_found():
+def test_the_gain_exceeds_noise_with_hubs_and_not_without():
     _, printed, _ = run("plot_reading_hubness")
     found = re.findall(r"gains (\S+) points, 95% interval (\S+) to (\S+)", printed)
     with_hubs, without = np.array(found, dtype=float)
     assert (with_hubs > 0).all()
-    assert (without < 0).all()
+    _, low, high = without
+    assert low < 0 < high
 
 
-def test_any_beta_is_better_than_none_and_the_order_changes():
+def test_every_beta_beats_no_correction_but_the_order_changes():
     names, _, _ = run("plot_grid_search_beta")
     orders = []
     for recalls in names["recalls"].values():
@@ -69,7 +70,7 @@ def test_any_beta_is_better_than_none_and_the_order_changes():
     assert names["chosen"] > 0
 
 
-def test_labels_choose_a_correction_for_names_and_none_for_digits():
+def test_a_correction_is_chosen_for_names_and_none_for_digits():
     names, _, _ = run("plot_pipeline_labels")
     scores, chosen = names["scores"], names["chosen"]
     assert chosen["digits"] == "no correction" != chosen["names"]
@@ -85,7 +86,7 @@ def test_labels_choose_a_correction_for_names_and_none_for_digits():
     assert after[right == "hand"].mean() < before[right == "hand"].mean()
 
 
-def test_which_bank_does_harm():
+def test_random_and_stratified_banks_help_and_foreign_banks_harm():
     names, _, _ = run("plot_querybanks")
     for title, values in names["results"].items():
         inverted, dynamic = (
@@ -93,16 +94,17 @@ def test_which_bank_does_harm():
             for method in names["METHODS"]
         )
         assert inverted["foreign"].mean() < dynamic["foreign"].mean() < 0
-        assert all(
-            dynamic[bank].min() > 0 for bank in ("random", "stratified", "adversarial")
-        )
+        for bank in ("random", "stratified"):
+            assert inverted[bank].mean() > 0
+            assert dynamic[bank].min() > 0
+        assert dynamic["adversarial"].mean() > 0
         by_pictures = title.startswith("Noto")
         assert (inverted["adversarial"].mean() < 0) == by_pictures
         gap = dynamic["adversarial"].mean() - inverted["adversarial"].mean()
         assert (gap > 0) == by_pictures
 
 
-def test_which_normalizer_helps_when():
+def test_own_banks_help_with_hubs_and_topic_banks_harm_without():
     names, _, _ = run("plot_which_helps_when")
     strong, some, none = names["DATA"]
     gains = {key: np.array(list(of.values())) for key, of in names["gains"].items()}
@@ -119,20 +121,18 @@ def test_which_normalizer_helps_when():
     assert noise.min() > -5
 
 
-def test_without_hubs_nothing_is_gained_and_some_lose():
+def test_without_hubs_no_normalizer_gains():
     names, _, _ = run("plot_no_hubs")
     hindi, pictures = names["DATA"]
     low = {key: values[1] for key, values in names["gains"].items()}
     high = {key: values[2] for key, values in names["gains"].items()}
     assert all((value > 0) == (key[0] == hindi) for key, value in low.items())
-    losers = {name for (title, name), value in high.items() if value < 0}
-    assert {"InvertedSoftmax", "SinkhornNormalizer"} <= losers
-    assert "AgreementNormalizer" not in losers
+    assert min(high.values()) > 0
     alpha = {title: each.alpha_ for title, each in names["agreeing"].items()}
     assert alpha[pictures] < 0.5 * alpha[hindi] <= 0.375
 
 
-def test_luck_is_not_chosen():
+def test_a_lucky_setting_is_not_chosen():
     names, _, _ = run("plot_choose_normalizer")
     hubs, control = names["searches"].values()
     assert hubs.best_index_ > 0 == control.best_index_
@@ -147,7 +147,7 @@ def test_a_correction_helps_where_the_queries_are_mapped():
     for direction in ("text to image", "image to text"):
         _, skewness, gains = by_case[f"{direction}, queries mapped"]
         _, of_mapped_gallery, no_gains = by_case[f"{direction}, gallery mapped"]
-        assert gains["recall@10"]["low"] > 0.03
+        assert gains["recall@10"]["low"] > 0.02
         assert no_gains["recall@10"]["low"] < 0 < no_gains["recall@10"]["high"]
         assert skewness["before"] > 1.3 * of_mapped_gallery["before"]
 
