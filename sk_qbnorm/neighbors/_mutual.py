@@ -65,7 +65,7 @@ def mutual_nearest_neighbors(
     References
     ----------
     .. [1] Artetxe, Schwenk. Margin-based Parallel Corpus Mining with Multilingual
-       Sentence Embeddings. ACL 2019, section 3.2, https://doi.org/10.18653/v1/P19-1309.
+       Sentence Embeddings. ACL 2019, https://doi.org/10.18653/v1/P19-1309.
 
     Examples
     --------
@@ -148,13 +148,13 @@ def margin_scores(
        \text{ratio} = \frac{s_{qj}}{b_{qj}}, \qquad
        \text{distance} = s_{qj} - b_{qj}
 
-    (equations (1) and (2) of [1]_, where the corpus is its own bank). The distance
+    ([1]_, where the corpus is its own bank). The distance
     margin is half of what `CSLS` returns with the same k.
 
     References
     ----------
     .. [1] Artetxe, Schwenk. Margin-based Parallel Corpus Mining with Multilingual
-       Sentence Embeddings. ACL 2019, section 3.1, https://doi.org/10.18653/v1/P19-1309.
+       Sentence Embeddings. ACL 2019, https://doi.org/10.18653/v1/P19-1309.
 
     Examples
     --------
