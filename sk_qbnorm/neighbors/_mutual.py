@@ -120,9 +120,9 @@ def margin_scores(
     Returns
     -------
     scores : ndarray of shape (n_queries, n_gallery)
-        float32 if all input is float32, else float64. Above 1 (ratio) or above 0
-        (distance) if the pair is closer than the neighborhoods of its two sides, so
-        that one threshold suits all queries.
+        Above 1 (ratio) or above 0 (distance) if the pair is closer than the
+        neighborhoods of its two sides, so that one threshold suits all queries. float32
+        if all input is float32, else float64.
 
     Raises
     ------
