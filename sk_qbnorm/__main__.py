@@ -5,6 +5,7 @@ import os
 import sys
 import warnings
 
+from . import __version__
 from .commands import NORMALIZERS, demo, evaluate
 
 
@@ -54,8 +55,10 @@ def _show_warning(message, *where):
 def _parser():
     parser = argparse.ArgumentParser(
         prog="python -m sk_qbnorm",
-        description="Querybank normalisation: retrieval without hubs.",
+        description="Querybank normalization: retrieval without hubs.",
     )
+    version = f"sk_qbnorm {__version__}"
+    parser.add_argument("--version", action="version", version=version)
     commands = parser.add_subparsers(required=True, metavar="{demo,evaluate}")
     _add_demo(commands)
     _add_evaluate(commands)

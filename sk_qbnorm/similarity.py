@@ -69,8 +69,10 @@ def pairwise_similarity(
     check_metric(metric)
     source = SimilaritySource(gallery, metric, n_jobs=n_jobs)
     sims = whole_matrix(source.tiles(source.check(queries)), n_jobs)
-    if hasattr(queries, "index") and hasattr(gallery, "iloc"):
-        return type(queries)(sims, index=queries.index, columns=gallery.index)
+    frames: Any = (queries, gallery)
+    if all(hasattr(frame, "iloc") for frame in frames):
+        index, columns = (frame.index for frame in frames)
+        return type(frames[0])(sims, index=index, columns=columns)
     return sims
 
 

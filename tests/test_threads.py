@@ -168,7 +168,7 @@ def use_blas_with_ctrl_c(moment):
     before = sys.gettrace()
     sys.settrace(trace)
     try:
-        with own_threads(2):
+        with limit_blas_threads():
             pass
     except KeyboardInterrupt:
         return True
@@ -179,7 +179,7 @@ def use_blas_with_ctrl_c(moment):
 
 def test_ctrl_c_at_any_line_gives_blas_back(two_blas_threads):
     before = blas_threads()
-    with own_threads(2):
+    with limit_blas_threads():
         pass  # finds the libraries once
     for moment in itertools.count():
         was_interrupted = use_blas_with_ctrl_c(moment)
@@ -194,12 +194,12 @@ def test_a_limit_that_could_not_be_restored_is_restored_by_the_next_use(
 ):
     before = blas_threads()
     monkeypatch.setattr(_threads, "_let_go", lambda: 1 / 0)
-    with pytest.raises(ZeroDivisionError), own_threads(2):
+    with pytest.raises(ZeroDivisionError), limit_blas_threads():
         pass
     monkeypatch.undo()
     with threadpool_limits(1, user_api="blas"):
         _threads._let_go()
-    with own_threads(2):
+    with limit_blas_threads():
         assert blas_threads() == {1}
     assert blas_threads() == before
 
@@ -223,7 +223,7 @@ before = blas_threads()
 entered, leave = threading.Event(), threading.Event()
 
 def use():
-    with _threads.own_threads(2):
+    with _threads.limit_blas_threads():
         entered.set()
         leave.wait()
 
@@ -233,7 +233,7 @@ entered.wait()
 assert blas_threads() == {1}
 child = os.fork()
 if child == 0:
-    with _threads.own_threads(2):
+    with _threads.limit_blas_threads():
         pass
     os._exit(0 if blas_threads() == before else 1)
 leave.set()

@@ -74,20 +74,20 @@ def mutual_nearest_neighbors(
     >>> mutual_nearest_neighbors(scores)  # query 1 prefers item 0, which prefers 0
     (array([0, 2]), array([0, 1]))
     """
-    scores = check_matrix(scores, "scores")
+    checked = check_matrix(scores, "scores")
     if reverse_scores is None:
-        best_queries = scores.argmax(axis=0)
+        best_queries = checked.argmax(axis=0)
     else:
-        reverse_scores = check_matrix(reverse_scores, "reverse_scores")
-        if reverse_scores.shape != scores.shape[::-1]:
+        reverse = check_matrix(reverse_scores, "reverse_scores")
+        if reverse.shape != checked.shape[::-1]:
             raise ValueError(
                 f"reverse_scores must have one row per gallery item and one column per "
-                f"query, expected shape {scores.shape[::-1]}, got "
-                f"{reverse_scores.shape}; transpose it, or pass None to use scores."
+                f"query, expected shape {checked.shape[::-1]}, got "
+                f"{reverse.shape}; transpose it, or pass None to use scores."
             )
-        best_queries = reverse_scores.argmax(axis=1)
-    best_items = scores.argmax(axis=1)
-    queries = np.flatnonzero(best_queries[best_items] == np.arange(len(scores)))
+        best_queries = reverse.argmax(axis=1)
+    best_items = checked.argmax(axis=1)
+    queries = np.flatnonzero(best_queries[best_items] == np.arange(len(checked)))
     return queries, best_items[queries]
 
 
@@ -169,25 +169,25 @@ def margin_scores(
     """
     compare = _MARGINS[check_choice(margin, "margin", _MARGINS)]
     k = check_count(n_neighbors, "n_neighbors")
-    sims = check_matrix(sims, "sims", n_jobs=n_jobs)
-    bank = sims
+    checked = check_matrix(sims, "sims", n_jobs=n_jobs)
+    bank = checked
     if bank_sims is not None:
         bank = check_matrix(bank_sims, "bank_sims", n_jobs=n_jobs)
-        if bank.shape[1] != sims.shape[1]:
+        if bank.shape[1] != checked.shape[1]:
             raise ValueError(
-                f"bank_sims has {bank.shape[1]} columns but sims has {sims.shape[1]}; "
+                f"bank_sims has {bank.shape[1]} columns but sims has {checked.shape[1]}; "
                 "both need one column per gallery item, in the same order."
             )
-    smaller = min(sims.shape[1], len(bank))
+    smaller = min(checked.shape[1], len(bank))
     if k > smaller:
         warn_caller(
-            f"n_neighbors={k} exceeds the {sims.shape[1]} gallery items or the "
+            f"n_neighbors={k} exceeds the {checked.shape[1]} gallery items or the "
             f"{len(bank)} bank queries; all of these are used."
         )
-    dtype = np.result_type(sims, bank)
+    dtype = np.result_type(checked, bank)
     n_threads = count_threads(n_jobs)
     of_queries, of_items = (
-        _mean_of_largest(matrix, k, n_threads) for matrix in (sims, bank.T)
+        _mean_of_largest(matrix, k, n_threads) for matrix in (checked, bank.T)
     )
     scores = np.add.outer(of_queries.astype(dtype), of_items.astype(dtype))
     scores /= 2
@@ -196,7 +196,7 @@ def margin_scores(
             f"margin='ratio' needs neighborhoods of positive mean similarity, got a "
             f"mean of {scores.min():.3g}; use margin='distance'."
         )
-    return compare(sims, scores, out=scores)
+    return compare(checked, scores, out=scores)
 
 
 def _mean_of_largest(sims, k, n_threads):

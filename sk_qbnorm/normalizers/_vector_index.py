@@ -13,6 +13,9 @@ from ._base import BankNormalizer, correction_of
 class VectorIndexMixin:
     """Export the correction to a vector index, as one more dimension."""
 
+    gallery_names_: NDArray | None
+    metric_: object
+
     def augment_gallery(
         self,
         gallery: ArrayLike,
