@@ -58,7 +58,7 @@ search = GridSearchCV(
     ],
     scoring={"recall": recall_scorer(k=1), "sure_gain": gain_scorer(k=1)},
     cv=QuerybankSplit(700),
-    refit=False,  # it would take the labelled queries into the bank
+    refit=False,  # every setting is fitted again below
 )
 found = search.fit(queries, relevant).cv_results_
 

@@ -157,6 +157,15 @@ def remaining_items(items, n_gallery):
     return kept
 
 
+def check_bank_given(querybank):
+    """Raise if new gallery items come without the bank, which no fit keeps."""
+    if querybank is None:
+        raise ValueError(
+            "querybank must be all of the bank that the known items were fitted with, "
+            "got None; the bank is not kept, so pass it again, in the same order."
+        )
+
+
 def warn_caller(message, category=UserWarning):
     """Warn, pointing at the first line that is neither here nor in scikit-learn."""
     own = "sk_qbnorm", "sklearn", "joblib"  # by which scikit-learn calls
@@ -197,6 +206,8 @@ def check_matrix(
 
     Sparse ones, where they are accepted, come as CSR.
     """
+    if matrix is None:
+        raise ValueError(f"{name} must be a matrix, got None; pass one.")
     dtype = getattr(matrix, "dtype", None)
     if getattr(dtype, "kind", "f") in "mMV":
         raise ValueError(f"{name} must hold numbers, got dtype {dtype}.")

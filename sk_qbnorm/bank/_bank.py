@@ -113,13 +113,13 @@ class Bank:
     @property
     def is_joinable(self):
         """Whether what the bank tells can be made of what parts of it tell."""
-        return all(each.joinable for each in self.statistics.values())
+        return not any(each.not_mergeable_reason for each in self.statistics.values())
 
     def check_joinable(self):
         """Raise if what the bank tells cannot be made of what parts of it tell."""
         for statistic in self.statistics.values():
-            if not statistic.joinable:
-                raise ValueError(statistic.why_whole)
+            if statistic.not_mergeable_reason:
+                raise ValueError(statistic.not_mergeable_reason)
 
     def _check_settings(self, other):
         self.check_joinable()

@@ -23,7 +23,7 @@ class Potentials(Statistic):
     statistic of its own, that of parts of the bank and of the gallery.
     """
 
-    why_whole = (
+    not_mergeable_reason = (
         "The biases of all items depend on each other and on the whole bank, so that "
         "they cannot be learnt in parts; call fit with all of both."
     )

@@ -31,7 +31,7 @@ class Scaled(Statistic):
         From tiles and `beta` to the other statistic.
     """
 
-    why_whole = (
+    not_mergeable_reason = (
         "beta='scale' goes by the spread of all similarities, which parts do not tell; "
         "call fit with all of both, or give a number for beta, such as the beta_ of a "
         "fit to some of them."

@@ -9,14 +9,31 @@ class Statistic:
     ``extended(other)`` of two galleries, ``kept(items)`` of some of the items; none is
     changed once it has seen its bank. ``value()`` is what it says of each item, and
     `settings` is what has to be the same for two to be joined.
+
+    A statistic that cannot be computed from parts says why, and what to do, in
+    ``not_mergeable_reason``: the error that users see. It then needs none of the three.
     """
 
-    why_whole = ""  # why what is known of parts does not tell what is known of all
+    not_mergeable_reason = ""
 
-    @property
-    def joinable(self):
-        """Whether what is known of parts tells what is known of all."""
-        return not self.why_whole
+    def merged(self, other):
+        """Return the statistic of two banks."""
+        raise self._undefined("merged")
+
+    def extended(self, other):
+        """Return the statistic of two galleries."""
+        raise self._undefined("extended")
+
+    def kept(self, items):
+        """Return the statistic of some of the items."""
+        raise self._undefined("kept")
+
+    def _undefined(self, method):
+        return NotImplementedError(
+            f"{type(self).__name__} must define {method}(), or say in "
+            "not_mergeable_reason why parts do not determine it and what to do; got "
+            "neither."
+        )
 
     def end_round(self, rows):
         """Take note that all columns of some rows have been shown."""

@@ -75,7 +75,7 @@ def probe(querybank, gallery, metric, make_statistics, verbose, name, galleryban
     settings = {**bank.settings, "metric": metric}
     bank = replace(bank, settings=settings, names=row_names(gallery), title=name)
     for key, statistic in _fresh(make_statistics).items():
-        if not statistic.joinable:
+        if statistic.not_mergeable_reason:
             balance(columns, beside, statistic, verbose)
             bank = bank.with_statistic(key, statistic)
     return bank
@@ -165,5 +165,7 @@ def _show_block(queries, gallery, tiles_of, make_statistics):
     if tiles is None:
         return None
     statistics = make_statistics(tiles)
-    joinable = {name: each for name, each in statistics.items() if each.joinable}
-    return Bank.probe(tiles, lambda tiles: joinable, 1, no_bar)
+    mergeable = {
+        name: each for name, each in statistics.items() if not each.not_mergeable_reason
+    }
+    return Bank.probe(tiles, lambda tiles: mergeable, 1, no_bar)

@@ -1,7 +1,12 @@
 """Retrieval measures as scorers for scikit-learn's model selection."""
 
+import math
 from collections.abc import Callable
 from typing import Any
+
+import numpy as np
+
+from sk_qbnorm._bank_rows import labelled_rows, take_rows
 
 from ._recall import recall_at_k
 
@@ -26,6 +31,9 @@ def make_retrieval_scorer(
     scorer : callable
         ``scorer(estimator, X, relevant)``, which measures what the estimator's
         ``decision_function`` or, for want of one, ``transform`` gives for the queries.
+        Queries without a relevant item, marked by -1, an empty list or a row of zeros,
+        are left out, unlike by `metric` itself; if none is left, as in the train score
+        of a bank, it returns NaN.
 
     See Also
     --------
@@ -57,7 +65,8 @@ def recall_scorer(k: int = 1, **options: Any) -> Callable[..., float]:
     Returns
     -------
     scorer : callable
-        ``scorer(estimator, X, relevant)``.
+        ``scorer(estimator, X, relevant)``; it leaves out queries without a relevant
+        item, as in `make_retrieval_scorer`.
 
     See Also
     --------
@@ -82,8 +91,13 @@ class _RetrievalScorer:
         self.options = options
 
     def __call__(self, estimator, X, relevant=None):
+        labels = self.options.get("gallery_labels")
+        labelled = labelled_rows(relevant, np.shape(X)[0], labels)
+        if labelled is None:
+            return math.nan
         score = getattr(estimator, "decision_function", None) or estimator.transform
-        return self.sign * self.metric(relevant, score(X), **self.options)
+        scores, relevant = np.asarray(score(X)), take_rows(relevant, labelled)
+        return self.sign * self.metric(relevant, scores[labelled], **self.options)
 
     def __repr__(self):
         words = [self.metric.__name__]

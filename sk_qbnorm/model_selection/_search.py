@@ -169,8 +169,9 @@ class NormalizerSearch(Chosen):
             ``metric="precomputed"`` their similarities to the gallery.
         gallery : array-like of shape (n_gallery, n_features), default=None
             Embeddings of the gallery in any of these forms; the index of a dataframe
-            names its items. Ignored for ``metric="precomputed"``, so that a Pipeline
-            may pass `y`.
+            names its items. For
+            ``metric="precomputed"`` it is ignored, unless it is the `y` of a Pipeline
+            that marks rows: where it is -1 for some rows, these alone are the bank.
 
         Returns
         -------
@@ -259,9 +260,8 @@ class NormalizerSearch(Chosen):
         ]
 
     def _fitted(self, candidate, querybank, gallery):
-        if self.metric == "precomputed":
-            return clone(candidate).partial_fit(querybank)
-        check_gallery_given(self, gallery)
+        if self.metric != "precomputed":
+            check_gallery_given(self, gallery)
         return clone(candidate).partial_fit(querybank, gallery)
 
     def _labelled(self, gallery, fitted):

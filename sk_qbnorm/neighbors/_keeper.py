@@ -9,6 +9,7 @@ from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted
 
 from sk_qbnorm import distributed
+from sk_qbnorm._bank_rows import bank_rows
 from sk_qbnorm._embeddings import (
     check_columns,
     check_embeddings,
@@ -17,6 +18,7 @@ from sk_qbnorm._embeddings import (
     is_on_disk,
 )
 from sk_qbnorm._validation import (
+    check_bank_given,
     check_count,
     column_names,
     remaining_items,
@@ -47,7 +49,8 @@ class GalleryKeeper(InputChecker):
             array, or an iterator of matrices of some queries each.
         gallery : array-like of shape (n_gallery, n_features), default=None
             Embeddings of the gallery, dense, sparse, a `numpy.memmap` or a Dask array.
-            Ignored where the constructor was given the gallery.
+            Where the constructor was given the gallery, this is `y`: ignored, unless it
+            marks rows. Where it is -1 for some rows, these alone are the bank.
         gallerybank : array-like of shape (n_gallerybank, n_features), default=None
             Embeddings of other items, like those of the gallery, for a normalizer that
             takes some, such as `DualInvertedSoftmax`; in any form that it takes.
@@ -106,6 +109,7 @@ class GalleryKeeper(InputChecker):
                 columns = getattr(self, "feature_names_in_", None)
                 beside = self._check_gallerybank(gallerybank, normalizer, columns)
                 known = self._gallery.embeddings
+                querybank = self._bank_alone(querybank, gallery, known)
                 normalizer.partial_fit(querybank, known, **beside)
                 self.normalizer_ = normalizer
         return self
@@ -139,6 +143,7 @@ class GalleryKeeper(InputChecker):
             As in `fit`; also if the bank has another number of queries.
         """
         check_is_fitted(self)
+        check_bank_given(querybank)
         with unchanged_on_error(self):
             normalizer = self._normalizer_now()
             normalizer._check_joinable()
@@ -209,12 +214,13 @@ class GalleryKeeper(InputChecker):
     def _start(self, querybank, gallery, gallerybank):
         check_metric(self.metric)
         check_count(self.n_neighbors, "n_neighbors")
-        gallery = self.gallery if self.gallery is not None else gallery
+        y, gallery = gallery, self.gallery if self.gallery is not None else gallery
         self._check_gallery(gallery)
         check_columns(querybank, gallery, "querybank", self.metric)
         normalizer, columns = self._new_normalizer(), column_names(querybank)
         querybank = self._check_queries(querybank, "querybank", reset=True)
         beside = self._check_gallerybank(gallerybank, normalizer, columns)
+        querybank = self._bank_alone(querybank, y, gallery)
         if distributed.is_dask(gallery):  # which may be refused
             kept = distributed.DaskGallery(gallery, self.metric)
         # A fit that says nothing; the retriever does, to whom it may concern.
@@ -222,6 +228,14 @@ class GalleryKeeper(InputChecker):
         if not distributed.is_dask(gallery):
             kept = self._kept_for_search(gallery)
         self._learn(normalizer, kept)
+
+    def _bank_alone(self, querybank, y, gallery):
+        """Return the rows of the bank, where the second argument of `fit` is `y`."""
+        if self.gallery is None or isinstance(querybank, Iterator):
+            return querybank
+        n_rows, n_gallery = querybank.shape[0], np.shape(gallery)[0]
+        rows = bank_rows(y, (n_rows, n_gallery))
+        return querybank if isinstance(rows, slice) else querybank[rows]
 
     def _check_gallery(self, gallery):
         if gallery is not None and np.ndim(gallery) == 1:

@@ -1,5 +1,7 @@
 """From embeddings to the corrected best items, in one estimator."""
 
+import math
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
@@ -7,6 +9,7 @@ from sklearn.utils import gen_batches
 from sklearn.utils.validation import check_is_fitted
 
 from sk_qbnorm import distributed
+from sk_qbnorm._bank_rows import labelled_rows, take_rows
 from sk_qbnorm._validation import check_choice, check_count
 from sk_qbnorm.metrics import Relevance, relevant_ranks
 from sk_qbnorm.normalizers._base import BaseNormalizer, correction_of
@@ -42,8 +45,8 @@ class QuerybankRetriever(GalleryKeeper):
         some of the gallery where that is a Dask array.
     gallery : array-like of shape (n_gallery, n_features), default=None
         Embeddings of the gallery, for use with `GridSearchCV` and the like: `fit` then
-        takes the querybank alone and ignores its second argument, as `y` is. Clones
-        share it.
+        takes the querybank, and `y` as second argument, of which it sees only which
+        rows are marked as bank. Clones share it.
     n_jobs : int, default=None
         Number of threads, -1 for all processors; the result does not depend on it.
         None means 1 outside of `joblib.parallel_config`, with matrix products left to
@@ -252,21 +255,26 @@ class QuerybankRetriever(GalleryKeeper):
         queries : array-like of shape (n_queries, n_features)
             Query embeddings, dense or sparse.
         y : array-like, list of array-like or sparse matrix
-            The relevant items, in any form that `recall_at_k` takes.
+            The relevant items, in any form that `recall_at_k` takes. Queries without a
+            relevant item, marked by -1, an empty list or a row of zeros, are left out.
 
         Returns
         -------
         recall : float
-            In [0, 1]; ties are judged as in `recall_at_k`. Scores are held for some
-            queries at a time.
+            In [0, 1], NaN if no query is left; ties are judged as in `recall_at_k`.
+            Scores are held for some queries at a time.
         """
         check_is_fitted(self)
         k = self._count(None)
         checked = self._check_queries(queries, "queries", reset=False)
         _check_length(y, checked.shape[0])
+        labelled = labelled_rows(y, checked.shape[0])
+        if labelled is None:
+            return math.nan
+        checked, y = checked[labelled], take_rows(y, labelled)
         n_rows = max(1, _BLOCK_ENTRIES // self.n_gallery_)
         ranks = [
-            relevant_ranks(_rows_of(y, rows), self.decision_function(checked[rows]))
+            relevant_ranks(take_rows(y, rows), self.decision_function(checked[rows]))
             for rows in gen_batches(checked.shape[0], n_rows)
         ]
         return float((np.concatenate(ranks) <= k).mean())
@@ -288,12 +296,3 @@ def _check_length(relevant, n_queries):
         raise ValueError(
             f"There must be one entry of y a query, expected {n_queries}, got {found}."
         )
-
-
-def _rows_of(relevant, rows):
-    """Return what is relevant to some of the queries, in the form it came in."""
-    if sparse.issparse(relevant):
-        return relevant.tocsr()[rows]
-    if isinstance(relevant, (list, tuple)):
-        return relevant[rows]
-    return np.asarray(relevant)[rows]

@@ -1,5 +1,6 @@
 """The last step of a retrieval Pipeline: read the best items off the scores."""
 
+import math
 from typing import Self
 
 import numpy as np
@@ -8,6 +9,11 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from sk_qbnorm import _kernels
+from sk_qbnorm._bank_rows import (
+    check_no_class_is_the_mark,
+    labelled_rows,
+    take_rows,
+)
 from sk_qbnorm._threads import count_threads
 from sk_qbnorm._validation import check_count, check_features, warn_caller
 from sk_qbnorm.metrics import Relevance, recall_at_k
@@ -24,7 +30,7 @@ class NearestNeighborScorer(BaseEstimator):
         How many items a query is given, >= 1, and the k of the recall in `score`.
     gallery_labels : array-like of shape (n_gallery,), default=None
         Class labels of the gallery. If given, `predict` returns labels and `score`
-        expects them.
+        expects them. -1 cannot be one, as it marks rows of the bank in `y`.
     n_jobs : int, default=None
         Number of threads; None means 1 outside of `joblib.parallel_config`, -1 all
         processors. The result does not depend on it.
@@ -97,7 +103,7 @@ class NearestNeighborScorer(BaseEstimator):
         ------
         ValueError
             If `n_neighbors` is no integer >= 1, `X` is no finite matrix, or
-            `gallery_labels` has another length than the gallery.
+            `gallery_labels` has another length than the gallery or contains -1.
         """
         check_count(self.n_neighbors, "n_neighbors")
         n_gallery = check_features(self, X, "scores", reset=True).shape[1]
@@ -180,16 +186,20 @@ class NearestNeighborScorer(BaseEstimator):
             Scores, larger for better.
         y : array-like, list of array-like or sparse matrix
             The relevant items in any form that `recall_at_k` takes; labels of the
-            queries where there are `gallery_labels`.
+            queries where there are `gallery_labels`. Queries without a relevant item,
+            marked by -1, an empty list or a row of zeros, are left out.
 
         Returns
         -------
         recall : float
-            In [0, 1].
+            In [0, 1], NaN if no query is left.
         """
         scores = self.decision_function(X)
+        labelled = labelled_rows(y, len(scores), self.gallery_labels)
+        if labelled is None:
+            return math.nan
         options = {"k": self.n_neighbors_, "gallery_labels": self.gallery_labels}
-        return recall_at_k(y, scores, **options)
+        return recall_at_k(take_rows(y, labelled), scores[labelled], **options)
 
     def _check_labels(self, n_gallery):
         labels = np.asarray(self.gallery_labels)
@@ -198,4 +208,5 @@ class NearestNeighborScorer(BaseEstimator):
                 f"gallery_labels must have one label an item of the gallery, expected "
                 f"shape ({n_gallery},), got {labels.shape}."
             )
+        check_no_class_is_the_mark(labels)
         return labels

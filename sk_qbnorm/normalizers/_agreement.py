@@ -245,6 +245,8 @@ class AgreementNormalizer(Retrieving, Delegating):
         """Return what the queries retrieve of a gallery."""
         if self.metric != "precomputed":
             check_gallery_given(self, gallery)
+        else:
+            gallery = None  # `y`, which is of the rows of the bank
         sample = Sample(self.n_neighbors, self.metric, self.n_jobs)
         return sample.of(self.queries, gallery)
 

@@ -63,7 +63,7 @@ class BaseNormalizer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator, ABC)
         return scores
 
     def fit_transform(
-        self, X: ArrayLike, y: object = None, **fit_params: ArrayLike
+        self, X: ArrayLike, y: ArrayLike | None = None, **fit_params: ArrayLike
     ) -> NDArray:
         """Fit to the bank's similarities and return them corrected.
 
@@ -71,8 +71,9 @@ class BaseNormalizer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator, ABC)
         ----------
         X : array-like of shape (n_bank, n_gallery)
             The bank's similarities to the gallery.
-        y : Ignored
-            Not used; here for the API's sake.
+        y : array-like of shape (n_bank,), default=None
+            As `fit` takes it from a Pipeline: where it is -1 for some rows, these alone
+            are the bank. All rows are corrected.
         **fit_params : dict
             What else `fit` is given, such as the `gallerybank` of normalizers of two
             banks.
@@ -94,7 +95,7 @@ class BaseNormalizer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator, ABC)
                 'metric="precomputed", or call fit(querybank, gallery) and then '
                 "transform(query_sims)."
             )
-        return self.fit(X, **fit_params).transform(X)
+        return self.fit(X, y, **fit_params).transform(X)
 
     def rescore(
         self,

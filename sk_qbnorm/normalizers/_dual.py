@@ -52,8 +52,9 @@ class DualNormalizer(Augmenting):
             ``metric="precomputed"`` their similarities to the gallery.
         gallery : array-like of shape (n_gallery, n_features), default=None
             Embeddings of the gallery in any of these forms; the index of a dataframe
-            names its items. Ignored for ``metric="precomputed"``, so that a Pipeline
-            may pass `y`.
+            names its items. For
+            ``metric="precomputed"`` it is ignored, unless it is the `y` of a Pipeline
+            that marks rows: where it is -1 for some rows, these alone are the bank.
         gallerybank : array-like of shape (n_gallerybank, n_features), default=None
             Embeddings of items that are not in the gallery, in any of these forms. For
             ``metric="precomputed"`` their similarities to the gallery, of shape
@@ -76,7 +77,8 @@ class DualNormalizer(Augmenting):
             queries = self._factor("query").partial_fit(querybank, gallery)
             items = None
             if gallerybank is not None:
-                items = self._factor("gallery").partial_fit(gallerybank, gallery)
+                items = self._factor("gallery")
+                items.partial_fit(gallerybank, self._gallery_of_items(gallery))
             self._settle(queries, items)
             for message, category in self._doubts():
                 warn_caller(message, category)
@@ -120,7 +122,7 @@ class DualNormalizer(Augmenting):
             items = self._factor_now("gallery")
             if gallerybank is not None:
                 items = items or self._factor("gallery")
-                items.partial_fit(gallerybank, gallery)
+                items.partial_fit(gallerybank, self._gallery_of_items(gallery))
             self._settle(queries, items)
         return self
 
@@ -213,6 +215,10 @@ class DualNormalizer(Augmenting):
                 others.remove_gallery(items, gallerybank, gallery)
             self._settle(queries, others)
         return self
+
+    def _gallery_of_items(self, gallery):
+        """Return the gallery without `y`, whose rows are those of the querybank."""
+        return None if self.metric == "precomputed" else gallery
 
     def _settings(self):
         """Return what both factors have set, but for `beta`."""

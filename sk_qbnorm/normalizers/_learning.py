@@ -8,6 +8,7 @@ from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted
 
 from sk_qbnorm._validation import (
+    check_bank_given,
     check_features,
     check_matrix,
     remaining_items,
@@ -40,8 +41,9 @@ class BankLearner(BaseNormalizer):
             ``metric="precomputed"`` their similarities to the gallery.
         gallery : array-like of shape (n_gallery, n_features), default=None
             Embeddings of the gallery in any of these forms, an iterator of matrices of
-            some items each included; the index of a dataframe names its items. Ignored
-            for ``metric="precomputed"``, so that a Pipeline may pass `y`.
+            some items each included; the index of a dataframe names its items. For
+            ``metric="precomputed"`` it is ignored, unless it is the `y` of a Pipeline
+            that marks rows: where it is -1 for some rows, these alone are the bank.
 
         Returns
         -------
@@ -131,6 +133,7 @@ class BankLearner(BaseNormalizer):
             has changed.
         """
         check_is_fitted(self)
+        check_bank_given(querybank)
         with unchanged_on_error(self):
             self._check_joinable()
             more = self._probe(querybank, gallery, reset=None)
@@ -197,7 +200,8 @@ class BankLearner(BaseNormalizer):
             known=None if reset is True else self._bank,
         )
         if self.metric == "precomputed":
-            return probe.similarities(querybank, self._check_of_sims(reset))
+            y = None if reset is None else gallery  # as a Pipeline passes it
+            return probe.similarities(querybank, self._check_of_sims(reset), y)
         check_gallery_given(self, gallery)
         return probe.embeddings(querybank, gallery)
 

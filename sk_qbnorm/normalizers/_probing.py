@@ -8,6 +8,7 @@ from functools import reduce
 import numpy as np
 
 from sk_qbnorm import distributed
+from sk_qbnorm._bank_rows import bank_rows
 from sk_qbnorm._embeddings import check_columns, check_embeddings, check_widths, filled
 from sk_qbnorm._progress import progress_bar
 from sk_qbnorm._validation import (
@@ -76,17 +77,20 @@ class Probe:
         one = MatrixTiles(np.zeros((1, 1), dtype=np.float32))
         self._nothing = Bank(1, 1, make_statistics(one))
 
-    def similarities(self, sims, check):
+    def similarities(self, sims, check, y=None):
         """Return what similarities tell, a matrix or an iterator of such.
 
-        `check` makes a finite matrix of each.
+        `check` makes a finite matrix of each. Where `y` marks rows as the bank, the
+        other rows are left out.
         """
         if distributed.is_dask(sims):
-            return self._distributed(sims, None)
+            return self._distributed(sims[bank_rows(y, sims.shape)], None)
         with self._bar(math.prod(_shape(sims)) or None) as bar:
 
             def probe(part):
-                tiles = self._with_similarities_beside(MatrixTiles(check(part)))
+                checked = check(part)
+                rows = bank_rows(y, checked.shape)
+                tiles = self._with_similarities_beside(checked, rows)
                 return self._shown(tiles, column_names(part), bar)
 
             return _joined(map(probe, self._parts(sims)), Bank.merged, self._name)
@@ -143,17 +147,18 @@ class Probe:
             self._gallerybank,
         )
 
-    def _with_similarities_beside(self, tiles):
+    def _with_similarities_beside(self, sims, rows):
+        tiles = MatrixTiles(sims[rows])
         if self._gallerybank is None:
             return tiles
-        sims = check_matrix(self._gallerybank, "gallerybank", n_jobs=self.n_jobs)
-        if sims.shape[0] != tiles.shape[0]:
+        others = check_matrix(self._gallerybank, "gallerybank", n_jobs=self.n_jobs)
+        if others.shape[0] != sims.shape[0]:
             raise ValueError(
                 f"gallerybank must have one row a query of the bank, expected "
-                f"{tiles.shape[0]}, got {sims.shape[0]}; pass the similarities of the "
+                f"{sims.shape[0]}, got {others.shape[0]}; pass the similarities of the "
                 "same queries to the items of the gallery bank."
             )
-        return Beside(tiles, MatrixTiles(sims))
+        return Beside(tiles, MatrixTiles(others[rows]))
 
     def _embeddings_beside(self, gallery, frame):
         """Return what puts the gallery bank beside the tiles of some queries."""

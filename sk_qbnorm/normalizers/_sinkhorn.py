@@ -173,8 +173,9 @@ class SinkhornNormalizer(AdditiveNormalizer):
             Embeddings of the bank's queries, dense, sparse or a `numpy.memmap`. For
             ``metric="precomputed"`` their similarities to the gallery.
         gallery : array-like of shape (n_gallery, n_features), default=None
-            Embeddings of the gallery; the index of a dataframe names its items. Ignored
-            for ``metric="precomputed"``, so that a Pipeline may pass `y`.
+            Embeddings of the gallery; the index of a dataframe names its items. For
+            ``metric="precomputed"`` it is ignored, unless it is the `y` of a Pipeline
+            that marks rows: where it is -1 for some rows, these alone are the bank.
         gallerybank : array-like of shape (n_gallerybank, n_features), default=None
             Embeddings of items that stand beside the gallery while it is balanced, as
             answers to those queries of the bank that have none in the gallery; they are

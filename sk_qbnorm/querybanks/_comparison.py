@@ -19,6 +19,7 @@ class Comparison:
     gallery : array-like of shape (n_gallery, n_features) or None
         None for ``metric="precomputed"``.
     metric : {"cosine", "dot", "precomputed"} or callable
+    n_jobs : int, default=None
 
     Attributes
     ----------
@@ -31,10 +32,11 @@ class Comparison:
         If there is no such metric, or a gallery is missing or of no use.
     """
 
-    def __init__(self, gallery, metric):
+    def __init__(self, gallery, metric, n_jobs=None):
         if not callable(metric):
             check_choice(metric, "metric", _METRICS)
         self._metric = metric
+        self._n_jobs = n_jobs
         self._frame = gallery
         self._names = None  # of the gallery items, where similarities tell
         self.n_gallery = None
@@ -53,20 +55,25 @@ class Comparison:
                 'metric="precomputed".'
             )
         _check_is_matrix(gallery, "gallery")
-        self._gallery = check_embeddings(gallery, "gallery", keep_on_disk=True)
-        self.n_gallery = self._gallery.shape[0]
+        checked = self._embeddings(gallery, "gallery")
+        self._gallery = Gallery(checked, metric)
+        self.n_gallery = checked.shape[0]
 
     def check(self, queries, name):
         """Return queries as a finite matrix, which rows can be taken of."""
         _check_is_matrix(queries, name)
         if self._metric == "precomputed":
-            sims = self._check_sims(check_matrix(queries, name), name)
+            sims = check_matrix(queries, name, n_jobs=self._n_jobs)
+            sims = self._check_sims(sims, name)
             self._check_names(column_names(queries), name)
             return sims
         check_columns(queries, self._frame, name, self._metric)
-        queries = check_embeddings(queries, name, keep_on_disk=True)
-        check_widths(queries, self._gallery, name, self._metric)
+        queries = self._embeddings(queries, name)
+        check_widths(queries, self._gallery.embeddings, name, self._metric)
         return queries
+
+    def _embeddings(self, matrix, name):
+        return check_embeddings(matrix, name, n_jobs=self._n_jobs, keep_on_disk=True)
 
     def show(self, queries, make_visitors):
         """Show the similarities of checked queries to visitors, and return these.
@@ -76,9 +83,9 @@ class Comparison:
         if self._metric == "precomputed":
             tiles = MatrixTiles(queries)
         else:
-            tiles = Gallery(self._gallery, self._metric).tiles(queries)
+            tiles = self._gallery.tiles(queries)
         visitors = make_visitors(tiles)
-        walk(tiles, visitors, None, lambda n_shown: None)
+        walk(tiles, visitors, self._n_jobs, lambda n_shown: None)
         return visitors
 
     def _check_sims(self, sims, name):
