@@ -200,6 +200,15 @@ def remaining_items(items, n_gallery):
     return kept
 
 
+def check_bank_given(querybank):
+    """Raise if new gallery items come without the bank, which no fit keeps."""
+    if querybank is None:
+        raise ValueError(
+            "querybank must be all of the bank that the known items were fitted with, "
+            "got None; the bank is not kept, so pass it again, in the same order."
+        )
+
+
 def warn_caller(message, category=UserWarning):
     """Warn, pointing at the first line that is neither here nor in scikit-learn."""
     own = "sk_qbnorm", "sklearn", "joblib"  # by which scikit-learn calls
@@ -241,6 +250,8 @@ def check_matrix(
     float32 stays float32, also in dataframes and in arrays of other libraries. Sparse
     matrices, where they are accepted, come as CSR.
     """
+    if matrix is None:
+        raise ValueError(f"{name} must be a matrix, got None; pass one.")
     check_unmasked(matrix, name)
     with _matrix_of_numbers(name):
         matrix, dtype = _readable(matrix, name)

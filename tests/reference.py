@@ -263,6 +263,7 @@ def querybank_measures(bank, sims, k, beta):
     counts = [occurrence(found, n_gallery) for found in (lists, asked)]
     return {
         "coverage": sum(c > 0 for c in counts[0]) / n_gallery,
+        "coverage_limit": min(1, len(bank) * k / n_gallery),
         "activation_rate": len(set(firsts)) / n_gallery,
         "activated_expected": sum(firsts.count(j) > 1 for j in firsts) / len(firsts),
         "hub_variation": chance_variation(counts[0], len(bank), k),

@@ -53,6 +53,7 @@ def with_text():
             "finite, got infinity in row 2, column 1",
         ),
         (with_text(), ValueError, "must hold numbers, got text .*cat.*encode it first"),
+        (None, ValueError, "got None"),
         (SIMS[0], ValueError, "Expected 2D array, got 1D array"),
         (SIMS[None], ValueError, "Found array with dim 3"),
         (SIMS[:0], ValueError, r"0 sample\(s\).*a minimum of 1 is required"),

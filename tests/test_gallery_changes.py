@@ -343,3 +343,15 @@ def test_a_bank_that_is_not_the_one_is_refused_and_changes_nothing():
         DynamicInvertedSoftmax().remove_gallery([0])
     with pytest.raises(NotFittedError):
         QuerybankRetriever().add_gallery(bank, gallery)
+
+
+@pytest.mark.parametrize("metric", ["cosine", "precomputed"])
+def test_new_items_without_the_bank_are_refused_in_one_line(metric):
+    bank = np.eye(3)
+    fitted = [InvertedSoftmax(metric=metric).fit(bank, bank)]
+    if metric == "cosine":
+        fitted.append(QuerybankRetriever(n_neighbors=1).fit(bank, bank))
+    for each in fitted:
+        with pytest.raises(ValueError, match="querybank") as refused:
+            each.add_gallery(None, bank)
+        assert "\n" not in str(refused.value)

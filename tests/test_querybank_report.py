@@ -6,9 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import sparse
 
-from sk_qbnorm import InvertedSoftmax
+from sk_qbnorm import InvertedSoftmax, pairwise_similarity
 from sk_qbnorm.datasets import load_emoji_vendor_nohub, make_hub_retrieval
-from sk_qbnorm.querybanks import querybank_report, sample_querybank
+from sk_qbnorm.metrics import recall_at_k, recall_scorer
+from sk_qbnorm.querybanks import _resampling, querybank_report, sample_querybank
 from sk_qbnorm.querybanks._advice import advice_on
 from sk_qbnorm.tiles import _tile
 
@@ -182,6 +183,7 @@ def test_little_agreement_is_a_small_bank_or_a_foreign_one(
 ):
     measures = {
         "coverage": 0.9,
+        "coverage_limit": 1.0,
         "activated_expected": expected,
         "activated_queries": activated,
         "hub_variation_queries": 1.0,
@@ -208,6 +210,70 @@ def test_a_small_bank_is_told():
         "The bias is noisy: its standard error, 0.",
         "The bank and the queries agree little on what the hubs are: hub_agreement is ",
     )
+
+
+def test_a_bank_that_knows_strong_hubs_is_not_small_however_large_the_gallery():
+    data = make_hub_retrieval(200, 100, 8000, hubness=0.25, random_state=0)
+    report = querybank_report(data.bank_queries, data.gallery, random_state=0)
+    assert report["coverage_limit"] == 0.25
+    assert report["activated_expected"] < 0.5  # by which it was called small
+    assert sentences(report)
+    fitted = InvertedSoftmax(beta="scale").fit(data.bank_queries, data.gallery)
+    sims = pairwise_similarity(data.queries, data.gallery)
+    gain = recall_scorer()(fitted, sims, data.relevant)
+    gain -= recall_at_k(data.relevant, sims)
+    assert gain > 0.01  # and yet it corrects
+
+
+def test_a_small_bank_is_held_against_the_most_that_it_could_reach():
+    data = load_emoji_vendor_nohub()
+    rows = sample_querybank(data.bank_queries, 25, random_state=0)
+    report = querybank_report(data.bank_queries[rows], data.gallery, random_state=0)
+    limit = 25 * 10 / 1006
+    assert report["coverage_limit"] == pytest.approx(limit)
+    assert 0.9 * limit < report["coverage"] <= limit
+    (advice,) = (each for each in report["advice"] if "is small" in each)
+    assert f"{limit:.0%}" in advice
+
+
+@pytest.mark.parametrize("metric", ["cosine", "precomputed"])
+def test_the_report_is_the_same_on_any_number_of_threads(metric):
+    bank, gallery = whole((300, 4)), whole((900, 4), 1)
+    given = (bank, gallery) if metric == "cosine" else (bank @ gallery.T,)
+    one, two = (
+        querybank_report(*given, metric=metric, random_state=0, n_jobs=n_jobs)
+        for n_jobs in (1, 2)
+    )
+    assert one == two
+
+
+@pytest.mark.parametrize("limit", ["_BATCH_ROWS", "_BATCH_ENTRIES"])
+def test_groups_that_are_shown_together_do_not_show(monkeypatch, limit):
+    sims = whole((70, 9))
+    options = {"k": 3, "beta": 0.1, "random_state": 0, **PRECOMPUTED}
+    report = querybank_report(sims, **options)
+    monkeypatch.setattr(_resampling, limit, 40)
+    again = querybank_report(sims, **options)
+    assert again.pop("advice") == report.pop("advice")
+    assert again == pytest.approx(report, rel=1e-12)
+
+
+def test_a_bias_that_hangs_on_one_group_is_found_without_it_too():
+    sims = np.zeros((40, 3))
+    sims[7, 1] = 1e4  # beyond the range of exp, where it is not drawn
+    report = querybank_report(sims, k=1, beta=1.0, random_state=5, **PRECOMPUTED)
+    random = np.random.RandomState(5)
+    order = random.permutation(40)
+    sizes = np.array([len(each) for each in np.array_split(order, 32)])
+    of_seven = next(g for g, rows in enumerate(np.array_split(order, 32)) if 7 in rows)
+    times = random.multinomial(32, np.full(32, 1 / 32), size=100)
+    biases = np.zeros((100, 3))
+    drawn = times[:, of_seven] > 0
+    share = times[drawn, of_seven] / (times[drawn] @ sizes)
+    biases[drawn, 1] = 1e4 + np.log(share)
+    biases -= biases.mean(axis=1, keepdims=True)
+    expected = np.sqrt(biases.var(axis=0, ddof=1).mean())
+    assert report["bias_standard_error"] == pytest.approx(expected)
 
 
 def test_the_report_may_be_a_frame():

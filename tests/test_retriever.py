@@ -255,7 +255,7 @@ def test_no_distance_is_negative_where_a_similarity_is_rounded_above_one():
     gallery = random.normal(size=(500, 7)).astype(np.float32)
     gallery[:, 6] = 0
     bank = np.eye(7, dtype=np.float32)[6:]  # orthogonal to all items: no bias
-    retriever = QuerybankRetriever(InvertedSoftmax(), 1).fit(bank, gallery)
+    retriever = QuerybankRetriever(InvertedSoftmax(), n_neighbors=1).fit(bank, gallery)
     assert retriever.kneighbors_graph(gallery, mode="score").data.max() > 1
     assert retriever.kneighbors_graph(gallery, mode="distance").data.min() == 0
 

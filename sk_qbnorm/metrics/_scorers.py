@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
+
+import numpy as np
+
+from sk_qbnorm._bank_rows import labelled_rows, take_rows
 
 from ._recall import recall_at_k
 
@@ -28,6 +33,9 @@ def make_retrieval_scorer(
     scorer : callable
         ``scorer(estimator, X, relevant)``. The scores are those of the estimator's
         ``decision_function``, or of ``transform`` if it has none.
+        Queries without a relevant item, marked by -1, an empty list or a row of zeros,
+        are left out, unlike by `metric` itself. If none remains, as in the train score
+        of a querybank, it returns NaN.
 
     See Also
     --------
@@ -59,7 +67,8 @@ def recall_scorer(k: int = 1, **options: Any) -> Callable[..., float]:
     Returns
     -------
     scorer : callable
-        ``scorer(estimator, X, relevant)``.
+        ``scorer(estimator, X, relevant)``; it leaves out queries without a relevant
+        item, as in `make_retrieval_scorer`.
 
     See Also
     --------
@@ -84,8 +93,13 @@ class _RetrievalScorer:
         self.options = options
 
     def __call__(self, estimator, X, relevant=None):
+        labels = self.options.get("gallery_labels")
+        labelled = labelled_rows(relevant, np.shape(X)[0], labels)
+        if labelled is None:
+            return math.nan
         score = getattr(estimator, "decision_function", None) or estimator.transform
-        return self.sign * self.metric(relevant, score(X), **self.options)
+        scores, relevant = np.asarray(score(X)), take_rows(relevant, labelled)
+        return self.sign * self.metric(relevant, scores[labelled], **self.options)
 
     def __repr__(self):
         arguments = [self.metric.__name__]

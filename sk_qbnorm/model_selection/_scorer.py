@@ -1,5 +1,6 @@
 """The careful gain over raw similarities, as a scorer."""
 
+import math
 from collections.abc import Callable
 from copy import copy
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import numpy as np
 from sklearn.pipeline import Pipeline
 
+from sk_qbnorm._bank_rows import labelled_rows, take_rows
 from sk_qbnorm._validation import check_count
 from sk_qbnorm.metrics import relevant_ranks
 from sk_qbnorm.neighbors import QuerybankRetriever
@@ -37,7 +39,8 @@ def gain_scorer(
     scorer : callable
         ``scorer(estimator, X, relevant)`` for a normalizer, a `QuerybankRetriever` or a
         Pipeline with one of them. It scores all queries twice, as the estimator does
-        and with its normalizers left out, and holds the scores.
+        and with its normalizers left out, and holds the scores. It leaves out queries
+        without a relevant item, as in `sk_qbnorm.metrics.make_retrieval_scorer`.
 
     See Also
     --------
@@ -84,8 +87,13 @@ class _GainScorer:
 
     def __call__(self, estimator, X, relevant=None):
         k = check_count(self.k, "k")
+        labels = self.options.get("gallery_labels")
+        labelled = labelled_rows(relevant, np.shape(X)[0], labels)
+        if labelled is None:
+            return math.nan
+        relevant = take_rows(relevant, labelled)
         ranks = [
-            relevant_ranks(relevant, _scores(scored, X), **self.options)
+            relevant_ranks(relevant, _scores(scored, X)[labelled], **self.options)
             for scored in (_uncorrected(estimator), estimator)
         ]
         options = {"n_standard_errors": self.n_standard_errors}
@@ -100,7 +108,7 @@ class _GainScorer:
 
 def _scores(estimator, X):
     score = getattr(estimator, "decision_function", None) or estimator.transform
-    return score(X)
+    return np.asarray(score(X))
 
 
 def _uncorrected(estimator):

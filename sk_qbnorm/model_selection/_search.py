@@ -305,10 +305,9 @@ class NormalizerSearch(ShortReprMixin, BaseNormalizer):
         self._check_parameters()
         self._check_in_memory(querybank=querybank, gallery=gallery)
         candidates = self._all_candidates(metric)
-        if metric == "precomputed":
-            gallery = None
         fitted = [candidates[0]._fit(querybank, gallery, metric, warn=False)]
-        labelled = self._labelled(gallery, fitted[0])
+        embeddings = None if metric == "precomputed" else gallery
+        labelled = self._labelled(embeddings, fitted[0])
         for candidate in candidates[1:]:
             known = next((old for old in fitted if _learns_alike(candidate, old)), None)
             if known is None:

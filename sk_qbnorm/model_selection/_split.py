@@ -29,8 +29,15 @@ class QuerybankSplit(BaseCrossValidator):
 
     Notes
     -----
-    `GridSearchCV` would fit the best setting to bank and labelled queries alike; set
-    ``refit=False``, and fit it to the bank.
+    Mark the rows of the bank in `y`, by -1, an empty list or a row of zeros. Then
+    `GridSearchCV` with ``refit=True`` fits the best setting to the bank alone: `fit`
+    takes marked rows as the bank, and leaves out the labelled queries.
+
+    The bank has no train score: it is NaN, with a warning of scikit-learn if
+    ``return_train_score=True``, the default of `HalvingGridSearchCV`.
+
+    ``PredefinedSplit(np.where(y < 0, -1, 0))`` of scikit-learn is the same split, in
+    any order of the rows.
 
     Examples
     --------

@@ -175,8 +175,8 @@ def margin_scores(
         bank = check_matrix(bank_sims, "bank_sims", n_jobs=n_jobs)
         if bank.shape[1] != checked.shape[1]:
             raise ValueError(
-                f"bank_sims has {bank.shape[1]} columns but sims has {checked.shape[1]}; "
-                "both need one column per gallery item, in the same order."
+                f"bank_sims must have one column per gallery item, expected "
+                f"{checked.shape[1]} as in sims, got {bank.shape[1]}."
             )
     smaller = min(checked.shape[1], len(bank))
     if k > smaller:

@@ -1,6 +1,7 @@
 """Exact search for the best items of a gallery of embeddings by corrected score."""
 
 import copy
+import math
 from collections.abc import Iterator
 from functools import partial
 from typing import Any, Self
@@ -13,6 +14,7 @@ from sklearn.utils import gen_batches
 from sklearn.utils.validation import check_is_fitted, has_fit_parameter
 
 from sk_qbnorm import _dask
+from sk_qbnorm._bank_rows import bank_rows, labelled_rows, take_rows
 from sk_qbnorm._embeddings import (
     check_columns,
     check_embeddings,
@@ -73,7 +75,8 @@ class QuerybankRetriever(ShortReprMixin, BaseEstimator):
         of the gallery if that is a Dask array.
     gallery : array-like of shape (n_gallery, n_features), default=None
         Embeddings of the gallery. If set, `fit` takes the querybank alone and ignores
-        its second argument, so that `GridSearchCV` can pass `y`. Clones share it.
+        its second argument, so that `GridSearchCV` can pass `y`; if that marks some
+        rows by -1, only these are the querybank. Clones share it.
     n_jobs : int, default=None
         Number of threads. None uses as many as BLAS would, 1 is single-threaded, -1
         uses all processors. The result does not depend on it.
@@ -176,12 +179,13 @@ class QuerybankRetriever(ShortReprMixin, BaseEstimator):
         with unchanged_on_error(self):
             check_metric(self.metric)
             check_count(self.n_neighbors, "n_neighbors")
-            gallery = self.gallery if self.gallery is not None else gallery
+            y, gallery = gallery, self.gallery if self.gallery is not None else gallery
             self._check_gallery(gallery)
             check_columns(querybank, gallery, "querybank", self.metric)
             normalizer, columns = self._new_normalizer(), column_names(querybank)
             querybank = self._check_queries(querybank, "querybank", reset=True)
             options = self._gallerybank_option(gallerybank, normalizer, columns)
+            querybank = self._bank_alone(querybank, y, gallery)
             if is_dask(gallery):
                 kept: Any = _dask.DaskGallery(gallery, self.metric)
                 normalizer.fit(querybank, gallery, **options)
@@ -231,7 +235,9 @@ class QuerybankRetriever(ShortReprMixin, BaseEstimator):
             querybank = self._check_queries(querybank, "querybank", reset=False)
             columns = getattr(self, "feature_names_in_", None)
             options = self._gallerybank_option(gallerybank, normalizer, columns)
-            normalizer.partial_fit(querybank, self._gallery.embeddings, **options)
+            known = self._gallery.embeddings
+            querybank = self._bank_alone(querybank, gallery, known)
+            normalizer.partial_fit(querybank, known, **options)
             self.normalizer_ = normalizer
         return self
 
@@ -484,21 +490,26 @@ class QuerybankRetriever(ShortReprMixin, BaseEstimator):
         queries : array-like of shape (n_queries, n_features)
             Query embeddings, dense or sparse.
         y : array-like, list of array-like or sparse matrix
-            The relevant items, in any form that `recall_at_k` takes.
+            The relevant items, in any form that `recall_at_k` takes. Queries without a
+            relevant item, marked by -1, an empty list or a row of zeros, are left out.
 
         Returns
         -------
         recall : float
-            In [0, 1], with the tie rule of `recall_at_k`.
+            In [0, 1], with the tie rule of `recall_at_k`; NaN if no query remains.
         """
         check_is_fitted(self)
         k = self._count(None)
         checked = self._check_queries(queries, "queries", reset=False)
         check_unmasked(y, "y")
         _check_length(y, checked.shape[0])
+        labelled = labelled_rows(y, checked.shape[0])
+        if labelled is None:
+            return math.nan
+        checked, y = checked[labelled], take_rows(y, labelled)
         n_rows = max(1, _BLOCK_ENTRIES // self.n_gallery_)
         ranks = [
-            relevant_ranks(_rows_of(y, rows), self.decision_function(checked[rows]))
+            relevant_ranks(take_rows(y, rows), self.decision_function(checked[rows]))
             for rows in gen_batches(checked.shape[0], n_rows)
         ]
         return float((np.concatenate(ranks) <= k).mean())
@@ -594,6 +605,13 @@ class QuerybankRetriever(ShortReprMixin, BaseEstimator):
         options = {"reset": reset, "n_jobs": self.n_jobs, "check": check}
         return check_features(self, queries, name, **options)
 
+    def _bank_alone(self, querybank, y, gallery):
+        """Return the rows of the querybank, if `y` marks them by -1."""
+        if self.gallery is None or isinstance(querybank, Iterator):
+            return querybank
+        shape = querybank.shape[0], np.shape(gallery)[0]
+        return querybank[bank_rows(y, shape)]
+
     def _check_gallery(self, gallery):
         if gallery is not None and np.ndim(gallery) == 1:
             raise ValueError(
@@ -658,12 +676,3 @@ def _check_length(relevant, n_queries):
         raise ValueError(
             f"y must have one entry per query, expected {n_queries}, got {found}."
         )
-
-
-def _rows_of(relevant, rows):
-    """Return the relevant items of some of the queries, in the same form."""
-    if sparse.issparse(relevant):
-        return relevant.tocsr()[rows]
-    if isinstance(relevant, (list, tuple)):
-        return relevant[rows]
-    return np.asarray(relevant)[rows]

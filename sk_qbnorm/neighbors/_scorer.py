@@ -1,5 +1,6 @@
 """The last step of a retrieval Pipeline: the best items of each row of scores."""
 
+import math
 from typing import Self
 
 import numpy as np
@@ -8,6 +9,11 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from sk_qbnorm import _kernels
+from sk_qbnorm._bank_rows import (
+    check_no_class_is_the_mark,
+    labelled_rows,
+    take_rows,
+)
 from sk_qbnorm._repr import ShortReprMixin
 from sk_qbnorm._threads import count_threads
 from sk_qbnorm._validation import (
@@ -32,7 +38,7 @@ class NearestNeighborScorer(ShortReprMixin, BaseEstimator):
         changed after `fit`.
     gallery_labels : array-like of shape (n_gallery,), default=None
         Class labels of the gallery. If set, `predict` returns labels and `score`
-        expects them.
+        expects them. -1 is not allowed, because it marks rows of the bank in `y`.
     n_jobs : int, default=None
         Number of threads. None uses as many as BLAS would, 1 is single-threaded, -1
         uses all processors. The result does not depend on it.
@@ -198,16 +204,20 @@ class NearestNeighborScorer(ShortReprMixin, BaseEstimator):
             Scores (larger is better).
         y : array-like, list of array-like or sparse matrix
             The relevant items in any form that `recall_at_k` takes; class labels of the
-            queries if there are `gallery_labels`.
+            queries if there are `gallery_labels`. Queries without a relevant item,
+            marked by -1, an empty list or a row of zeros, are left out.
 
         Returns
         -------
         recall : float
-            In [0, 1].
+            In [0, 1]; NaN if no query remains.
         """
         scores = self.decision_function(X)
+        labelled = labelled_rows(y, len(scores), self.gallery_labels)
+        if labelled is None:
+            return math.nan
         options = {"k": self._count(), "gallery_labels": self.gallery_labels}
-        return recall_at_k(y, scores, **options)
+        return recall_at_k(take_rows(y, labelled), scores[labelled], **options)
 
     def _count(self):
         k = check_count(self.n_neighbors, "n_neighbors")
@@ -229,4 +239,5 @@ class NearestNeighborScorer(ShortReprMixin, BaseEstimator):
                 f"gallery_labels must have one label per gallery item, expected shape "
                 f"({n_gallery},), got {labels.shape}."
             )
+        check_no_class_is_the_mark(labels)
         return labels

@@ -7,6 +7,7 @@ from scipy import sparse
 from sklearn.base import clone
 
 from sk_qbnorm import _dask
+from sk_qbnorm._bank_rows import bank_rows
 from sk_qbnorm._embeddings import check_same_columns, check_widths, is_dask
 from sk_qbnorm._progress import progress_bar
 from sk_qbnorm._validation import (
@@ -54,13 +55,16 @@ class BankAccumulator:
         self._name = normalizer._bank_name
         self._n_jobs = normalizer.n_jobs
 
-    def of_similarities(self, sims, estimator=None):
+    def of_similarities(self, sims, y=None, estimator=None):
         """Return the bank of similarities: a matrix or an iterator of matrices.
 
-        The columns are checked against those known to `estimator`, if given.
+        If `y` marks rows, only these are the bank. The columns are checked against
+        those known to `estimator`, if given.
         """
         if is_dask(sims):
-            return self._of_dask(sims, None)
+            return self._of_dask(sims[bank_rows(y, sims.shape)], None)
+        if isinstance(sims, Iterator):
+            y = None
 
         reset = iter([self._known is None])  # the first part may set the columns
 
@@ -75,7 +79,7 @@ class BankAccumulator:
                     reset=next(reset, False),
                     n_jobs=self._n_jobs,
                 )
-            return checked, item_names(part, axis=1)
+            return checked[bank_rows(y, checked.shape)], item_names(part, axis=1)
 
         parts = _Parts(sims, check, self._name)
         spread = self._spread(lambda: sample_tiles(parts.head(SAMPLE_ROWS)))

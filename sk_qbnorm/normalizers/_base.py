@@ -92,8 +92,9 @@ class BaseNormalizer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator, ABC)
         ----------
         X : array-like of shape (n_bank, n_gallery)
             Similarities of the querybank to the gallery, whatever `metric` is.
-        y : Ignored
-            Not used, present for API consistency.
+        y : array-like of shape (n_bank,), default=None
+            Labels that a Pipeline passes. If it marks some rows by -1, only these rows
+            are the querybank. All rows are corrected.
         **fit_params : dict
             Other arguments of `fit`, such as `gallerybank`.
 
@@ -107,7 +108,7 @@ class BaseNormalizer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator, ABC)
         ValueError
             As in `fit`.
         """
-        return self._fit(X, None, "precomputed", **fit_params).transform(X)
+        return self._fit(X, y, "precomputed", **fit_params).transform(X)
 
     def rescore(
         self,
@@ -284,8 +285,9 @@ class BankNormalizer(BaseNormalizer):
             or an iterator of such matrices with some of the queries each.
         gallery : array-like of shape (n_gallery, n_features), default=None
             Embeddings of the gallery, in the same forms. The index of a dataframe names
-            the items. One-dimensional input is ignored, as it holds the labels `y` that
-            a Pipeline passes.
+            the items. One-dimensional input holds the labels `y` that a Pipeline
+            passes: it is ignored, but if it marks some rows by -1, only these rows are
+            the querybank.
 
         Returns
         -------
@@ -464,7 +466,7 @@ class BankNormalizer(BaseNormalizer):
         if metric != "precomputed":
             return accumulator.of_embeddings(querybank, gallery)
         if same_items:
-            return accumulator.of_similarities(querybank, estimator=self)
+            return accumulator.of_similarities(querybank, gallery, estimator=self)
         return accumulator.of_similarities(querybank)
 
     def _finalize(self, bank):

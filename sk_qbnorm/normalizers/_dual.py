@@ -57,8 +57,9 @@ class DualNormalizer(VectorIndexMixin, BaseNormalizer):
             or an iterator of such matrices with some of the queries each.
         gallery : array-like of shape (n_gallery, n_features), default=None
             Embeddings of the gallery, in the same forms. The index of a dataframe names
-            the items. One-dimensional input is ignored, as it holds the labels `y` that
-            a Pipeline passes.
+            the items. One-dimensional input holds the labels `y` that a Pipeline
+            passes: it is ignored, but if it marks some rows by -1, only these rows are
+            the querybank.
         gallerybank : array-like of shape (n_gallerybank, n_features) or \
                 (n_gallerybank, n_gallery), default=None
             Embeddings of items that are not in the gallery, or their similarities to
@@ -86,7 +87,9 @@ class DualNormalizer(VectorIndexMixin, BaseNormalizer):
             items = None
             if gallerybank is not None:
                 items = self._new("gallery")
-                items._fit(gallerybank, gallery, metric, warn=False)
+                items._fit(
+                    gallerybank, _embeddings(gallery, metric), metric, warn=False
+                )
             self._finalize(queries, items)
             if warn:
                 self._warn()
@@ -133,7 +136,7 @@ class DualNormalizer(VectorIndexMixin, BaseNormalizer):
             items = self._current("gallery")
             if gallerybank is not None:
                 items = items or self._new("gallery")
-                items.partial_fit(gallerybank, gallery)
+                items.partial_fit(gallerybank, _embeddings(gallery, metric))
             self._finalize(queries, items)
         return self
 
@@ -299,6 +302,11 @@ class DualNormalizer(VectorIndexMixin, BaseNormalizer):
         for normalizer in (self.querybank_normalizer_, self.gallerybank_normalizer_):
             if normalizer is not None:
                 yield from normalizer._fit_warnings()
+
+
+def _embeddings(gallery, metric):
+    """Return the gallery without labels, whose rows are those of the querybank."""
+    return None if metric == "precomputed" else gallery
 
 
 class DualInvertedSoftmax(DualNormalizer):

@@ -177,8 +177,9 @@ class SinkhornNormalizer(AdditiveNormalizer):
             array.
         gallery : array-like of shape (n_gallery, n_features), default=None
             Embeddings of the gallery, in the same forms. The index of a dataframe names
-            the items. One-dimensional input is ignored, as it holds the labels `y` that
-            a Pipeline passes.
+            the items. One-dimensional input holds the labels `y` that a Pipeline
+            passes: it is ignored, but if it marks some rows by -1, only these rows are
+            the querybank.
         gallerybank : array-like of shape (n_gallerybank, n_features) or \
                 (n_gallerybank, n_bank), default=None
             Embeddings of other items, or their similarities to the bank queries. They

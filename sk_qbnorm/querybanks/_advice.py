@@ -3,6 +3,7 @@
 # Where these come from is told in the notes of querybank_report.
 FEW_HUBS = 0.6
 SMALL = 0.5
+STRONG_HUBS = 1.5
 NOISY = 0.5
 FOREIGN = 0.6
 UNEXPECTED = 0.2
@@ -39,11 +40,12 @@ def _on_bank(measures):
             f"{FEW_HUBS}. Leave the scores alone, unless labelled queries show a gain."
         )
     expected = measures["activated_expected"]
-    if expected < SMALL:
+    if expected < SMALL and measures[name] < STRONG_HUBS:
         advice["activated_expected"] = (
             f"The bank is small for this gallery: it reaches {measures['coverage']:.0%}"
-            f" of the items, and of more queries like its own {expected:.0%} would have"
-            f" a best item that it activates, below {SMALL:.0%}. Add bank queries."
+            f" of the items, of {measures['coverage_limit']:.0%} that a bank of its "
+            f"size can reach, and {expected:.0%} of more queries like its own would "
+            f"have a best item that it activates, below {SMALL:.0%}. Add bank queries."
         )
     error, spread = measures["bias_standard_error"], measures["bias_spread"]
     if error > NOISY * spread:

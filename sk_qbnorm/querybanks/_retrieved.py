@@ -5,14 +5,14 @@ import numpy as np
 from sk_qbnorm.tiles import walk
 
 
-def visited(source, queries, make_visitors, n_jobs=None):
+def visited(source, queries, make_visitors):
     """Show the similarities of checked queries to visitors, and return these.
 
     ``make_visitors(tiles)`` returns a list of them.
     """
     tiles = source.tiles(queries)
     visitors = make_visitors(tiles)
-    walk(tiles, visitors, n_jobs)
+    walk(tiles, visitors, source.n_jobs)
     return visitors
 
 
