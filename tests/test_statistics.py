@@ -46,7 +46,9 @@ def test_a_statistic_without_merge_is_refused_with_its_reason(statistic, change)
         getattr(bank["n"], change)(None)
 
 
-@pytest.mark.parametrize("make", [lambda t: LogMeanExp(t, 2.0), lambda t: TopMean(t, 2)])
+@pytest.mark.parametrize(
+    "make", [lambda t: LogMeanExp(t, 2.0), lambda t: TopMean(t, 2)]
+)
 def test_merging_leaves_the_parts_unchanged(make):
     sims = np.random.default_rng(0).normal(size=(9, 5))
     parts = [MatrixTiles(sims[:4]), MatrixTiles(sims[4:])]

@@ -28,7 +28,8 @@ from ._rescore import rescored
 _BLOCK_ROWS = 256
 
 
-def _can_be_updated(normalizer):
+def can_be_updated(normalizer):
+    """Return whether the statistics of a normalizer can be computed from parts."""
     return normalizer._fits_in_parts
 
 
@@ -311,7 +312,7 @@ class BankNormalizer(BaseNormalizer):
                 self._warn()
         return self
 
-    @available_if(_can_be_updated)
+    @available_if(can_be_updated)
     def partial_fit(
         self, querybank: ArrayLike, gallery: ArrayLike | None = None
     ) -> Self:
@@ -349,7 +350,7 @@ class BankNormalizer(BaseNormalizer):
             self._finalize(bank if known is None else known.merge(bank))
         return self
 
-    @available_if(_can_be_updated)
+    @available_if(can_be_updated)
     def add_gallery(
         self, querybank: ArrayLike, gallery: ArrayLike | None = None
     ) -> Self:
@@ -388,7 +389,7 @@ class BankNormalizer(BaseNormalizer):
             )
         return self
 
-    @available_if(_can_be_updated)
+    @available_if(can_be_updated)
     def remove_gallery(
         self,
         items: ArrayLike,

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 from scipy import sparse
 from sklearn.base import BaseEstimator, clone
 from sklearn.utils import gen_batches
+from sklearn.utils.metaestimators import available_if
 
 from sk_qbnorm._embeddings import check_embeddings, is_dask
 from sk_qbnorm._repr import ShortReprMixin
@@ -26,6 +27,7 @@ from sk_qbnorm.tiles import check_same_items
 
 from ._accumulate import BankAccumulator, check_gallery_given
 from ._activation import ActivationMixin, DynamicMixin
+from ._base import can_be_updated
 from ._vector_index import AdditiveNormalizer
 
 _BLOCK_ROWS = 4096
@@ -287,6 +289,7 @@ class AgreementNormalizer(ShortReprMixin, ActivationMixin, WrappingNormalizer):
         self.n_jobs = n_jobs
         self.verbose = verbose
 
+    @available_if(can_be_updated)
     def remove_gallery(
         self,
         items: ArrayLike,
