@@ -6,7 +6,6 @@ from contextlib import contextmanager
 from copy import copy
 from numbers import Integral, Real
 
-import joblib
 import numpy as np
 from scipy import sparse
 from sklearn.utils import check_array
@@ -171,6 +170,7 @@ def positions_of(items, names):
 
 def check_items(items, n_gallery):
     """Return gallery indices, given as such or as a mask, as an array of int."""
+    check_unmasked(items, "items")
     items = np.asarray(items)
     if items.dtype == bool and items.shape == (n_gallery,):
         return np.flatnonzero(items)
@@ -238,16 +238,16 @@ def check_matrix(
 ):
     """Return embeddings or scores as a float32 or float64 matrix, and finite.
 
-    Sparse ones, where they are accepted, come as CSR.
+    float32 stays float32, also in dataframes and in arrays of other libraries. Sparse
+    matrices, where they are accepted, come as CSR.
     """
-    dtype = getattr(matrix, "dtype", None)
-    if getattr(dtype, "kind", "f") in "mMV":
-        raise ValueError(f"{name} must hold numbers, got dtype {dtype}.")
+    check_unmasked(matrix, name)
     with _matrix_of_numbers(name):
+        matrix, dtype = _readable(matrix, name)
         checked = check_array(
             matrix,
             accept_sparse="csr" if accept_sparse else False,
-            dtype=FLOATS,
+            dtype=dtype,
             ensure_all_finite=False,
             input_name=name,
             estimator=estimator,
@@ -272,6 +272,56 @@ def item_names(matrix, axis=0):
     if not all(isinstance(name, Integral) for name in names):
         return None
     return None if np.array_equal(names, np.arange(len(names))) else names
+
+
+def check_unmasked(values, name):
+    """Raise if entries of a masked array are masked, as they would be used."""
+    listed = values if isinstance(values, (list, tuple)) else [values]
+    if any(isinstance(each, np.ma.MaskedArray) and each.mask.any() for each in listed):
+        raise ValueError(
+            f"{name} must not have masked entries, got a masked array; replace them, "
+            "for example by filled(0), or drop their rows."
+        )
+
+
+def _readable(matrix, name):
+    """Return a matrix that `check_array` can read, and the dtype to ask it for.
+
+    By itself, it converts every dtype that is not numpy's to float64.
+    """
+    if hasattr(matrix, "iloc") and hasattr(matrix, "columns"):  # pandas
+        dtypes = [_numpy_dtype(dtype) for dtype in set(matrix.dtypes)]
+        are_numbers = all(dtype.kind in "fiub" for dtype in dtypes)
+        is_single = are_numbers and np.result_type(np.int8, *dtypes) == np.float32
+        wanted = np.float32 if is_single else np.float64
+    else:
+        if not isinstance(matrix, np.ndarray) and not sparse.issparse(matrix):
+            matrix = _as_ndarray(matrix, name)
+        dtypes, wanted = [matrix.dtype], FLOATS
+    for dtype in dtypes:
+        if dtype.kind in "mMV":
+            raise ValueError(
+                f"{name} must hold numbers, got dtype {dtype}; convert it to float32 "
+                "or float64 first."
+            )
+    return matrix, wanted
+
+
+def _numpy_dtype(dtype):
+    """Return the numpy dtype of a column that may have missing values or be sparse."""
+    return getattr(dtype, "numpy_dtype", getattr(dtype, "subtype", dtype))
+
+
+def _as_ndarray(matrix, name):
+    """Return a list, or an array or dataframe of another library, as an ndarray."""
+    has_dlpack_only = hasattr(matrix, "__dlpack__") and not hasattr(matrix, "__array__")
+    try:
+        return np.from_dlpack(matrix) if has_dlpack_only else np.asarray(matrix)
+    except (TypeError, RuntimeError, BufferError) as error:  # on a GPU, or bfloat16
+        raise ValueError(
+            f"{name} must be an array that numpy can read, got {type(matrix).__name__} "
+            f"({error}); convert it to a numpy array of float32 first."
+        ) from error
 
 
 def column_names(matrix):
@@ -303,8 +353,3 @@ class _matrix_of_numbers:
             raise ValueError(
                 f"{self.name} must be a matrix with a row and a column. {error}"
             ) from error
-
-
-def hash_of(matrix):
-    """Return a hash of the values of a matrix, whatever its layout in memory."""
-    return joblib.hash(matrix)

@@ -136,6 +136,30 @@ def forms_of(matrix):
     }
 
 
+def layouts_of(matrix):
+    """Return the same numbers in every order of memory, writeable and read-only."""
+    layouts = _layouts(matrix)
+    for name, layout in _layouts(matrix).items():
+        layout.flags.writeable = False
+        layouts[f"{name}, read-only"] = layout
+    return layouts
+
+
+def _layouts(matrix):
+    n_rows, n_columns = matrix.shape
+    wide = np.ones((n_rows, n_columns + 3), matrix.dtype)
+    wide[:, :n_columns] = matrix
+    tall = np.ones((2 * n_rows, n_columns), matrix.dtype)
+    tall[::2] = matrix
+    return {
+        "C order": np.array(matrix, order="C"),
+        "Fortran order": np.array(matrix, order="F"),
+        "some columns": wide[:, :n_columns],
+        "every other row": tall[::2],
+        "from the last row on": matrix[::-1].copy()[::-1],
+    }
+
+
 def whole(shape, seed=0, largest=5):
     """Embeddings of small whole numbers: products are exact, and tied at times."""
     random = np.random.default_rng(seed)

@@ -5,21 +5,25 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from . import small_blocks
+
 # For the benchmarks, behind the package that is installed.
 sys.path.append(str(Path(__file__).parent.parent))
 os.environ.setdefault("MPLBACKEND", "agg")  # nobody looks
 settings.register_profile("ci", deadline=None, derandomize=True, max_examples=60)
 settings.register_profile("quick", parent=settings.get_profile("ci"), max_examples=10)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
+if "SK_QBNORM_SMALL_BLOCKS" in os.environ:
+    small_blocks.shrink()
 
 
 def pytest_collection_modifyitems(items):
-    """Small banks are clipped, and only the tests of that are about the warning."""
+    """Ignore warnings about small banks and odd betas, except in tests of these."""
     for item in items:
+        item.add_marker(pytest.mark.filterwarnings("ignore:beta"), append=False)
         if "normalizer" in getattr(item, "fixturenames", ()):
-            for message in ("n_neighbors=", "beta="):
-                mark = pytest.mark.filterwarnings(f"ignore:{message}")
-                item.add_marker(mark, append=False)
+            mark = pytest.mark.filterwarnings("ignore:n_neighbors=")
+            item.add_marker(mark, append=False)
 
 
 @pytest.fixture(autouse=True)

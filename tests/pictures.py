@@ -1,4 +1,4 @@
-"""What the tests of all displays draw, and from what."""
+"""Data, estimators and helpers for the tests of displays."""
 
 import pytest
 from sklearn.base import clone
@@ -16,7 +16,6 @@ from sk_qbnorm.datasets import make_hub_retrieval
 from sk_qbnorm.metrics import k_occurrence
 
 plt = pytest.importorskip("matplotlib.pyplot")
-font_manager = pytest.importorskip("matplotlib.font_manager")
 
 DATA = make_hub_retrieval(
     n_bank=80, n_queries=50, n_gallery=40, n_features=8, random_state=0
@@ -30,7 +29,7 @@ NAMES = [f"name of {item}" for item in range(40)]
 
 
 def drawn(display):
-    """Draw everything, so that what cannot be drawn warns."""
+    """Render the figure, so that missing glyphs warn."""
     display.figure_.canvas.draw()
     return display
 

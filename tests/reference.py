@@ -116,6 +116,24 @@ def csls(bank, sims, k=10):
     ]
 
 
+def margin(bank, sims, k, kind):
+    """``s / b`` or ``s - b``, where b is the mean of both neighborhoods."""
+    of_items = [top_mean(column, k) for column in zip(*bank, strict=True)]
+    scores = []
+    for row in sims:
+        means = [(top_mean(row, k) + r) / 2 for r in of_items]
+        pairs = zip(row, means, strict=True)
+        scores.append([s / b if kind == "ratio" else s - b for s, b in pairs])
+    return scores
+
+
+def mutual_pairs(scores, reverse):
+    """Pairs (query, item) that are each other's best."""
+    return [
+        (q, best(row)) for q, row in enumerate(scores) if best(reverse[best(row)]) == q
+    ]
+
+
 def nearest_neighbor(bank, sims, k=16, alpha=0.75):
     bias = [top_mean(column, k) for column in zip(*bank, strict=True)]
     return [[s - alpha * r for s, r in zip(row, bias, strict=True)] for row in sims]

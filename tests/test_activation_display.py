@@ -1,6 +1,7 @@
-"""Who is corrected, and for the better or the worse."""
+"""ActivationDisplay."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from sk_qbnorm import (
@@ -29,8 +30,8 @@ from .pictures import (
 )
 
 
-def ends(before, after):
-    """Count what becomes of queries, one by one."""
+def count_outcomes(before, after):
+    """Count the outcomes, query by query."""
     found = {"better": 0, "still_right": 0, "still_wrong": 0, "worse": 0}
     for relevant, first, second in zip(
         DATA.relevant, before.argmax(axis=1), after.argmax(axis=1), strict=True
@@ -47,7 +48,7 @@ def ends(before, after):
 
 
 @every_estimator
-def test_the_activation_diagram_counts_what_is_corrected(make):
+def test_the_bars_count_corrected_queries_and_outcomes(make):
     estimator, queries = make()
     before = queries.copy()
     display = drawn(
@@ -61,7 +62,7 @@ def test_the_activation_diagram_counts_what_is_corrected(make):
         "n_active": NORMALIZER.activation_mask_.sum(),
         "n_queries": 50,
         "n_corrected": corrected.sum(),
-        **ends(RAW, CORRECTED),
+        **count_outcomes(RAW, CORRECTED),
     }
     gained = display.counts_["better"] - display.counts_["worse"]
     gain = recall_at_k(DATA.relevant, CORRECTED) - recall_at_k(DATA.relevant, RAW)
@@ -71,12 +72,12 @@ def test_the_activation_diagram_counts_what_is_corrected(make):
     for start, stop in ((0, 2), (2, 4), (4, 12)):  # gallery, queries, results
         assert sum(widths[start:stop]) == pytest.approx(100)
     assert sum(widths[4:8]) == pytest.approx(100 * corrected.mean())
-    catches = np.bincount(best, minlength=40) * NORMALIZER.activation_mask_
-    assert catches[display.items_[0]] == catches.max()
-    assert f"{NAMES[display.items_[0]]} ({catches.max()})" in texts(display)[4]
+    n_top = np.bincount(best, minlength=40) * NORMALIZER.activation_mask_
+    assert n_top[display.items_[0]] == n_top.max()
+    assert f"{NAMES[display.items_[0]]} ({n_top.max()})" in texts(display)[4]
 
 
-def test_the_diagram_of_scores_is_that_of_the_estimator():
+def test_scores_give_the_same_plot_as_the_estimator():
     mask = NORMALIZER.activation_mask_
     display = ActivationDisplay.from_predictions(mask, RAW, CORRECTED, DATA.relevant)
     expected = ActivationDisplay.from_estimator(NORMALIZER, RAW, DATA.relevant)
@@ -86,7 +87,7 @@ def test_the_diagram_of_scores_is_that_of_the_estimator():
     ]
 
 
-def test_without_relevance_there_are_no_results():
+def test_without_relevant_items_there_are_no_outcomes():
     mask = NORMALIZER.activation_mask_
     display = drawn(ActivationDisplay.from_predictions(mask, RAW))
     assert list(display.counts_) == [
@@ -99,13 +100,13 @@ def test_without_relevance_there_are_no_results():
     assert display.ax_.get_legend() is None
 
 
-def test_an_empty_activation_set_names_nothing():
+def test_an_empty_activation_set_names_no_items():
     display = drawn(ActivationDisplay.from_predictions(np.zeros(40, dtype=bool), RAW))
     assert display.items_.size == 0
     assert display.counts_["n_corrected"] == 0
 
 
-def test_masked_queries_and_labels_are_understood():
+def test_class_labels_and_masked_queries_are_supported():
     kept = np.arange(50) < 30
     labels = np.arange(40) % 4
     display = ActivationDisplay.from_estimator(
@@ -120,7 +121,7 @@ def test_masked_queries_and_labels_are_understood():
     np.testing.assert_array_equal(display.right_before, right[kept])
 
 
-def test_every_gate_has_a_diagram():
+def test_every_dynamic_normalizer_can_be_plotted():
     dual = DualDynamicInvertedSoftmax(metric="precomputed")
     dual.fit(BANK_SIMS, gallerybank=BANK_SIMS[:20])
     display = ActivationDisplay.from_estimator(dual, RAW)
@@ -133,13 +134,13 @@ def test_every_gate_has_a_diagram():
 
 
 @pytest.mark.parametrize("normalizer", [InvertedSoftmax, GloballyCorrected])
-def test_there_is_no_diagram_without_a_gate(normalizer):
+def test_normalizers_without_an_activation_set_are_rejected(normalizer):
     fitted = normalizer(metric="precomputed").fit(BANK_SIMS)
-    with pytest.raises(ValueError, match="corrects every query"):
+    with pytest.raises(ValueError, match=normalizer.__name__):
         ActivationDisplay.from_estimator(fitted, RAW)
 
 
-def test_the_gate_of_what_a_search_chose_is_drawn():
+def test_the_activation_set_of_the_selected_normalizer_is_plotted():
     search = NormalizerSearch(DATA.queries, DATA.relevant, n_standard_errors=0)
     search.set_params(candidates=[DynamicInvertedSoftmax()])
     search.fit(DATA.bank_queries, DATA.gallery)
@@ -150,19 +151,26 @@ def test_the_gate_of_what_a_search_chose_is_drawn():
     display = ActivationDisplay.from_estimator(retriever, DATA.queries)
     np.testing.assert_array_equal(display.activation_mask, mask)
     search.set_params(candidates=[]).fit(DATA.bank_queries, DATA.gallery)
-    with pytest.raises(ValueError, match=r"chose .*alpha=0.0.*, which corrects no qu"):
+    with pytest.raises(ValueError, match=r"NormalizerSearch.*alpha=0\.0"):
         ActivationDisplay.from_estimator(search, RAW)
 
 
 @pytest.mark.parametrize(
-    ("arguments", "message"),
+    ("arguments", "match"),
     [
-        ((np.ones(40), RAW, RAW[:3]), "of the same queries and items"),
-        ((np.ones(39), RAW, CORRECTED), "one entry an item"),
-        ((np.arange(40), RAW, CORRECTED), "must hold booleans"),
-        ((np.ones(40), RAW, None, DATA.relevant), "pass after too"),
+        ((np.ones(40), RAW, RAW[:3]), r"\(50, 40\), \(3, 40\)"),
+        ((np.ones(39), RAW, CORRECTED), r"activation_mask.* \(39,\)"),
+        ((np.arange(40), RAW, CORRECTED), "activation_mask.* int64"),
+        ((np.ones(40), RAW, None, DATA.relevant), "after"),
     ],
 )
-def test_a_diagram_says_what_does_not_fit(arguments, message):
-    with pytest.raises(ValueError, match=message):
+def test_scores_that_do_not_match_are_rejected(arguments, match):
+    with pytest.raises(ValueError, match=match):
         ActivationDisplay.from_predictions(*arguments)
+
+
+def test_names_are_the_columns_of_a_frame_of_scores():
+    named = pd.DataFrame(RAW, columns=NAMES)
+    display = ActivationDisplay.from_predictions(NORMALIZER.activation_mask_, named)
+    assert list(display.names) == NAMES
+    assert NAMES[display.items_[0]] in " ".join(texts(display))

@@ -46,7 +46,7 @@ def test_a_gallery_that_cannot_be_augmented_is_refused(options, message):
     "corrected", [1, [True, False], np.ones(6), [[[True]]] * 6, "yes", None]
 )
 def test_which_queries_are_corrected_must_be_told_by_bools(corrected):
-    with pytest.raises(ValueError, match=r"corrected must be a bool, or one a query"):
+    with pytest.raises(ValueError, match="corrected"):
         augment_queries(BANK, corrected)
 
 
@@ -60,9 +60,7 @@ def test_a_query_has_a_flag_for_each_bias():
         (InvertedSoftmax(), flags),
         (DualDynamicInvertedSoftmax(), flags[:, 0]),
     ):
-        with pytest.raises(
-            ValueError, match="corrected must have a column for each of"
-        ):
+        with pytest.raises(ValueError, match="corrected"):
             normalizer.fit(BANK, GALLERY).augment_queries(BANK, wrong)
 
 
@@ -72,7 +70,7 @@ def test_a_normalizer_augments_what_it_was_fitted_to():
         normalizer.augment_gallery(GALLERY[:3])
     part = normalizer.augment_gallery(GALLERY[[2, 0]], items=[2, 0])
     np.testing.assert_allclose(part, normalizer.augment_gallery(GALLERY)[[2, 0]])
-    with pytest.raises(ValueError, match=r"gallery indices in \[0, 3\], got 4 to 4"):
+    with pytest.raises(ValueError, match="gallery"):
         normalizer.augment_gallery(GALLERY[:1], items=[4])
     with pytest.raises(NotFittedError):
         CSLS().augment_gallery(GALLERY)
@@ -141,11 +139,11 @@ def test_searches_that_make_no_sense_are_refused():
     for k in (0, 5, 2.0, True):
         with pytest.raises(ValueError, match="n_neighbors"):
             retriever.kneighbors(BANK, k)
-    with pytest.raises(ValueError, match="mode must be one of 'connectivity', 'score'"):
+    with pytest.raises(ValueError, match="mode"):
         retriever.kneighbors_graph(BANK, mode="weights")
     by_callable = QuerybankRetriever(metric=lambda q, g: q @ g.T, n_neighbors=2)
     by_callable.fit(BANK, GALLERY)
-    with pytest.raises(ValueError, match="use mode='score'"):
+    with pytest.raises(ValueError, match="mode"):
         by_callable.kneighbors_graph(BANK, mode="distance")
     with pytest.raises(NotFittedError):
         QuerybankRetriever().kneighbors(BANK)

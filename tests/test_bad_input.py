@@ -17,7 +17,6 @@ from sk_qbnorm import (
     pairwise_similarity,
 )
 from sk_qbnorm.datasets import make_hub_retrieval
-from sk_qbnorm.metrics import k_occurrence, recall_at_k, relevant_ranks
 
 from .cases import NORMALIZERS
 
@@ -144,8 +143,6 @@ def test_unknown_choices_list_the_known_ones():
         InvertedSoftmax(metric="euclidean").fit(SIMS, SIMS)
     with pytest.raises(ValueError, match="must be one of 'cosine', 'dot', got"):
         pairwise_similarity(SIMS, SIMS, "precomputed")
-    with pytest.raises(ValueError, match="ties must be one of 'average', 'pessim"):
-        relevant_ranks([0] * 5, SIMS, ties="lucky")
 
 
 @pytest.mark.parametrize("metric", ["cosine", "dot"])
@@ -273,59 +270,6 @@ def test_a_gallery_is_needed_and_its_labels_must_match():
     scorer = NearestNeighborScorer().fit(SIMS)
     with pytest.raises(ValueError, match="n_neighbors=5 is more than the gallery hol"):
         scorer.kneighbors(SIMS, n_neighbors=5)
-
-
-@pytest.mark.parametrize(
-    ("relevant", "options", "message"),
-    [
-        ([0, 1], {}, "one entry a query, expected 5, got 2"),
-        ([0, 1, 2, 3, 4], {}, r"indices in \[0, 4\), got 4"),
-        ([0, 1, 2, 3, -1], {}, r"indices in \[0, 4\), got -1; leave queries without"),
-        ([0.5] * 5, {}, "gallery indices, got values of dtype float64; for class lab"),
-        (["cat"] * 5, {}, "gallery indices, got values of dtype <U3"),
-        ([[0], [], [1], [2], []], {}, "got none for 2 queries, the first is 1"),
-        (None, {}, "must say what is relevant to each query, got None"),
-        (3, {}, "must say what is relevant to each query, got 3"),
-        (np.eye(5, 4, dtype=int).tolist(), {}, "lists of 0 and 1, .* as an array"),
-        (np.ones((5, 3)), {}, r"expected \(5, 4\), got \(5, 3\)"),
-        (np.full((5, 4), 2), {}, "must hold 0 and 1 alone"),
-        (np.zeros((5, 4)), {}, "got none for 5 queries"),
-        (sparse.csr_array((5, 4)), {}, "got none for 5 queries"),
-        ([0] * 5, {"query_mask": [1] * 4}, r"5 booleans, .* shape \(4,\)"),
-        ([0] * 5, {"query_mask": [2] * 5}, "5 booleans, one a query"),
-        ([0] * 5, {"query_mask": [0] * 5}, "leaves no query"),
-        (
-            [0] * 5,
-            {"gallery_labels": [0] * 3},
-            r"gallery_labels must have shape",
-        ),
-        (
-            [0] * 4,
-            {"gallery_labels": [0] * 4},
-            r"of the queries, must have shape",
-        ),
-        ([0, 0, 7, 0, 0], {"gallery_labels": [0] * 4}, "got none for 1 queries"),
-    ],
-)
-def test_relevance_that_does_not_match_is_refused(relevant, options, message):
-    with pytest.raises(ValueError, match=message):
-        relevant_ranks(relevant, SIMS, **options)
-
-
-def test_masked_queries_may_have_no_scores():
-    mask = [True, True, False, True, True]
-    relevant_ranks([0] * 5, spoilt(np.nan), query_mask=mask)
-
-
-def test_scores_and_k_of_measures_are_checked():
-    with pytest.raises(ValueError, match="scores must be finite, got NaN in row 2"):
-        relevant_ranks([0] * 5, spoilt(np.nan))
-    with pytest.raises(ValueError, match="k must be an integer >= 1, got 0"):
-        recall_at_k([0] * 5, SIMS, k=0)
-    with pytest.raises(ValueError, match="k=5 is more than the gallery holds; expec"):
-        k_occurrence(SIMS, k=5)
-    with pytest.raises(ValueError, match="k must be an integer >= 1, got 1.5"):
-        k_occurrence(SIMS, k=1.5)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Confidence intervals over queries, of one ranking and of the difference of two."""
+"""bootstrap_report and paired_bootstrap_report."""
 
 import numpy as np
 import pytest
@@ -16,13 +16,21 @@ from sk_qbnorm.metrics import (
 
 from . import reference
 
-small_gallery = pytest.mark.filterwarnings("ignore:Recall at")
-RANDOM = np.random.default_rng(0)
-RELEVANT = RANDOM.integers(15, size=40)
-BEFORE = RANDOM.normal(size=(40, 15))
-BEFORE[np.arange(40), RELEVANT] += 1
-AFTER = BEFORE + 0.3 * RANDOM.normal(size=BEFORE.shape)
-AFTER[np.arange(40), RELEVANT] += 0.5
+small_gallery = pytest.mark.filterwarnings("ignore:recall at")
+
+
+def rankings():
+    """Relevant items of 40 queries, and scores before and after an improvement."""
+    random = np.random.default_rng(0)
+    relevant = random.integers(15, size=40)
+    before = random.normal(size=(40, 15))
+    before[np.arange(40), relevant] += 1
+    after = before + 0.3 * random.normal(size=before.shape)
+    after[np.arange(40), relevant] += 0.5
+    return relevant, before, after
+
+
+RELEVANT, BEFORE, AFTER = rankings()
 
 
 @st.composite
@@ -61,21 +69,21 @@ def fields(report):
 
 @small_gallery
 @given(drawn=two_rankings(), seed=st.integers(0, 99))
-def test_intervals_are_those_of_the_definition(drawn, seed):
+def test_intervals_match_the_reference(drawn, seed):
     relevant, before, after = drawn
     before, after = (s + 1e-9 * np.arange(s.shape[1]) for s in (before, after))
     options = {"n_resamples": 13, "confidence_level": 0.8, "random_state": seed}
     results = [results_of(relevant, scores) for scores in (before, after)]
     values = [reference.measures(*result) for result in results]
-    outcomes = [list(resampled(result, 13, seed)) for result in results]
+    resampled_measures = [list(resampled(result, 13, seed)) for result in results]
     alone = bootstrap_report(relevant, before, **options)
     gain = paired_bootstrap_report(relevant, before, after, **options)
-    for report, value, outcome in (
-        (alone, values[0], np.array(outcomes[0])),
-        (gain, np.subtract(*values[::-1]), np.subtract(*outcomes[::-1])),
+    for report, value, samples in (
+        (alone, values[0], np.array(resampled_measures[0])),
+        (gain, np.subtract(*values[::-1]), np.subtract(*resampled_measures[::-1])),
     ):
         low, high = (
-            [reference.percentile(column, share) for column in outcome.T.tolist()]
+            [reference.percentile(column, share) for column in samples.T.tolist()]
             for share in (0.1, 0.9)
         )
         expected = np.transpose([value, low, high])
@@ -84,7 +92,7 @@ def test_intervals_are_those_of_the_definition(drawn, seed):
 
 @small_gallery
 @given(drawn=two_rankings(), ties=st.sampled_from(["average", "pessimistic"]))
-def test_values_are_those_of_the_report(drawn, ties):
+def test_values_are_those_of_retrieval_report(drawn, ties):
     relevant, before, after = drawn
     first, second = (retrieval_report(relevant, s, ties=ties) for s in (before, after))
     alone = bootstrap_report(relevant, before, ties=ties, n_resamples=2)
@@ -99,7 +107,7 @@ def test_values_are_those_of_the_report(drawn, ties):
 
 @small_gallery
 @given(drawn=two_rankings(), level=st.floats(0.01, 0.99))
-def test_intervals_keep_within_the_range_of_the_measure(drawn, level):
+def test_intervals_stay_in_the_range_of_the_measure(drawn, level):
     relevant, scores, _ = drawn
     ranks = relevant_ranks(relevant, scores)
     report = bootstrap_report(
@@ -114,7 +122,7 @@ def test_intervals_keep_within_the_range_of_the_measure(drawn, level):
 
 @small_gallery
 @given(drawn=two_rankings(), seed=st.integers(0, 99))
-def test_a_ranking_gains_nothing_on_itself(drawn, seed):
+def test_a_ranking_has_no_gain_over_itself(drawn, seed):
     relevant, scores, _ = drawn
     report = paired_bootstrap_report(
         relevant, scores, scores, n_resamples=7, random_state=seed
@@ -122,7 +130,7 @@ def test_a_ranking_gains_nothing_on_itself(drawn, seed):
     assert fields(report.values()) == [[0, 0, 0]] * 8
 
 
-def test_a_gain_the_other_way_is_a_loss():
+def test_swapping_before_and_after_negates_the_gain():
     gain = paired_bootstrap_report(RELEVANT, BEFORE, AFTER, random_state=0)
     loss = paired_bootstrap_report(RELEVANT, AFTER, BEFORE, random_state=0)
     for name, entry in gain.items():
@@ -130,7 +138,7 @@ def test_a_gain_the_other_way_is_a_loss():
         assert loss[name]["low"] == pytest.approx(-entry["high"], abs=1e-12)
 
 
-def test_pairs_say_more_than_two_intervals():
+def test_a_paired_interval_is_narrower_than_two_separate_ones():
     first, second = (
         bootstrap_report(RELEVANT, scores, random_state=0) for scores in (BEFORE, AFTER)
     )
@@ -140,18 +148,18 @@ def test_pairs_say_more_than_two_intervals():
     assert gain[name]["low"] > 0
 
 
-def test_the_same_seed_gives_the_same_intervals(monkeypatch):
+def test_intervals_depend_only_on_the_seed(monkeypatch):
     expected = bootstrap_report(RELEVANT, BEFORE, random_state=3)
     assert bootstrap_report(RELEVANT, BEFORE, random_state=3) == expected
     state = np.random.RandomState(3)
     assert bootstrap_report(RELEVANT, BEFORE, random_state=state) == expected
     assert bootstrap_report(RELEVANT, BEFORE, random_state=state) != expected
-    for size in (1, 3 * 40 + 7):  # what is held at a time is nobody's concern
-        monkeypatch.setattr("sk_qbnorm.metrics._draws._BLOCK", size)
+    for size in (1, 3 * 40 + 7):
+        monkeypatch.setattr("sk_qbnorm.metrics._bootstrap._BLOCK", size)
         assert bootstrap_report(RELEVANT, BEFORE, random_state=3) == expected
 
 
-def test_more_confidence_makes_a_wider_interval():
+def test_a_higher_confidence_level_widens_the_interval():
     reports = [
         bootstrap_report(RELEVANT, BEFORE, confidence_level=level, random_state=0)
         for level in (0.5, 0.9, 0.99)
@@ -163,7 +171,7 @@ def test_more_confidence_makes_a_wider_interval():
 
 
 @pytest.mark.parametrize("measure", ["recall@1", "median_rank", "mean_reciprocal_rank"])
-def test_intervals_cover_the_truth_as_often_as_they_say(measure):
+def test_intervals_cover_the_true_value_at_the_confidence_level(measure):
     random = np.random.default_rng(0)
     chances = np.array([0.35, 0.25] + [0.04] * 10)
     places = np.arange(12)
@@ -182,7 +190,7 @@ def test_intervals_cover_the_truth_as_often_as_they_say(measure):
     assert 86 <= covered <= 100
 
 
-def test_a_gain_that_is_noise_is_rarely_taken_for_one():
+def test_noise_is_rarely_reported_as_a_gain():
     random = np.random.default_rng(0)
     found = 0
     for _ in range(100):
@@ -195,7 +203,7 @@ def test_a_gain_that_is_noise_is_rarely_taken_for_one():
     assert found <= 12  # 5 are expected
 
 
-def test_relevance_may_be_told_in_every_way():
+def test_labels_masks_and_ties_are_supported():
     labels, gallery_labels = np.arange(40) % 3, np.arange(15) % 3
     mask = np.arange(40) % 4 > 0
     options = {"gallery_labels": gallery_labels, "ties": "optimistic"}
@@ -208,7 +216,7 @@ def test_relevance_may_be_told_in_every_way():
         assert entry["value"] == second[name] - first[name]
 
 
-def test_the_reports_may_be_frames():
+def test_the_reports_can_be_dataframes():
     pandas = pytest.importorskip("pandas")
     for report, scores in (
         (bootstrap_report, [BEFORE]),
@@ -221,18 +229,18 @@ def test_the_reports_may_be_frames():
         assert frame.T.to_dict() == expected
 
 
-def test_recalls_of_a_small_gallery_are_warned_about():
+def test_a_small_gallery_warns_the_caller():
     for report, scores in (
         (bootstrap_report, [BEFORE[:, :5]]),
         (paired_bootstrap_report, [BEFORE[:, :5], AFTER[:, :5]]),
     ):
-        with pytest.warns(UndefinedMetricWarning, match="Recall at 10 of 5") as seen:
+        with pytest.warns(UndefinedMetricWarning, match="k=10 .* 5 items") as seen:
             report(RELEVANT % 5, *scores, n_resamples=1)
         assert seen[0].filename == __file__
 
 
 @pytest.mark.parametrize("kind", [int, str])
-def test_groups_of_one_query_each_change_nothing(kind):
+def test_groups_of_one_query_change_nothing(kind):
     labels = [kind(i) for i in range(10, 50)]
     pair = RELEVANT, BEFORE, AFTER
     assert paired_bootstrap_report(
@@ -240,8 +248,7 @@ def test_groups_of_one_query_each_change_nothing(kind):
     ) == paired_bootstrap_report(*pair, random_state=3)
 
 
-def test_captions_that_are_copies_say_no_more_than_one():
-    """Three copies of each query, not side by side: the intervals are those of one."""
+def test_copies_of_queries_in_groups_do_not_narrow_the_interval():
     copies = np.random.default_rng(1).permutation(np.repeat(np.arange(40), 3))
     once = bootstrap_report(RELEVANT, BEFORE, random_state=0)
     options = {"random_state": 0, "groups": copies}
@@ -251,10 +258,10 @@ def test_captions_that_are_copies_say_no_more_than_one():
     width = [
         each["recall@1"]["high"] - each["recall@1"]["low"] for each in (apart, once)
     ]
-    assert width[0] < 0.7 * width[1]  # by the root of 3, were it not for the draws
+    assert width[0] < 0.7 * width[1]  # about 1 / sqrt(3)
 
 
-def test_groups_may_be_of_any_size_and_lose_those_that_are_masked():
+def test_groups_may_differ_in_size_and_contain_masked_queries():
     mask = np.arange(40) % 7 > 0
     groups = np.minimum(np.arange(40) // 3, 9)  # of 3, and a larger one
     report = bootstrap_report(
@@ -277,46 +284,43 @@ def test_groups_may_be_of_any_size_and_lose_those_that_are_masked():
 
 
 @pytest.mark.parametrize(
-    ("options", "message"),
+    ("options", "match"),
     [
-        ({"n_resamples": 0}, "n_resamples must be an integer >= 1, got 0"),
-        ({"n_resamples": 10.0}, "n_resamples must be an integer >= 1, got 10.0"),
-        (
-            {"confidence_level": 0},
-            "confidence_level must be a finite number > 0, got 0",
-        ),
-        ({"confidence_level": 95}, "confidence_level must be below 1, got 95"),
-        ({"confidence_level": 1}, "confidence_level must be below 1, got 1"),
-        ({"confidence_level": "95%"}, "confidence_level must be a finite number > 0"),
-        ({"random_state": "0"}, "cannot be used to seed"),
-        ({"ties": "best"}, "ties must be one of 'average'"),
-        ({"query_mask": np.arange(40) == 7}, "An interval needs 2 queries or more"),
-        ({"groups": np.zeros(40)}, "An interval needs 2 groups or more, got 1 group"),
-        ({"groups": np.arange(39)}, r"groups must have one label a query, shape \(40,"),
-        ({"gallery_labels": [0, 1]}, "gallery_labels must have shape"),
+        ({"n_resamples": 0}, "n_resamples must be.* 0"),
+        ({"n_resamples": 10.0}, "n_resamples must be.* 10.0"),
+        ({"confidence_level": 0}, "confidence_level must be.* 0"),
+        ({"confidence_level": 95}, "confidence_level must be.* 95"),
+        ({"confidence_level": 1}, "confidence_level must be.* 1"),
+        ({"confidence_level": "95%"}, "confidence_level must be.* '95%'"),
+        ({"random_state": "0"}, "seed"),
+        ({"ties": "best"}, "ties must be.* 'average'"),
+        ({"query_mask": np.arange(40) == 7}, "2 queries, got 1"),
+        ({"groups": np.zeros(40)}, "2 groups, got 1"),
+        ({"groups": np.arange(39)}, r"groups must.* \(40,\)"),
+        ({"gallery_labels": [0, 1]}, "gallery_labels must"),
     ],
 )
-def test_parameters_out_of_range_are_refused(options, message):
-    with pytest.raises(ValueError, match=message):
+def test_parameters_out_of_range_are_rejected(options, match):
+    with pytest.raises(ValueError, match=match):
         bootstrap_report(RELEVANT, BEFORE, **options)
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(ValueError, match=match):
         paired_bootstrap_report(RELEVANT, BEFORE, AFTER, **options)
 
 
-def test_scores_that_are_none_are_named():
+def test_errors_name_the_invalid_scores():
     spoilt = AFTER.copy()
     spoilt[2, 1] = np.nan
-    with pytest.raises(ValueError, match="scores must be finite, got NaN in row 2"):
+    with pytest.raises(ValueError, match="scores.* row 2"):
         bootstrap_report(RELEVANT, spoilt)
-    with pytest.raises(ValueError, match="before must be finite, got NaN in row 2"):
+    with pytest.raises(ValueError, match="before.* row 2"):
         paired_bootstrap_report(RELEVANT, spoilt, AFTER)
-    with pytest.raises(ValueError, match="after must be finite, got NaN in row 2"):
+    with pytest.raises(ValueError, match="after.* row 2"):
         paired_bootstrap_report(RELEVANT, BEFORE, spoilt)
-    with pytest.raises(ValueError, match=r"of shape \(40, 15\) and \(39, 15\)"):
+    with pytest.raises(ValueError, match=r"before.* \(40, 15\).*after.* \(39, 15\)"):
         paired_bootstrap_report(RELEVANT, BEFORE, AFTER[1:])
-    with pytest.raises(ValueError, match="after must hold numbers, got text"):
+    with pytest.raises(ValueError, match="after"):
         paired_bootstrap_report([0, 0], [[0.1], [0.2]], [["a"], ["b"]])
-    with pytest.raises(ValueError, match=r"relevant must have one entry a query"):
+    with pytest.raises(ValueError, match="relevant.* 40.* 39"):
         paired_bootstrap_report(RELEVANT[1:], BEFORE, AFTER)
-    with pytest.raises(ValueError, match="Expected 2D array, got 1D array"):
+    with pytest.raises(ValueError, match="scores"):
         bootstrap_report(RELEVANT, BEFORE[:, 0])

@@ -228,10 +228,10 @@ def test_a_gate_asks_for_the_bank_that_it_needs():
     dual = DualDynamicInvertedSoftmax().fit(BANK, GALLERY, ITEMS)
     of_queries, of_items = dual.activation_mask_.T
     (first, *_) = np.flatnonzero(of_items)
-    with pytest.raises(ValueError, match="pass all of the bank as gallerybank"):
+    with pytest.raises(ValueError, match="gallerybank"):
         dual.remove_gallery([first], BANK, np.delete(GALLERY, first, 0))
     (first, *_) = np.flatnonzero(of_queries)
-    with pytest.raises(ValueError, match="pass all of the bank as querybank"):
+    with pytest.raises(ValueError, match="querybank"):
         dual.remove_gallery([first], None, np.delete(GALLERY, first, 0), ITEMS)
 
 
@@ -254,7 +254,7 @@ def test_doubts_are_told_once_and_point_at_the_caller():
 
 def test_normalizers_of_one_bank_refuse_a_second():
     for normalizer in (None, CSLS(n_neighbors=3)):
-        with pytest.raises(ValueError, match="has no use for a gallery bank, got one"):
+        with pytest.raises(ValueError, match="gallery"):
             QuerybankRetriever(normalizer).fit(BANK, GALLERY, ITEMS)
 
 
@@ -280,7 +280,7 @@ def test_sinkhorn_balances_both_galleries_and_keeps_the_first(dtype):
         assert found.transform(sims).dtype == dtype
     with pytest.raises(ValueError, match="one row a query of the bank, expected 40, g"):
         of_sims.fit(sims, gallerybank=beside[:3])
-    with pytest.raises(ValueError, match="gallerybank and gallery must have the same"):
+    with pytest.raises(ValueError, match="gallerybank"):
         clone(settings).fit(bank, gallery, items[:, :2])
 
 

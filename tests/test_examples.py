@@ -159,3 +159,12 @@ def test_an_approximate_index_misses_more_of_the_corrected_items():
         assert names["recall"][corrected] > names["recall"][raw] + 0.5
         assert names["items_seen"][corrected] > 5 * names["items_seen"][raw]
         assert names["missed"][corrected] > names["missed"][raw] or kind == "Flat"
+
+
+def test_corrected_lexicons_are_larger_and_their_best_pairs_are_right():
+    names, _, _ = run("plot_bilingual_lexicon")
+    pairs = names["pairs"]
+    raw = pairs["cosine"]
+    for name in ("CSLS", "ratio margin"):
+        assert pairs[name].sum() > 1.2 * raw.sum()
+        assert pairs[name][:50].mean() > raw[:50].mean()

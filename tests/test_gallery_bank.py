@@ -92,9 +92,7 @@ def test_an_empty_gallery_bank_is_refused_by_name():
         (BANK, blocks(GALLERY), nothing),
         (blocks(BANK), GALLERY, blocks(ITEMS[:0])),
     ):
-        with pytest.raises(
-            ValueError, match=r"gallerybank.*0 sample|0 sam.*gallerybank"
-        ):
+        with pytest.raises(ValueError, match="gallerybank"):
             clone(sinkhorn).fit(*given)
     for sims, beside in ((SIMS, BESIDE), (blocks(SIMS), blocks(BESIDE))):
         with pytest.raises(ValueError, match="gallerybank"):

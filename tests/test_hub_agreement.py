@@ -1,4 +1,4 @@
-"""A bank and a sample of queries agree, or not, on what the hubs are."""
+"""hub_agreement of a querybank and a sample of queries."""
 
 from itertools import product
 
@@ -7,8 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sk_qbnorm.metrics import hub_agreement, k_occurrence
-from sk_qbnorm.metrics._agreement import chance_variation
+from sk_qbnorm.metrics import chance_variation, hub_agreement, k_occurrence
 
 from . import reference
 
@@ -27,7 +26,7 @@ def counts_of_both(draw):
 
 
 @given(drawn=counts_of_both(), seed=st.integers(0, 99))
-def test_the_agreement_is_that_of_the_formula(drawn, seed):
+def test_the_agreement_matches_the_reference(drawn, seed):
     bank, sample, k = drawn
     found = hub_agreement(bank, sample, k=k)
     expected = reference.hub_agreement(bank.tolist(), sample.tolist(), k)
@@ -39,15 +38,15 @@ def test_the_agreement_is_that_of_the_formula(drawn, seed):
 
 
 @given(drawn=counts_of_both())
-def test_a_bank_counted_twice_is_the_same_bank(drawn):
+def test_a_bank_repeated_twice_agrees_equally(drawn):
     bank, sample, k = drawn
     once = hub_agreement(bank, sample, k=k)
     assert hub_agreement(2 * bank, sample, k=k) == pytest.approx(once)
 
 
 @pytest.mark.parametrize("n_sample", [2, 3, 4])
-def test_what_a_sample_says_of_the_spread_is_right_on_average(n_sample):
-    lists = np.array([[0, 1], [0, 2], [0, 3], [1, 0]])  # of all the queries there are
+def test_the_variance_estimated_from_a_sample_is_unbiased(n_sample):
+    lists = np.array([[0, 1], [0, 2], [0, 3], [1, 0]])  # the population of queries
     n_gallery, k = 5, 2
     chance = np.bincount(lists.ravel(), minlength=n_gallery) / len(lists)
     found = []
@@ -60,7 +59,7 @@ def test_what_a_sample_says_of_the_spread_is_right_on_average(n_sample):
     assert np.mean(found) == pytest.approx(chance.var())
 
 
-def test_a_small_sample_is_uncertain_and_a_small_bank_agrees_less():
+def test_a_small_bank_agrees_less_but_a_small_sample_does_not():
     random = np.random.default_rng(0)
     popular = random.normal(size=60)
 
@@ -70,27 +69,27 @@ def test_a_small_sample_is_uncertain_and_a_small_bank_agrees_less():
     large, many = counts(1500), counts(1500)
     assert hub_agreement(large, many) > 0.99
     of_samples = [hub_agreement(large, counts(10)) for _ in range(50)]
-    # What is above 1 is cut off, so that the mean is a little below.
+    # Values above 1 are clipped, so the mean is slightly below 1.
     assert np.mean(of_samples) == pytest.approx(1, abs=0.05)
     of_banks = [hub_agreement(counts(10), many) for _ in range(50)]
     assert np.mean(of_banks) < 0.9
 
 
-def test_other_hubs_do_not_agree():
+def test_different_hubs_have_no_agreement():
     assert hub_agreement([4, 0, 0, 0], [4, 0, 0, 0], k=1) == 1
     assert hub_agreement([4, 0, 0, 0], [0, 4, 0, 0], k=1) == 0
     assert hub_agreement([4, 0, 0, 0], [1, 1, 1, 1], k=1) == 0
 
 
 @pytest.mark.parametrize("n_gallery", [1, 3, 7, 49])
-def test_even_counts_agree_on_nothing(n_gallery):
+def test_even_counts_have_no_agreement(n_gallery):
     even = np.full(n_gallery, 3)
     for k in {1, n_gallery}:
         assert hub_agreement(even, even, k=k) == 0
         assert chance_variation(even, 3 * n_gallery // k, k) == 0
 
 
-def test_counts_may_be_narrow_and_read_only():
+def test_counts_may_be_small_integers_and_read_only():
     bank, sample = np.array([200, 55, 0], dtype=np.uint8), np.array([200, 54, 1])
     for counts in (bank, sample):
         counts.setflags(write=False)
@@ -99,23 +98,23 @@ def test_counts_may_be_narrow_and_read_only():
 
 
 @pytest.mark.parametrize(
-    ("bank", "sample", "options", "message"),
+    ("bank", "sample", "options", "match"),
     [
-        ([[1, 1]], [1, 1], {}, r"bank_counts must be integers of shape \(n_gallery,\)"),
-        ([1, 1], [0.5, 0.5], {}, "sample_counts must be integers .* float64"),
-        (["a"], ["b"], {}, "bank_counts must be integers of shape"),
-        ([], [], {}, "bank_counts must be integers of shape"),
-        ([1, np.nan], [1, 1], {}, "bank_counts must be integers of shape"),
-        ([1, 1], [1, 1, 0], {}, "of the same gallery, got 2 and 3 items"),
-        ([1, 1], [1, 0], {}, "sample_counts must be of 2 queries or more, got those"),
-        ([1, 1], [0, 0], {}, "sample_counts must be counts of whole lists of k=1"),
-        ([3, -1], [1, 1], {}, "bank_counts must be counts of whole lists .* got -1 to"),
-        ([2, 1], [1, 1], {"k": 2}, "lists of k=2 different items, .* a sum of 3"),
-        ([4, 0, 0], [2, 1, 1], {"k": 2}, "lists of k=2 different items, got 0 to 4"),
-        ([1, 1], [1, 1], {"k": 3}, "k=3 is more than the gallery holds"),
-        ([1, 1], [1, 1], {"k": 0}, "k must be an integer >= 1, got 0"),
+        ([[1, 1]], [1, 1], {}, "bank_counts"),
+        ([1, 1], [0.5, 0.5], {}, "sample_counts.* float64"),
+        (["a"], ["b"], {}, "bank_counts"),
+        ([], [], {}, "bank_counts"),
+        ([1, np.nan], [1, 1], {}, "bank_counts"),
+        ([1, 1], [1, 1, 0], {}, "bank_counts has 2 .*sample_counts has 3"),
+        ([1, 1], [1, 0], {}, "sample_counts.* 2 .* 1"),
+        ([1, 1], [0, 0], {}, "sample_counts.* k=1"),
+        ([3, -1], [1, 1], {}, "bank_counts.* -1"),
+        ([2, 1], [1, 1], {"k": 2}, "bank_counts.* k=2 .* 3"),
+        ([4, 0, 0], [2, 1, 1], {"k": 2}, "bank_counts.* k=2 .* 4"),
+        ([1, 1], [1, 1], {"k": 3}, "k=3"),
+        ([1, 1], [1, 1], {"k": 0}, "k must be.* 0"),
     ],
 )
-def test_what_are_no_counts_is_refused(bank, sample, options, message):
-    with pytest.raises(ValueError, match=message):
+def test_invalid_counts_are_rejected(bank, sample, options, match):
+    with pytest.raises(ValueError, match=match):
         hub_agreement(bank, sample, **{"k": 1, **options})

@@ -1,4 +1,4 @@
-"""The distribution of how often items are retrieved."""
+"""KOccurrenceDisplay."""
 
 import numpy as np
 import pytest
@@ -26,7 +26,7 @@ from .pictures import (
 
 
 @every_estimator
-def test_the_k_occurrence_is_that_of_the_metric(make):
+def test_counts_are_those_of_k_occurrence(make):
     estimator, queries = make()
     before = queries.copy()
     display = drawn(KOccurrenceDisplay.from_estimator(estimator, queries, k=3))
@@ -36,7 +36,7 @@ def test_the_k_occurrence_is_that_of_the_metric(make):
     np.testing.assert_array_equal(queries, before)
 
 
-def test_a_curve_says_how_many_items_at_least_n_queries_retrieve():
+def test_the_curve_counts_items_retrieved_by_at_least_n_queries():
     display = drawn(KOccurrenceDisplay.from_predictions(RAW, CORRECTED, k=3))
     for line, counts in zip(display.lines_, COUNTS, strict=True):
         reached, items = line.get_data()
@@ -50,26 +50,26 @@ def test_a_curve_says_how_many_items_at_least_n_queries_retrieve():
 
 
 @pytest.mark.parametrize("display", [KOccurrenceDisplay, HubsByNameDisplay])
-def test_the_legend_may_have_another_name(display):
+def test_the_legend_label_can_be_chosen(display):
     found = display.from_estimator(NORMALIZER, RAW, name="DIS")
     assert any(text.startswith("DIS") for text in texts(found))
     found = display.from_predictions(RAW, CORRECTED, name="DIS")
     assert any(text.startswith("DIS") for text in texts(found))
 
 
-def test_the_reference_is_what_chance_gives():
+def test_the_reference_is_expected_by_chance():
     display = KOccurrenceDisplay.from_predictions(RAW, k=3)
     reached, items = display.reference_.get_data()
     expected = hubness_report(RAW, k=3)
     assert items[0] == 40
-    # Summed over N it is the sum of all counts, but for the tail that is cut.
+    # Summed over N it is the sum of all counts, except the tail that is cut off.
     assert items[1:].sum() / 40 == pytest.approx(50 * 3 / 40, rel=1e-2)
     never = 1 - items[1] / 40
     assert never == pytest.approx(expected["antihub_rate"]["no_hubs"])
     assert reached[-1] < expected["max_k_occurrence"]["no_hubs"] + 3
 
 
-def test_scores_indices_and_graphs_give_one_picture():
+def test_indices_and_graphs_give_the_same_plot():
     estimator = retriever()
     indices = estimator.kneighbors(DATA.queries, 3, return_score=False)
     graph = estimator.kneighbors_graph(DATA.queries, 3)
@@ -81,7 +81,7 @@ def test_scores_indices_and_graphs_give_one_picture():
         np.testing.assert_array_equal(display.before, COUNTS[1])
 
 
-def test_many_queries_have_a_logarithmic_axis():
+def test_large_counts_have_a_logarithmic_axis():
     few = KOccurrenceDisplay(np.array([1, 2, 3, 4, 5]), n_queries=15, k=1).plot()
     many = KOccurrenceDisplay(np.array([0, 0, 5, 95]), n_queries=100, k=1).plot()
     assert few.ax_.get_xscale() == "linear"

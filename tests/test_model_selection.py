@@ -360,13 +360,13 @@ def test_the_candidates_are_those_of_the_documentation():
         ({"candidates": CSLS()}, "must be a list of normalizers, got CSLS"),
         ({"candidates": 3}, "must be a list of normalizers, got 3; pass a list"),
         ({"queries": None, "relevant": None}, "must be labelled queries .* got None"),
-        ({"relevant": None}, "relevant must say what is relevant .* got None"),
+        ({"relevant": None}, "relevant must .* got None"),
         (
             {"relevant": [[]] * 80},
-            "the first is 0; leave such queries out of queries and relevant",
+            "number 0.* queries and relevant",
         ),
-        ({"relevant": [-1] * 80}, "relevant item out of queries and relevant"),
-        ({"relevant": [0]}, "one entry a query, expected 80, got 1"),
+        ({"relevant": [-1] * 80}, "queries and relevant"),
+        ({"relevant": [0]}, "relevant.* 80, got 1"),
         (
             {"queries": np.ones((80, 3))},
             "queries and gallery must have the same number",
@@ -388,7 +388,7 @@ def test_bad_parameters_are_refused(data, options, message):
 def test_a_choice_by_lists_of_the_whole_gallery_warns(sims, data):
     options = {"k": 40, "metric": "precomputed"}
     search = NormalizerSearch(sims[1], data.relevant, [CSLS(n_neighbors=5)], **options)
-    with pytest.warns(UndefinedMetricWarning, match="Recall at 40 of 40") as found:
+    with pytest.warns(UndefinedMetricWarning, match="k=40 .* 40 items") as found:
         search.fit(sims[0])
     assert found[0].filename == __file__
     assert search.best_index_ == 0

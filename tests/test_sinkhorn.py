@@ -73,8 +73,8 @@ def test_its_end_is_hubless_nearest_neighbor_search():
 
 
 def test_it_ends_when_nothing_moves_and_says_where_it_has_not():
-    with pytest.warns(ConvergenceWarning, match="the last of max_iter=2 steps") as seen:
-        SinkhornNormalizer(beta=50, max_iter=2, tol=1e-9, **precomputed).fit(SIMS)
+    with pytest.warns(ConvergenceWarning, match="max_iter=2") as seen:
+        SinkhornNormalizer(beta=20, max_iter=2, tol=1e-9, **precomputed).fit(SIMS)
     assert len(seen) == 1
     assert seen[0].filename == __file__
     assert (
@@ -83,8 +83,65 @@ def test_it_ends_when_nothing_moves_and_says_where_it_has_not():
         .n_iter_
         < 5
     )
-    for beta, max_iter, tol in ((50, 3, 0), (50, 1, 1e-9)):  # all steps, and no step to compare
-        SinkhornNormalizer(beta=beta, max_iter=max_iter, tol=tol, **precomputed).fit(SIMS)
+    for beta, max_iter, tol in (
+        (50, 3, 0),
+        (50, 1, 1e-9),
+    ):  # all steps, and no step to compare
+        SinkhornNormalizer(beta=beta, max_iter=max_iter, tol=tol, **precomputed).fit(
+            SIMS
+        )
+
+
+@pytest.mark.parametrize("sims", [SIMS[:, :1], np.ones((9, 4))])
+def test_tol_of_zero_takes_all_steps_even_where_nothing_moves(sims):
+    array = pytest.importorskip("dask.array")
+    settings = SinkhornNormalizer(beta=20, max_iter=7, tol=0, **precomputed)
+    assert clone(settings).fit(sims).n_iter_ == 7
+    blocks = array.from_array(sims, chunks=(4, 1))
+    assert clone(settings).fit(blocks).n_iter_ == 7
+    settings.set_params(tol=1e-300)
+    assert clone(settings).fit(sims).n_iter_ == 2
+    assert clone(settings).fit(blocks).n_iter_ == 2
+
+
+@pytest.mark.filterwarnings("error::sklearn.exceptions.ConvergenceWarning")
+def test_biases_that_move_by_exactly_tol_end_it():
+    two, three = (
+        SinkhornNormalizer(beta=8, max_iter=n_iter, tol=0, **precomputed)
+        .fit(SIMS)
+        .gallery_bias_
+        for n_iter in (2, 3)
+    )
+    change = np.ptp(three - two) * 8
+    for n_iter in (3, 9):  # nor is there a warning where these were the last steps
+        fitted = SinkhornNormalizer(
+            beta=8, max_iter=n_iter, tol=change, **precomputed
+        ).fit(SIMS)
+        assert fitted.n_iter_ == 3
+    smaller = np.nextafter(change, 0)
+    assert (
+        SinkhornNormalizer(beta=8, max_iter=9, tol=smaller, **precomputed)
+        .fit(SIMS)
+        .n_iter_
+        == 4
+    )
+    with pytest.warns(ConvergenceWarning):
+        SinkhornNormalizer(beta=8, max_iter=3, tol=smaller, **precomputed).fit(SIMS)
+
+
+def test_it_ends_by_the_spread_of_the_changes_as_constants_do_not_count():
+    beta, step = 20, 3
+    biases = [
+        SinkhornNormalizer(beta, n, 0, **precomputed).fit(SIMS).gallery_bias_
+        for n in (step - 1, step)
+    ]
+    changes = beta * np.diff(biases, axis=0)
+    spread, largest = np.ptp(changes), np.abs(changes).max()
+    assert spread > 1.1 * largest
+    tol = (spread + largest) / 2
+    assert SinkhornNormalizer(beta, 50, tol, **precomputed).fit(SIMS).n_iter_ > step
+    tol = 1.01 * spread
+    assert SinkhornNormalizer(beta, 50, tol, **precomputed).fit(SIMS).n_iter_ <= step
 
 
 def test_products_are_held_where_the_budget_allows_it():
@@ -119,22 +176,20 @@ def test_large_numbers_neither_overflow_nor_vanish(dtype):
 
 
 def test_what_depends_on_the_whole_is_not_learnt_in_parts():
-    sinkhorn = SinkhornNormalizer(beta=20, max_iter=3, tol=0).partial_fit(BANK, GALLERY)
+    sinkhorn = SinkhornNormalizer(beta=20, max_iter=3, tol=0).fit(BANK, GALLERY)
+    assert not hasattr(sinkhorn, "partial_fit")
+    assert not hasattr(DynamicNormalizer(sinkhorn), "add_gallery")
+    assert hasattr(DynamicNormalizer(InvertedSoftmax()), "add_gallery")
     expected = sinkhorn.gallery_bias_
     retriever = QuerybankRetriever(SinkhornNormalizer(beta=20, max_iter=3, tol=0)).fit(
         BANK, GALLERY
     )
     for act in (
-        lambda: sinkhorn.partial_fit(BANK, GALLERY),
-        lambda: sinkhorn.add_gallery(BANK, GALLERY),
-        lambda: sinkhorn.remove_gallery([0]),
         lambda: sinkhorn.fit(iter([BANK, BANK]), GALLERY),
         lambda: DynamicNormalizer(sinkhorn).fit(BANK, iter([GALLERY, GALLERY])),
         lambda: retriever.remove_gallery([0], BANK),
     ):
-        with pytest.raises(
-            ValueError, match=r"cannot be learnt in parts; call fit with"
-        ):
+        with pytest.raises(ValueError, match="SinkhornNormalizer"):
             act()
     np.testing.assert_array_equal(sinkhorn.gallery_bias_, expected)
 
@@ -169,14 +224,14 @@ def test_blocks_of_dask_are_balanced_as_the_whole(metric):
 
 def test_similarities_in_blocks_are_balanced_as_the_whole():
     array = pytest.importorskip("dask.array")
-    beside = RANDOM.uniform(-1, 1, size=(40, 9))
+    beside = RANDOM.uniform(-1, 1, size=(9, 40))
     settings = SinkhornNormalizer(beta=20, max_iter=4, tol=0, **precomputed)
     expected = clone(settings).fit(SIMS, gallerybank=beside).gallery_bias_
     blocks = array.from_array(SIMS, chunks=(9, 8))
     for given in (beside, array.from_array(beside, chunks=(5, 4))):
         fitted = clone(settings).fit(blocks, gallerybank=given)
         np.testing.assert_allclose(fitted.gallery_bias_, expected, atol=1e-12)
-    for wrong, message in ((beside[:3], "expected 40, got 3"), (beside[0], "2D array")):
+    for wrong, message in ((beside[:, :3], "got 3"), (beside[0], "2D array")):
         with pytest.raises(ValueError, match=message):
             clone(settings).fit(blocks, gallerybank=wrong)
 
@@ -201,12 +256,12 @@ def test_the_gate_passes_on_what_the_normalizer_has_to_say():
         (
             CSLS(n_neighbors=99),
             UserWarning,
-            "n_neighbors=99 is more than the 40 queries",
+            "n_neighbors=99",
         ),
         (
-            SinkhornNormalizer(beta=50, max_iter=2, tol=1e-9),
+            SinkhornNormalizer(beta=20, max_iter=2, tol=1e-9),
             ConvergenceWarning,
-            "the last of max_iter=2",
+            "max_iter=2",
         ),
     ):
         with pytest.warns(category, match=message) as seen:
@@ -238,9 +293,7 @@ def test_any_additive_normalizer_can_be_gated():
         "csls",
         None,
     ):
-        with pytest.raises(
-            ValueError, match="learns a bias of each item from one bank and has no gate"
-        ):
+        with pytest.raises(ValueError, match="bias"):
             DynamicNormalizer(wrong, **precomputed).fit(SIMS)
 
 
@@ -259,7 +312,7 @@ def test_the_gate_hands_on_the_memory_budget():
 def test_another_normalizer_in_the_gate_starts_anew():
     dynamic = DynamicNormalizer(CSLS(n_neighbors=3), **precomputed).fit(SIMS)
     dynamic.set_params(normalizer=InvertedSoftmax())
-    with pytest.raises(ValueError, match="first probed for top_mean, activation, and"):
+    with pytest.raises(ValueError, match="log_mean_exp"):
         dynamic.partial_fit(SIMS)
 
 
@@ -271,14 +324,14 @@ def test_what_cannot_be_learnt_in_parts_is_refused_before_any_is():
         return queries @ gallery.T
 
     for given in ((iter([BANK]), GALLERY), (BANK, iter([GALLERY]))):
-        with pytest.raises(ValueError, match="cannot be learnt in parts"):
-            SinkhornNormalizer(metric=metric).fit(*given)
+        with pytest.raises(ValueError, match="SinkhornNormalizer"):
+            SinkhornNormalizer(beta=5, metric=metric).fit(*given)
     assert not asked
 
 
 def test_a_retriever_says_what_its_normalizer_has_to_say():
     for normalizer, category in (
-        (SinkhornNormalizer(beta=50, max_iter=2, tol=1e-9), ConvergenceWarning),
+        (SinkhornNormalizer(beta=20, max_iter=2, tol=1e-9), ConvergenceWarning),
         (CSLS(n_neighbors=99), UserWarning),
     ):
         with pytest.warns(category) as seen:

@@ -10,6 +10,7 @@ ORDER = (
     "plot_no_hubs",
     "plot_choose_normalizer",
     "plot_text_to_image",
+    "plot_bilingual_lexicon",
     "plot_faiss_index",
 )
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from sk_qbnorm._embeddings import check_columns, is_dask
 from sk_qbnorm._validation import check_matrix, item_names
-from sk_qbnorm.statistics import Bank
+from sk_qbnorm.statistics import Bank, Spread
 from sk_qbnorm.tiles import MatrixTiles, SimilaritySource, sample_tiles
 
 from ._balance import balance
@@ -64,7 +64,7 @@ def accumulate(
             "stores all n_bank x n_gallery similarities; pass arrays in memory, as "
             "x.compute() returns, or use another normalizer."
         )
-    make = partial(make_statistics, spread=partial(_known, spread.value))
+    make = partial(make_statistics, spread=Spread(value=spread.value))
     show = delayed(_show_block, pure=True)
     merged = [
         tree([show(*block, make) for block in column], Bank.merge) for column in columns
@@ -84,10 +84,6 @@ def accumulate(
             balance(columns, beside, statistic, verbose)
             bank = bank.with_statistic(key, statistic)
     return bank
-
-
-def _known(value):
-    return value
 
 
 def _sample(querybank, gallery, metric, name):

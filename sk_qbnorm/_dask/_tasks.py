@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import nullcontext
 from functools import reduce
 
+import numpy as np
+from scipy import sparse
 from sklearn.utils import gen_batches
 
 from sk_qbnorm._embeddings import check_embeddings, is_dask
@@ -39,12 +41,21 @@ def head(matrix, spaced=False):
     """
     if not is_dask(matrix):
         return matrix
+    blocks = matrix.rechunk({1: -1}).to_delayed().ravel()
     if any(math.isnan(size) for size in matrix.chunks[0]):
-        blocks = (block.compute() for block in matrix.blocks[:, 0].ravel())
-        return next((block for block in blocks if block.shape[0]), matrix[:0])
-    if spaced:
-        return matrix[:: -(-matrix.shape[0] // SAMPLE_ITEMS)].compute()
-    return matrix[:SAMPLE_ROWS].compute()
+        filled = (
+            rows for rows in (block.compute() for block in blocks) if rows.shape[0]
+        )
+        return next(filled, np.empty((0, 1)))
+    step = -(-matrix.shape[0] // SAMPLE_ITEMS) if spaced else 1
+    parts, start = [], 0
+    for block, size in zip(blocks, matrix.chunks[0], strict=True):
+        if spaced or start < SAMPLE_ROWS:
+            parts.append(block[-start % step :: step].compute())
+        start += size
+    if any(map(sparse.issparse, parts)):
+        return sparse.vstack(parts, format="csr")
+    return np.vstack(parts)
 
 
 def check_two_dimensions(matrix, name):

@@ -33,6 +33,7 @@ _HOMES = {
     "best_items": "_row_top_k",
     "subtract_bias": "_corrections",
     "subtract_neighborhoods": "_corrections",
+    "nearest_means": "_corrections",
     "exponential_ratio": "_corrections",
     "bounded_exp": "_corrections",
     "bank_ranks": "_bank_ranks",

@@ -95,7 +95,7 @@ def subtract_neighborhoods(sims, k, bias, active, out, n_threads):
     def correct(rows):
         gate = _chosen(sims[rows], active)
         values, _ = row_top_k((sims[rows], 0, rows.stop - rows.start, 0, width), k)
-        means = values.mean(axis=1, dtype=np.float64).astype(sims.dtype)
+        means = nearest_means(values)
         if out is sims:
             _double_in_place(sims[rows], means, bias, gate)
         else:
@@ -103,6 +103,26 @@ def subtract_neighborhoods(sims, k, bias, active, out, n_threads):
 
     width = sims.shape[1]
     _share_blocks(correct, sims.shape, n_threads)
+
+
+def nearest_means(sims):
+    """Return the mean of the entries of each row that are more than minus infinity.
+
+    One function for whole rows and for searches, as scores must round alike.
+
+    Parameters
+    ----------
+    sims : ndarray of shape (n_queries, k)
+
+    Returns
+    -------
+    means : ndarray of shape (n_queries,), in the dtype of `sims`
+        0 for a row without any.
+    """
+    there = sims > -np.inf
+    # Made float64 first: sums of float32 in float64 go by NumPy's buffers.
+    sums = np.where(there, sims, 0).astype(np.float64).sum(axis=1)
+    return (sums / np.maximum(there.sum(axis=1), 1)).astype(sims.dtype)
 
 
 @kernel

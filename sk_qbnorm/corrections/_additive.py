@@ -7,6 +7,8 @@ import numpy as np
 from sk_qbnorm import _kernels
 from sk_qbnorm.tiles import BestItems
 
+from ._in_range import in_range
+
 
 class Additive:
     """Scores ``s_qj - bias[j]``, of all queries or of those that are gated in.
@@ -42,7 +44,7 @@ class Additive:
 
     def apply(self, sims, scores, n_threads):
         """Write corrected C-contiguous `sims` to `scores`, which may be `sims`."""
-        biases = self.bias[None]
+        biases = in_range(self.bias[None], sims.dtype)
         _kernels.subtract_bias(sims, biases, self.active, scores, n_threads)
 
     def searches(self, tiles, k):
@@ -60,7 +62,8 @@ class Additive:
         scores, items : ndarray of shape (n_queries, k)
             Best first.
         unsure : ndarray of shape (n_queries,), dtype bool
-            Whose other items may have scores as good as the last of these.
+            Whose other items may have scores as good as the last of these; only
+            `Neighborly` has any, and a ``second_look`` for them.
         """
         scores, items = found["corrected"].found
         if self.active is not None:
@@ -79,7 +82,8 @@ class Additive:
             Minus infinity for none.
         items : ndarray of shape (n_queries, k), dtype int64
         """
-        keys = sims.dtype.type(self.scale) * sims - self.bias.astype(sims.dtype)[items]
+        biases = in_range(self.bias, sims.dtype)
+        keys = sims.dtype.type(self.scale) * sims - biases[items]
         ranked = _kernels.best_first(sims, items, sims.shape[1])
         scores = self._scores(keys, ranked[0])
         if self.active is not None:
@@ -99,7 +103,7 @@ class Additive:
         return top if self.active is None else np.maximum(top, peak)
 
     def _best(self, tiles, k):
-        return BestItems(tiles, k, self.scale, self.bias)
+        return BestItems(tiles, k, self.scale, in_range(self.bias, tiles.dtype))
 
     def _scores(self, keys, ranked_sims):
         """Make scores of ``scale * s_qj - bias[j]``, given each query's best."""

@@ -76,7 +76,7 @@ class _LeastRanks(BestOfRows):
         ranks = np.full(shape, self._beyond, dtype=np.int64)
         return ranks, np.zeros(shape, self._dtype), np.full(shape, -1, dtype=np.int64)
 
-    def _look(self, tile, columns, found):
+    def _look(self, tile, rows, columns, found):
         bank = self._columns[columns]
         _kernels.add_row_least_ranks(tile, bank, columns.start, *found)
 

@@ -1,9 +1,10 @@
 """The numbers of the papers: a ratio of exponentials."""
 
 from sk_qbnorm import _kernels
-from sk_qbnorm.tiles import BestItems
+from sk_qbnorm.tiles import BestItems, whole
 
 from ._additive import Additive
+from ._in_range import in_range
 
 _BLOCK_ROWS = 256  # of a tile that are exponentiated at once
 
@@ -24,8 +25,9 @@ class Exponential(Additive):
 
     def apply(self, sims, scores, n_threads):
         """Write corrected C-contiguous `sims` to `scores`, which may be `sims`."""
+        bias = in_range(self.bias, sims.dtype)
         settings = self.beta, self.offset, self.active
-        _kernels.exponential_ratio(sims, self.bias, *settings, scores, n_threads)
+        _kernels.exponential_ratio(sims, bias, *settings, scores, n_threads)
 
     def _best(self, tiles, k):
         return _BestRatios(tiles, k, self.bias, self._scores)
@@ -39,19 +41,18 @@ class _BestRatios(BestItems):
 
     def __init__(self, tiles, k, bias, ratios):
         super().__init__(tiles, k)
-        self._biases = bias.astype(tiles.dtype)
+        self._biases = in_range(bias, tiles.dtype)
         self._ratios = ratios
 
     def end(self, n_threads):
         """Let go of what is of no more use."""
         self._biases = self._ratios = None
 
-    def _look(self, tile, columns, found):
+    def _look(self, tile, rows, columns, found):
         matrix, top, bottom, left, right = tile
         for first in range(top, bottom, _BLOCK_ROWS):
             last = min(first + _BLOCK_ROWS, bottom)
             part = matrix[first:last, left:right] - self._biases[columns]
             part = self._ratios(part)
-            rows = slice(first - top, last - top)
-            block = part, 0, last - first, 0, right - left
-            super()._look(block, columns, tuple(each[rows] for each in found))
+            kept = tuple(each[first - top : last - top] for each in found)
+            super()._look(whole(part), rows, columns, kept)

@@ -8,6 +8,7 @@ from sk_qbnorm import _kernels
 from sk_qbnorm.tiles import BestItems
 
 from ._additive import Additive
+from ._in_range import in_range
 
 
 class Gates(Additive):
@@ -37,13 +38,14 @@ class Gates(Additive):
 
     def apply(self, sims, scores, n_threads):
         """Write corrected C-contiguous `sims` to `scores`, which may be `sims`."""
-        biases = self._biases[1:]
+        biases = in_range(self._biases[1:], sims.dtype)
         _kernels.subtract_bias(sims, biases, self._choice, scores, n_threads)
 
     def searches(self, tiles, k):
         """Return visitors that find all that the k best items of each query need."""
+        biases = in_range(self._biases, tiles.dtype)
         return {
-            choice: BestItems(tiles, k, bias=self._biases[choice] if choice else None)
+            choice: BestItems(tiles, k, bias=biases[choice] if choice else None)
             for choice in self._choices
         }
 
@@ -60,7 +62,7 @@ class Gates(Additive):
     def rescore(self, sims, items):
         """Return the scores of some items a query, as in `Additive.rescore`."""
         _, ranked = _kernels.best_first(sims, items, sims.shape[1])
-        biases = self._biases.astype(sims.dtype)
+        biases = in_range(self._biases, sims.dtype)
         scores = sims - biases[self._choice[ranked[:, :1]], items]
         return np.where(items < 0, -np.inf, scores).astype(sims.dtype, copy=False)
 

@@ -1,4 +1,4 @@
-"""Pictures of hubs, and of what a correction does to them."""
+"""Plots of hubs and of the effect of a correction. They require matplotlib."""
 
 from ._activation_display import ActivationDisplay
 from ._beta_curve_display import BetaCurveDisplay

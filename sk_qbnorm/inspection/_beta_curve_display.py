@@ -1,52 +1,50 @@
-"""Recall against the strength of a correction, and how sure it is."""
+"""Plot recall over beta, or over another parameter."""
+
+from __future__ import annotations
 
 from collections.abc import Iterable
+from numbers import Real
 from typing import Any, Self
 
-import numpy as np
-from numpy.random import RandomState
 from numpy.typing import ArrayLike, NDArray
 
-from sk_qbnorm._validation import check_count
-from sk_qbnorm.metrics import Relevance, relevant_ranks
-from sk_qbnorm.metrics._recall import warn_of_large_k
+from sk_qbnorm.metrics import Relevance
+from sk_qbnorm.model_selection import beta_curve, recall_curve
 
-from ._canvas import axes_of
-from ._curve import draw_curve, mark_present
-from ._recall_curve import check_values, recall_curve, usual_values
-from ._retrieval import scores_of_fits
+from ._axes import AFTER, BEFORE, REFERENCE, draw_legend, get_axes, plain_number
 
-_MEANINGS = {
+_AXIS_LABELS = {
     "beta": "beta, inverse temperature",
     "alpha": "alpha, strength of the correction",
 }
 
 
 class BetaCurveDisplay:
-    """Recall at k over beta, or another parameter, with its confidence band.
+    """Plot recall at k over beta, or another parameter, with a confidence band.
 
-    The band is that of the gain over the raw similarities on the same queries: where it
-    is clear of the line of the raw recall, the difference is more than noise. Create
-    one with `from_estimator` or `from_predictions`.
+    The band is the interval of the gain over raw similarities on the same queries. If
+    it does not touch the line of the raw recall, the difference is more than noise. Use
+    `from_estimator` or `from_predictions` to create a display, or pass the result of
+    `beta_curve`: ``BetaCurveDisplay(**curve).plot()``.
 
     Parameters
     ----------
     param_range : ndarray of shape (n_values,)
-        The values of the parameter, ascending.
+        Values of the parameter, ascending.
     recall : ndarray of shape (n_values,)
-        The recall at k with each of them, in [0, 1].
+        Recall at k with each value, in [0, 1].
     low, high : ndarray of shape (n_values,)
-        The ends of the band: the raw recall plus the ends of the interval of the gain.
+        Ends of the band: the raw recall plus the ends of the interval of the gain.
     raw : float
-        The recall without a correction, in [0, 1].
+        Recall without correction, in [0, 1].
     param_name : str, default="beta"
         Name of the parameter.
     k : int, default=1
-        How many items are looked at.
+        Number of top items for recall.
     confidence_level : float, default=0.95
-        Share of the resamples that lie in an interval, in (0, 1).
+        Share of the resamples inside an interval, in (0, 1).
     present : float, default=None
-        The value that the estimator has, which is marked if it is a number.
+        Value that the estimator has. It is marked if it is a number in the range.
 
     Attributes
     ----------
@@ -55,23 +53,24 @@ class BetaCurveDisplay:
     band_ : matplotlib PolyCollection
         The confidence band.
     raw_line_ : matplotlib Line2D
-        The recall without a correction.
+        The recall without correction.
     ax_ : matplotlib Axes
-        What is drawn on.
+        Axes of the plot.
     figure_ : matplotlib Figure
-        What holds the axes.
+        Figure of the axes.
 
     See Also
     --------
-    sk_qbnorm.metrics.paired_bootstrap_report : The gain with one value, in numbers.
-    sklearn.model_selection.ValidationCurveDisplay : The same by cross-validation.
+    sk_qbnorm.model_selection.beta_curve : The numbers of this plot.
+    sk_qbnorm.metrics.paired_bootstrap_report : The gain for a single value.
+    sklearn.model_selection.ValidationCurveDisplay : A similar plot, cross-validated.
 
     Notes
     -----
-    The intervals are those of `paired_bootstrap_report`, pointwise and of the same
-    resamples for all values. The highest point of a curve on few queries promises too
-    much: it was chosen on them. Choose the value on other queries than those that you
-    report.
+    The intervals are those of `paired_bootstrap_report`. They hold for each value
+    separately, and all values share the same resamples. The maximum of the curve is too
+    optimistic, as it was chosen on these queries. Choose the value on other queries
+    than those that you report.
 
     Examples
     --------
@@ -120,69 +119,43 @@ class BetaCurveDisplay:
         queries: ArrayLike,
         relevant: Relevance,
         *,
-        param_name: str = "beta",
-        param_range: ArrayLike | None = None,
-        k: int = 1,
         ax: Any = None,
         **options: Any,
     ) -> Self:
-        """Fit with each value of a parameter, and draw the recall.
+        """Compute `beta_curve` and plot it.
 
         Parameters
         ----------
         estimator : normalizer, QuerybankRetriever or Pipeline
-            What to fit: a clone for each value, of which all scores are held.
+            A clone is fitted for each value.
         querybank : array-like of shape (n_bank, n_features) or (n_bank, n_gallery)
-            What `fit` takes first, but for an iterator.
+            First argument of `fit`; not an iterator.
         gallery : array-like of shape (n_gallery, n_features) or None
-            What `fit` takes next: None for a Pipeline and for ``metric="precomputed"``.
+            Second argument of `fit`: None for a Pipeline and for similarities.
         queries : array-like of shape (n_queries, n_gallery) or (n_queries, n_features)
-            What the estimator is then given: similarities for a normalizer, else
-            embeddings.
+            Similarities for a normalizer, otherwise embeddings.
         relevant : array-like, list of array-like or sparse matrix
-            The relevant items, in any form that `relevant_ranks` takes.
-        param_name : str, default="beta"
-            Which parameter is varied, of the normalizer, such as
-            ``"normalizer__beta"`` for that of a retriever.
-        param_range : array-like of shape (n_values,), default=None
-            Its values, numbers. None for 13 values from 1 to 1000 of a beta, which is
-            for cosines, or from 0 to 1.5 of an alpha.
-        k : int, default=1
-            How many items are looked at, >= 1.
+            The relevant items, in any form that `relevant_ranks` accepts.
         ax : matplotlib Axes, default=None
-            What to draw on; None for a new figure.
+            Axes to draw on; None for a new figure.
         **options : dict
-            Other keywords of `from_predictions`, such as `random_state`, and of
-            `relevant_ranks`.
+            Other keyword arguments of `beta_curve`, such as `param_name`,
+            `param_range`, `k` and `random_state`.
 
         Returns
         -------
         display : BetaCurveDisplay
-            The display, drawn.
+            The drawn display.
 
         Raises
         ------
         ValueError
-            If nothing in the estimator corrects, it does not go with the data, or a
-            parameter is out of range.
+            If `beta_curve` rejects an input.
         ImportError
             If matplotlib is not installed.
         """
-        values = usual_values(param_name) if param_range is None else param_range
-        scores = scores_of_fits(
-            estimator, querybank, gallery, queries, param_name, check_values(values)
-        )
-        return cls.from_predictions(
-            relevant,
-            next(scores),
-            scores,
-            param_range=values,
-            param_name=param_name,
-            k=k,
-            present=estimator.get_params().get(param_name),
-            ax=ax,
-            **options,
-        )
+        curve = beta_curve(estimator, querybank, gallery, queries, relevant, **options)
+        return cls(**curve).plot(ax)
 
     @classmethod
     def from_predictions(
@@ -192,49 +165,33 @@ class BetaCurveDisplay:
         after: Iterable[ArrayLike],
         *,
         param_range: ArrayLike,
-        param_name: str = "beta",
-        k: int = 1,
-        n_resamples: int = 1000,
-        confidence_level: float = 0.95,
-        random_state: int | RandomState | None = None,
-        present: float | None = None,
         ax: Any = None,
         **options: Any,
     ) -> Self:
-        """Draw the recall of scores that were corrected with each value.
+        """Plot the recall of scores that were corrected with each value.
 
         Parameters
         ----------
         relevant : array-like, list of array-like or sparse matrix
-            The relevant items, in any form that `relevant_ranks` takes.
+            The relevant items, in any form that `relevant_ranks` accepts.
         before : array-like of shape (n_queries, n_gallery)
-            Raw similarities, larger for better, of 2 queries or more.
+            Raw similarities of at least 2 queries; larger is better.
         after : iterable of array-like of shape (n_queries, n_gallery)
-            The corrected scores for each of `param_range`; of a generator one is held
-            at a time.
+            Corrected scores for each value of `param_range`. Pass a generator to have
+            one matrix in memory at a time.
         param_range : array-like of shape (n_values,)
-            The values of the parameter, ascending numbers.
-        param_name : str, default="beta"
-            Name of the parameter.
-        k : int, default=1
-            How many items are looked at, >= 1.
-        n_resamples : int, default=1000
-            As in `paired_bootstrap_report`.
-        confidence_level : float, default=0.95
-            Share of the resamples that lie in an interval, in (0, 1).
-        random_state : int, RandomState instance or None, default=None
-            What the draws are made from; an int for the same band at every call.
-        present : float, default=None
-            A value to mark.
+            Values of the parameter: numbers in ascending order.
         ax : matplotlib Axes, default=None
-            What to draw on; None for a new figure.
+            Axes to draw on; None for a new figure.
         **options : dict
-            Keywords of `relevant_ranks`: `gallery_labels`, `query_mask` and `ties`.
+            `present`, a value to mark, and other keyword arguments as in `beta_curve`:
+            `param_name`, `k`, `n_resamples`, `confidence_level`, `random_state`,
+            `gallery_labels`, `query_mask` and `ties`.
 
         Returns
         -------
         display : BetaCurveDisplay
-            The display, drawn.
+            The drawn display.
 
         Raises
         ------
@@ -243,24 +200,9 @@ class BetaCurveDisplay:
         ImportError
             If matplotlib is not installed.
         """
-        values = check_values(param_range)
-        check_count(k, "k")
-
-        def hits(scores):
-            return relevant_ranks(relevant, scores, **options) <= k
-
-        sampling = n_resamples, confidence_level, random_state
-        curve = recall_curve(hits, before, after, values.size, *sampling)
-        warn_of_large_k(k, np.shape(before)[1])
-        display = cls(
-            **curve,
-            param_range=values,
-            param_name=param_name,
-            k=k,
-            confidence_level=confidence_level,
-            present=present,
-        )
-        return display.plot(ax)
+        options = {"param_range": param_range, **options}
+        curve = recall_curve(relevant, before, after, **options)
+        return cls(**curve).plot(ax)
 
     def plot(self, ax: Any = None) -> Self:
         """Draw the curve.
@@ -268,7 +210,7 @@ class BetaCurveDisplay:
         Parameters
         ----------
         ax : matplotlib Axes, default=None
-            What to draw on; None for a new figure.
+            Axes to draw on; None for a new figure.
 
         Returns
         -------
@@ -280,17 +222,33 @@ class BetaCurveDisplay:
         ImportError
             If matplotlib is not installed.
         """
-        ax = axes_of(ax, (6.0, 4.0), type(self).__name__)
-        self.line_, self.band_, self.raw_line_ = draw_curve(
-            ax,
-            self.param_range,
-            100 * np.array([self.recall, self.low, self.high]),
-            100 * self.raw,
-            f"{100 * self.confidence_level:.4g}% interval of the gain over raw",
+        ax = get_axes(ax, (6.0, 4.0), type(self).__name__)
+        values, kind = self.param_range, self.param_name.rpartition("__")[2]
+        first, last = values[0], values[-1]
+        self.band_ = ax.fill_between(
+            values,
+            100 * self.low,
+            100 * self.high,
+            color=AFTER,
+            alpha=0.2,
+            linewidth=0,
+            label=f"{100 * self.confidence_level:.4g}% interval of the gain over raw",
         )
-        kind = self.param_name.rpartition("__")[2]
-        mark_present(ax, kind, self.present, self.param_range)
-        ax.set_xlabel(_MEANINGS.get(kind, kind))
+        style = {"color": AFTER, "marker": "o", "markersize": 4, "linewidth": 2}
+        (self.line_,) = ax.plot(values, 100 * self.recall, **style, label="corrected")
+        style = {"color": BEFORE, "linestyle": "--", "linewidth": 2}
+        self.raw_line_ = ax.axhline(100 * self.raw, **style, label="raw")
+        if first > 0 and last >= 20 * first:
+            ax.set_xscale("log")
+            ax.xaxis.set_major_formatter(plain_number)
+        bottom, top = ax.get_ylim()
+        ax.set_ylim(bottom - 0.4 * (top - bottom), top)  # space for the legend
+        if isinstance(self.present, Real) and first <= self.present <= last:
+            label = f"{kind} = {self.present:g} (current)"
+            style = {"color": REFERENCE, "linestyle": ":", "label": label}
+            ax.axvline(self.present, ymin=0.3, **style)
+        draw_legend(ax, loc="lower left")
+        ax.set_xlabel(_AXIS_LABELS.get(kind, kind))
         ax.set_ylabel(f"recall at {self.k}, % of queries")
         self.ax_, self.figure_ = ax, ax.figure
         return self

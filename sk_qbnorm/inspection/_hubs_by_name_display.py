@@ -1,4 +1,6 @@
-"""The worst hubs by name, and what becomes of them."""
+"""Plot the largest hubs by name."""
+
+from __future__ import annotations
 
 from typing import Any, Self
 
@@ -6,59 +8,57 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from sk_qbnorm._validation import check_choice, check_count, column_names
-from sk_qbnorm.metrics._occurrence import Retrieved
+from sk_qbnorm.metrics import Retrieved, k_occurrence_pair
+from sk_qbnorm.model_selection import BeforeAfter
 
-from ._before_and_after import counts_of, counts_of_estimator
-from ._canvas import AFTER, BEFORE, REFERENCE, axes_of, draw_legend
-from ._names import check_names, writable
-
-_ORDERS = ("before", "after")
+from ._axes import AFTER, BEFORE, REFERENCE, draw_legend, get_axes
+from ._names import check_names, text_of
 
 
 class HubsByNameDisplay:
-    """The gallery items that are retrieved most, by name, before and after.
+    """Plot how often the largest hubs are retrieved, before and after a correction.
 
-    Each has a pair of bars. It is recommended to use `from_estimator` or
-    `from_predictions` to create one.
+    Each hub has a pair of bars and its name. Use `from_estimator` or
+    `from_predictions` to create a display.
 
     Parameters
     ----------
     before : ndarray of shape (n_gallery,), dtype int64
-        The `k_occurrence` of every item without a correction, in [0, n_queries].
+        The `k_occurrence` of every item before the correction, in [0, n_queries].
     after : ndarray of shape (n_gallery,), dtype int64, default=None
-        The same with it.
+        The same after the correction.
     names : array-like of shape (n_gallery,), default=None
         Names of all gallery items; None for "item 0", "item 1" and so on.
     n_queries : int
         Number of queries.
     k : int, default=10
-        Length of the lists that are counted.
+        Length of the counted lists.
     name : str, default="corrected"
-        What the legend calls `after`.
+        Legend label of `after`.
 
     Attributes
     ----------
     items_ : ndarray of shape (n_hubs,), dtype int64
-        The gallery items shown, the worst first.
+        The gallery items in the plot, largest hub first.
     bars_ : list of matplotlib BarContainer
-        The bars of `before` and, if given, `after`, in the order of `items_`.
+        Bars of `before` and, if given, `after`, in the order of `items_`.
     reference_ : matplotlib Line2D
-        The mean k-occurrence of all items: what each would have if none were preferred.
+        The mean k-occurrence of all items, which each would have without hubs.
     ax_ : matplotlib Axes
-        What is drawn on.
+        Axes of the plot.
     figure_ : matplotlib Figure
-        What holds the axes.
+        Figure of the axes.
 
     See Also
     --------
-    KOccurrenceDisplay : All items, without names.
+    KOccurrenceDisplay : The distribution over all items.
     sk_qbnorm.metrics.k_occurrence : The counts.
 
     Notes
     -----
-    Names that the fonts of matplotlib's settings cannot write are written in another
-    font of this machine that can; where there is none, the number of the item stands
-    for its name. Install a font such as Noto Sans to see more of them.
+    If the fonts of matplotlib lack a character of a name, the plot shows the number of
+    the item instead. Add a font that has it:
+    ``plt.rcParams["font.family"] = ["sans-serif", "Noto Sans Devanagari"]``.
 
     Examples
     --------
@@ -105,45 +105,46 @@ class HubsByNameDisplay:
         name: str | None = None,
         ax: Any = None,
     ) -> Self:
-        """Draw what a fitted estimator does to the worst hubs.
+        """Plot the largest hubs before and after a fitted correction.
 
         Parameters
         ----------
         estimator : normalizer, QuerybankRetriever or Pipeline
-            A fitted one. Of a Pipeline the first normalizer or retriever counts.
+            A fitted estimator; of a Pipeline, the first normalizer or retriever.
         queries : array-like of shape (n_queries, n_gallery) or (n_queries, n_features)
-            What the estimator takes: similarities for a normalizer, else embeddings.
+            Similarities for a normalizer, otherwise embeddings.
         names : array-like of shape (n_gallery,), default=None
-            Names of all gallery items. None for the columns of `queries`, the
-            normalizer's ``feature_names_in_`` or the index of a gallery, whichever
-            there is.
+            Names of all gallery items, such as the index of a frame. None for the
+            column names of `queries` or the names seen in `fit`, if any.
         k : int, default=10
-            Length of the lists that are counted, in [1, n_gallery].
+            Length of the lists to count, in [1, n_gallery].
         n_hubs : int, default=10
-            How many hubs are shown, >= 1, or all items where there are fewer.
+            Number of hubs in the plot, >= 1; all items if there are fewer.
         by : {"before", "after"}, default="before"
-            Whether the hubs are the worst without the correction or the worst with it.
+            Whether to rank hubs by their count before or after the correction.
         name : str, default=None
-            What the legend calls the corrected lists; None for the normalizer's class.
+            Legend label of the corrected lists; None for the class of the normalizer.
         ax : matplotlib Axes, default=None
-            What to draw on; None for a new figure.
+            Axes to draw on; None for a new figure.
 
         Returns
         -------
         display : HubsByNameDisplay
-            The display, drawn.
+            The drawn display.
 
         Raises
         ------
         ValueError
-            If nothing in the estimator corrects, it does not go with the queries, or a
-            parameter is out of range.
+            If the estimator has no normalizer, the inputs do not match, or a parameter
+            is out of range.
         ImportError
             If matplotlib is not installed.
         """
-        counts, n_queries, retrieval = counts_of_estimator(estimator, queries, k)
-        names = retrieval.gallery_names if names is None else names
-        name = retrieval.name if name is None else name
+        results = BeforeAfter(estimator, queries)
+        before, after = results.top_k(k)
+        counts, n_queries = k_occurrence_pair(before, after, k, results.n_gallery)
+        names = results.gallery_names if names is None else names
+        name = type(results.normalizer).__name__ if name is None else name
         display = cls(*counts, names=names, n_queries=n_queries, k=k, name=name)
         return display.plot(ax, n_hubs=n_hubs, by=by)
 
@@ -161,7 +162,7 @@ class HubsByNameDisplay:
         name: str = "corrected",
         ax: Any = None,
     ) -> Self:
-        """Draw the worst hubs of one retrieval, or of two.
+        """Plot the largest hubs of retrieval results.
 
         Parameters
         ----------
@@ -169,61 +170,57 @@ class HubsByNameDisplay:
             A score matrix, a sparse graph or, with `n_gallery`, gallery indices, as in
             `k_occurrence`.
         after : array-like or sparse matrix, default=None
-            The same for the same queries and gallery, corrected.
+            Corrected results of the same queries and gallery.
         names : array-like of shape (n_gallery,), default=None
-            Names of all gallery items; None for the columns of a dataframe.
+            Names of all gallery items, such as the index of a frame. None for the
+            column names of a frame of scores, if any.
         k : int, default=10
-            Length of the lists that are counted, as in `k_occurrence`.
+            Length of the lists to count, as in `k_occurrence`.
         n_gallery : int, default=None
-            Number of gallery items, for indices alone.
+            Number of gallery items, only for indices.
         n_hubs : int, default=10
-            How many hubs are shown, >= 1, or all items where there are fewer.
+            Number of hubs in the plot, >= 1; all items if there are fewer.
         by : {"before", "after"}, default="before"
-            Whether the hubs are the worst without the correction or the worst with it.
+            Whether to rank hubs by their count before or after the correction.
         name : str, default="corrected"
-            What the legend calls `after`.
+            Legend label of `after`.
         ax : matplotlib Axes, default=None
-            What to draw on; None for a new figure.
+            Axes to draw on; None for a new figure.
 
         Returns
         -------
         display : HubsByNameDisplay
-            The display, drawn.
+            The drawn display.
 
         Raises
         ------
         ValueError
-            If an input is refused by `k_occurrence`, `before` and `after` are not of as
-            many queries and gallery items, or a parameter is out of range.
+            If `k_occurrence` rejects an input, `before` and `after` differ in the
+            number of queries or gallery items, or a parameter is out of range.
         ImportError
             If matplotlib is not installed.
         """
-        counts, n_queries = counts_of(before, after, k, n_gallery)
+        counts, n_queries = k_occurrence_pair(before, after, k, n_gallery)
         if names is None and n_gallery is None:
             names = column_names(before)
         display = cls(*counts, names=names, n_queries=n_queries, k=k, name=name)
         return display.plot(ax, n_hubs=n_hubs, by=by)
 
     def plot(
-        self,
-        ax: Any = None,
-        *,
-        n_hubs: int = 10,
-        by: str = "before",
-        width: int = 28,
+        self, ax: Any = None, *, n_hubs: int = 10, by: str = "before", width: int = 28
     ) -> Self:
         """Draw the bars.
 
         Parameters
         ----------
         ax : matplotlib Axes, default=None
-            What to draw on; None for a new figure.
+            Axes to draw on; None for a new figure.
         n_hubs : int, default=10
-            How many hubs are shown, >= 1, or all items where there are fewer.
+            Number of hubs in the plot, >= 1; all items if there are fewer.
         by : {"before", "after"}, default="before"
-            Whether the hubs are the worst without the correction or the worst with it.
+            Whether to rank hubs by their count before or after the correction.
         width : int, default=28
-            How many characters of a name are shown, >= 1.
+            Maximum length of a name in columns, >= 1; wide characters take two.
 
         Returns
         -------
@@ -233,37 +230,38 @@ class HubsByNameDisplay:
         Raises
         ------
         ValueError
-            If a parameter is out of range, or there is no name for each item.
+            If a parameter is out of range, or `names` does not have one entry per
+            gallery item.
         ImportError
             If matplotlib is not installed.
         """
         n_hubs = min(check_count(n_hubs, "n_hubs"), self.before.size)
         check_count(width, "width")
-        check_choice(by, "by", _ORDERS)
+        check_choice(by, "by", ("before", "after"))
         counts = self.after if by == "after" else self.before
         if counts is None:
             raise ValueError(
-                "by='after' needs what is retrieved after a correction, got None; pass "
-                "after too."
+                "by='after' ranks hubs by their count after the correction, but after "
+                "is None; pass after too."
             )
-        all_names = check_names(self.names, self.before.size)
-        ax = axes_of(ax, (6.4, 1.2 + 0.36 * n_hubs), type(self).__name__)
+        names = check_names(self.names, self.before.size)
+        ax = get_axes(ax, (6.4, 1.2 + 0.36 * n_hubs), type(self).__name__)
         self.items_ = np.argsort(-counts, kind="stable")[:n_hubs]
-        sides = [("raw", self.before, {"facecolor": BEFORE})]
+        series = [("raw", self.before, {"facecolor": BEFORE})]
         if self.after is not None:
             style = {"facecolor": "white", "edgecolor": AFTER, "hatch": "////"}
-            sides.append((self.name, self.after, style))
-        height = 0.8 / len(sides)
-        places = np.arange(n_hubs) - 0.4 + height / 2
+            series.append((self.name, self.after, style))
+        height = 0.8 / len(series)
+        y = np.arange(n_hubs) - 0.4 + height / 2
         self.bars_ = []
-        for label, side, style in sides:
-            shown = side[self.items_]
-            bars = ax.barh(places, shown, 0.9 * height, label=label, **style)
+        for label, occurrence, style in series:
+            shown = occurrence[self.items_]
+            bars = ax.barh(y, shown, 0.9 * height, label=label, **style)
             ax.bar_label(bars, [f"{count:,}" for count in shown], padding=3, size=9)
             self.bars_.append(bars)
-            places = places + height
-        names, families = writable(all_names, self.items_, width)
-        ax.set_yticks(np.arange(n_hubs), names, fontfamily=families, parse_math=False)
+            y = y + height
+        labels = text_of(names, self.items_, width)
+        ax.set_yticks(np.arange(n_hubs), labels, parse_math=False)
         ax.tick_params(axis="y", length=0)
         mean = self.before.mean()
         label = f"mean of all: {mean:.3g}"
@@ -271,11 +269,11 @@ class HubsByNameDisplay:
             mean, color=REFERENCE, linestyle=":", linewidth=2, label=label
         )
         ax.margins(x=0.1)
-        last = max(side[self.items_[-2:]].max() for _, side, _ in sides)
-        crowded = last > 0.4 * counts.max()
-        ax.set_ylim(n_hubs + (1.4 if crowded else -0.3), -0.6)  # the worst on top
+        last = max(shown[self.items_[-2:]].max() for _, shown, _ in series)
+        needs_space = last > 0.4 * counts.max()  # for the legend
+        ax.set_ylim(n_hubs + (1.4 if needs_space else -0.3), -0.6)
         ax.set_xlabel(
-            f"queries (of {self.n_queries:,}) with it in their first {self.k}"
+            f"queries (of {self.n_queries:,}) with the item in their top {self.k}"
         )
         draw_legend(ax, loc="lower right")
         self.ax_, self.figure_ = ax, ax.figure

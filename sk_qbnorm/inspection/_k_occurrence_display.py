@@ -1,4 +1,6 @@
-"""How often items are retrieved: the whole distribution, with its tail."""
+"""Plot the distribution of the k-occurrence."""
+
+from __future__ import annotations
 
 from typing import Any, Self
 
@@ -6,56 +8,56 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import binom
 
-from sk_qbnorm.metrics._occurrence import Retrieved
+from sk_qbnorm.metrics import Retrieved, k_occurrence_pair
+from sk_qbnorm.model_selection import BeforeAfter
 
-from ._before_and_after import counts_of, counts_of_estimator
-from ._canvas import AFTER, BEFORE, REFERENCE, axes_of, draw_legend, plain_number
+from ._axes import AFTER, BEFORE, REFERENCE, draw_legend, get_axes, plain_number
 
 
 class KOccurrenceDisplay:
-    r"""How many gallery items are retrieved how often, before and after a correction.
+    r"""Plot how many items are retrieved how often, before and after a correction.
 
-    A curve says how many items at least N queries retrieve. Its right end is the
-    largest hub, its fall from 0 to 1 the items that are never retrieved. Both axes are
-    logarithmic, so that a few hubs among a million items are seen as well as the rest.
-    It is recommended to use `from_estimator` or `from_predictions` to create one.
+    The curve shows how many items are retrieved by at least N queries. Its right end is
+    the largest hub; its drop from 0 to 1 the items that are never retrieved. Both axes
+    are logarithmic, which shows a few hubs among a million items as well as the rest.
+    Use `from_estimator` or `from_predictions` to create a display.
 
     Parameters
     ----------
     before : ndarray of shape (n_gallery,), dtype int64
-        The `k_occurrence` of every item without a correction, in [0, n_queries].
+        The `k_occurrence` of every item before the correction, in [0, n_queries].
     after : ndarray of shape (n_gallery,), dtype int64, default=None
-        The same with it.
+        The same after the correction.
     n_queries : int
         Number of queries.
     k : int, default=10
-        Length of the lists that are counted.
+        Length of the counted lists.
     name : str, default="corrected"
-        What the legend calls `after`.
+        Legend label of `after`.
 
     Attributes
     ----------
     lines_ : list of matplotlib Line2D
-        The curves of `before` and, if given, `after`: over N, the number of items that
-        at least N queries retrieve.
+        Curves of `before` and, if given, `after`: the number of items that at least N
+        queries retrieve, over N.
     reference_ : matplotlib Line2D
-        The same by chance, where all items are equally likely to be retrieved.
+        The curve expected by chance, if all items are equally likely to be retrieved.
     ax_ : matplotlib Axes
-        What is drawn on.
+        Axes of the plot.
     figure_ : matplotlib Figure
-        What holds the axes.
+        Figure of the axes.
 
     See Also
     --------
-    sk_qbnorm.metrics.hubness_report : The same in numbers.
-    HubsByNameDisplay : Which items the hubs are.
+    sk_qbnorm.metrics.hubness_report : Hubness in numbers.
+    HubsByNameDisplay : The largest hubs by name.
 
     Notes
     -----
-    The curve is :math:`|\{j : N_j \ge N\}|` over N, with :math:`N_j` the
-    k-occurrence of gallery item j. Where there are no hubs it is
-    :math:`n P(B \ge N)` on average, with n items and B binomial, of as many draws as
-    there are queries and the mean of `before`. What lies to the right of it are hubs.
+    The curve is :math:`|\{j : N_j \ge N\}|` over N, with :math:`N_j` the k-occurrence
+    of gallery item j. Without hubs it is :math:`n P(B \ge N)` on average, for n items
+    and B binomial with one trial per query and the mean of `before`. Items to the right
+    of that reference are hubs.
 
     References
     ----------
@@ -101,36 +103,38 @@ class KOccurrenceDisplay:
         name: str | None = None,
         ax: Any = None,
     ) -> Self:
-        """Draw what a fitted estimator does to the k-occurrence.
+        """Plot the k-occurrence before and after a fitted correction.
 
         Parameters
         ----------
         estimator : normalizer, QuerybankRetriever or Pipeline
-            A fitted one. Of a Pipeline the first normalizer or retriever counts.
+            A fitted estimator; of a Pipeline, the first normalizer or retriever.
         queries : array-like of shape (n_queries, n_gallery) or (n_queries, n_features)
-            What the estimator takes: similarities for a normalizer, else embeddings.
+            Similarities for a normalizer, otherwise embeddings.
         k : int, default=10
-            Length of the lists that are counted, in [1, n_gallery].
+            Length of the lists to count, in [1, n_gallery].
         name : str, default=None
-            What the legend calls the corrected lists; None for the normalizer's class.
+            Legend label of the corrected lists; None for the class of the normalizer.
         ax : matplotlib Axes, default=None
-            What to draw on; None for a new figure.
+            Axes to draw on; None for a new figure.
 
         Returns
         -------
         display : KOccurrenceDisplay
-            The display, drawn.
+            The drawn display.
 
         Raises
         ------
         ValueError
-            If nothing in the estimator corrects, or it or `k` does not go with the
-            queries.
+            If the estimator has no normalizer, the inputs do not match, or `k` is out
+            of range.
         ImportError
             If matplotlib is not installed.
         """
-        counts, n_queries, retrieval = counts_of_estimator(estimator, queries, k)
-        name = retrieval.name if name is None else name
+        results = BeforeAfter(estimator, queries)
+        before, after = results.top_k(k)
+        counts, n_queries = k_occurrence_pair(before, after, k, results.n_gallery)
+        name = type(results.normalizer).__name__ if name is None else name
         return cls(*counts, n_queries=n_queries, k=k, name=name).plot(ax)
 
     @classmethod
@@ -144,7 +148,7 @@ class KOccurrenceDisplay:
         name: str = "corrected",
         ax: Any = None,
     ) -> Self:
-        """Draw the k-occurrence of one retrieval, or of two.
+        """Plot the k-occurrence of retrieval results.
 
         Parameters
         ----------
@@ -152,30 +156,30 @@ class KOccurrenceDisplay:
             A score matrix, a sparse graph or, with `n_gallery`, gallery indices, as in
             `k_occurrence`.
         after : array-like or sparse matrix, default=None
-            The same for the same queries and gallery, corrected.
+            Corrected results of the same queries and gallery.
         k : int, default=10
-            Length of the lists that are counted, as in `k_occurrence`.
+            Length of the lists to count, as in `k_occurrence`.
         n_gallery : int, default=None
-            Number of gallery items, for indices alone.
+            Number of gallery items, only for indices.
         name : str, default="corrected"
-            What the legend calls `after`.
+            Legend label of `after`.
         ax : matplotlib Axes, default=None
-            What to draw on; None for a new figure.
+            Axes to draw on; None for a new figure.
 
         Returns
         -------
         display : KOccurrenceDisplay
-            The display, drawn.
+            The drawn display.
 
         Raises
         ------
         ValueError
-            If an input is refused by `k_occurrence`, or `before` and `after` are not of
-            as many queries and gallery items.
+            If `k_occurrence` rejects an input, or `before` and `after` differ in the
+            number of queries or gallery items.
         ImportError
             If matplotlib is not installed.
         """
-        counts, n_queries = counts_of(before, after, k, n_gallery)
+        counts, n_queries = k_occurrence_pair(before, after, k, n_gallery)
         return cls(*counts, n_queries=n_queries, k=k, name=name).plot(ax)
 
     def plot(self, ax: Any = None) -> Self:
@@ -184,7 +188,7 @@ class KOccurrenceDisplay:
         Parameters
         ----------
         ax : matplotlib Axes, default=None
-            What to draw on; None for a new figure.
+            Axes to draw on; None for a new figure.
 
         Returns
         -------
@@ -196,16 +200,14 @@ class KOccurrenceDisplay:
         ImportError
             If matplotlib is not installed.
         """
-        ax = axes_of(ax, (6.0, 4.0), type(self).__name__)
-        n_gallery = self.before.size
-        self.lines_ = [
-            _draw(ax, self.before, "raw", color=BEFORE, linestyle="-", marker="o")
-        ]
+        ax = get_axes(ax, (6.0, 4.0), type(self).__name__)
+        style = {"color": BEFORE, "linestyle": "-", "marker": "o"}
+        self.lines_ = [_draw_curve(ax, self.before, "raw", **style)]
         if self.after is not None:
             style = {"color": AFTER, "linestyle": "--", "marker": "s"}
-            self.lines_.append(_draw(ax, self.after, self.name, **style))
+            self.lines_.append(_draw_curve(ax, self.after, self.name, **style))
         (self.reference_,) = ax.plot(
-            *_no_hubs(self.before.sum(), n_gallery, self.n_queries),
+            *_expected_by_chance(self.before, self.n_queries),
             color=REFERENCE,
             linestyle=":",
             linewidth=2,
@@ -213,17 +215,17 @@ class KOccurrenceDisplay:
             label="no hubs, by chance alone",
         )
         lines = [*self.lines_, self.reference_]
-        _scale(ax, max(line.get_xdata()[-1] for line in lines), n_gallery)
+        largest = max(line.get_xdata()[-1] for line in lines)
+        _set_scales(ax, largest, self.before.size)
         ax.set_xlabel(f"N, of {self.n_queries:,} queries")
-        ax.set_ylabel(f"items in the first {self.k} of N queries or more")
+        ax.set_ylabel(f"items in the top {self.k} of at least N queries")
         draw_legend(ax, loc="upper right")
         self.ax_, self.figure_ = ax, ax.figure
         return self
 
 
-def _draw(ax, counts, name, **style):
+def _draw_curve(ax, counts, name, **style):
     largest, never = counts.max(), np.mean(counts == 0)
-    label = f"{name}: up to {largest:,}, {never:.0%} never"
     ordered = np.sort(counts)
     steps = np.union1d(0, ordered)
     items = counts.size - np.searchsorted(ordered, steps)
@@ -234,30 +236,30 @@ def _draw(ax, counts, name, **style):
         linewidth=2,
         markevery=[-1],  # the largest hub
         markersize=7,
-        label=label,
+        label=f"{name}: up to {largest:,}, {never:.0%} never",
         **style,
     )
     return line
 
 
-def _no_hubs(n_retrieved, n_gallery, n_queries):
-    """Return N, and how many items at least N queries retrieve by chance."""
-    chance = n_retrieved / (n_gallery * n_queries)
-    last = int(binom.isf(0.5 / n_gallery, n_queries, chance))
-    queries = np.arange(last + 2)
-    return queries, n_gallery * binom.sf(queries - 1, n_queries, chance)
+def _expected_by_chance(counts, n_queries):
+    """Return N, and the expected number of items that at least N queries retrieve."""
+    chance = counts.sum() / (counts.size * n_queries)
+    last = int(binom.isf(0.5 / counts.size, n_queries, chance))
+    steps = np.arange(last + 2)
+    return steps, counts.size * binom.sf(steps - 1, n_queries, chance)
 
 
-def _scale(ax, largest, n_gallery):
+def _set_scales(ax, largest, n_gallery):
     from matplotlib.ticker import MaxNLocator, SymmetricalLogLocator
 
     ax.set_yscale("log")
     height = np.log10(n_gallery / 0.6)
-    ax.set_ylim(0.6, n_gallery * 10 ** (0.4 * height))  # the legend above the curves
+    ax.set_ylim(0.6, n_gallery * 10 ** (0.4 * height))  # space for the legend
     powers = 10 ** np.arange(int(np.log10(n_gallery)) + 1)
-    between = np.outer(powers, np.arange(2, 10)).ravel()
+    minor = np.outer(powers, np.arange(2, 10)).ravel()
     ax.set_yticks(powers)
-    ax.set_yticks(between[between <= n_gallery], minor=True)
+    ax.set_yticks(minor[minor <= n_gallery], minor=True)
     ax.yaxis.set_major_formatter(plain_number)
     ax.yaxis.set_minor_formatter("")
     if largest > 20:

@@ -1,95 +1,54 @@
-"""Names of gallery items, as far as they can be written in a picture."""
+"""Names of gallery items as text for a plot."""
 
-import unicodedata
+from unicodedata import east_asian_width
 
 import numpy as np
 
 
 def check_names(names, n_gallery):
-    """Return a name for each item, as str: its number where there are no names."""
+    """Return the names as str, or "item 0", "item 1" and so on if there are none."""
     if names is None:
-        return np.array([f"item {item}" for item in range(n_gallery)], dtype=object)
-    listed = [str(name) for name in names]
-    if len(listed) != n_gallery:
+        names = [f"item {item}" for item in range(n_gallery)]
+    names = np.array([str(name) for name in names], dtype=object)
+    if names.size != n_gallery:
         raise ValueError(
-            f"names must be those of all gallery items, expected {n_gallery}, got "
-            f"{len(listed)}."
+            f"names must have one entry per gallery item, expected {n_gallery}, got "
+            f"{names.size}."
         )
-    return np.array(listed, dtype=object)
+    return names
 
 
-def shortened(name, width):
-    """Return a name of at most `width` columns, in one line, of visible characters.
+def text_of(names, items, width):
+    """Return the names of some items, shortened to at most `width` columns.
 
-    Characters of Chinese, Japanese and Korean take two columns.
-    """
-    # Joiners, marks of direction and control characters have no shape of their own.
-    visible = "".join(" " if c.isspace() else c for c in name if not _hidden(c))
-    name = " ".join(visible.split())
-    if sum(map(_columns, name)) <= width:
-        return name
-    name = name[:width]
-    while sum(map(_columns, name)) > width - 1:
-        name = name[:-1]
-    return f"{name.rstrip()}…"
-
-
-def _hidden(character):
-    return unicodedata.category(character) in ("Cc", "Cf") and not character.isspace()
-
-
-def _columns(character):
-    return 2 if unicodedata.east_asian_width(character) in "WF" else 1
-
-
-def writable(names, items, width):
-    """Return names that the fonts of this machine can write, and these fonts.
-
-    Parameters
-    ----------
-    names : ndarray of shape (n_gallery,), dtype object
-    items : ndarray of shape (n_shown,)
-        Which of the items are shown.
-    width : int
-        The most columns that a name may take.
-
-    Returns
-    -------
-    written : list of str
-        A name that no font has the characters of is the number of its item.
-    families : list of str
-        The fonts of matplotlib's settings and, where they lack characters that
-        another one has, this one.
+    Items are named by number if the fonts of ``rcParams["font.family"]`` lack a
+    character of the name.
     """
     from matplotlib import rcParams
-    from matplotlib.font_manager import FontProperties, findfont, fontManager
+    from matplotlib.font_manager import FontProperties, findfont, get_font
 
-    texts = [shortened(names[item], width) for item in items]
-    families = list(rcParams["font.family"])
-    missing = set("".join(texts))
-    for family in families:
-        missing = _lacking(findfont(FontProperties(family=[family])), missing)
-    if missing:
-        # One more font is asked for, that with the most of what is missing.
-        lacking = {}
-        for entry in fontManager.ttflist:
-            boxes = entry.name.startswith("Last Resort")  # for any character
-            if not boxes and entry.name not in lacking:
-                lacking[entry.name] = _lacking(entry.fname, missing)
-        best = min(lacking, key=lambda name: len(lacking[name]))
-        if len(lacking[best]) < len(missing):
-            families.append(best)
-            missing = lacking[best]
-    written = [
-        f"item {item}" if missing.intersection(text) or not text else text
+    paths = [findfont(FontProperties(family=[f])) for f in rcParams["font.family"]]
+    fonts = [get_font(path) for path in paths]
+
+    def is_drawable(character):
+        return any(font.get_char_index(ord(character)) for font in fonts)
+
+    texts = [shorten(names[item], width) for item in items]
+    return [
+        text if text and all(map(is_drawable, text)) else f"item {item}"
         for item, text in zip(items, texts, strict=True)
     ]
-    return written, families
 
 
-def _lacking(path, characters):
-    """Return the characters that the font of a file has no shape for."""
-    from matplotlib.font_manager import get_font
+def shorten(name, width):
+    """Return a name in one line of at most `width` columns.
 
-    font = get_font(path)
-    return {c for c in characters if not font.get_char_index(ord(c))}
+    Wide characters, such as Chinese ones, take two columns. Control and formatting
+    characters are removed.
+    """
+    visible = "".join(c for c in name if c.isprintable() or c.isspace())
+    name = " ".join(visible.split())
+    columns = np.cumsum([1 + (east_asian_width(c) in "WF") for c in name])
+    if np.searchsorted(columns, width, side="right") == len(name):
+        return name
+    return f"{name[: np.searchsorted(columns, width - 1, side='right')].rstrip()}…"

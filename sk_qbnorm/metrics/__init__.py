@@ -1,15 +1,34 @@
-"""How good a ranking is, how sure that is, and how much its hubs take."""
+"""Measures of retrieval and of hubness, with confidence intervals."""
 
+# Names with "as" are for other packages of sk_qbnorm, and not public.
+from ._agreement import agreement_of as agreement_of
+from ._agreement import chance_variation as chance_variation
 from ._agreement import hub_agreement
+from ._bootstrap import QueryBootstrap as QueryBootstrap
 from ._bootstrap import bootstrap_report, paired_bootstrap_report
-from ._hubness import gini_index, hubness_skewness, robin_hood_index
+from ._bootstrap import check_same_shape as check_same_shape
+from ._frame import as_table as as_table
+from ._hubness import (
+    antihub_rate,
+    gini_index,
+    hub_rate,
+    hubness_skewness,
+    max_k_occurrence,
+    robin_hood_index,
+)
 from ._hubness_report import hubness_report
-from ._hubs import antihub_rate, hub_rate, max_k_occurrence
+from ._occurrence import Retrieved as Retrieved
 from ._occurrence import k_occurrence
+from ._occurrence import k_occurrence_pair as k_occurrence_pair
 from ._precision import average_precision
+from ._ranks import first_ranks as first_ranks
 from ._ranks import mean_rank, mean_reciprocal_rank, median_rank, relevant_ranks
 from ._recall import geometric_mean_recall, recall_at_k
+from ._recall import warn_of_large_k as warn_of_large_k
 from ._relevance import Relevance as Relevance
+from ._relevance import check_relevance as check_relevance
+from ._relevance import kept_queries as kept_queries
+from ._relevance import relevant_items as relevant_items
 from ._report import retrieval_report
 from ._scorers import make_retrieval_scorer, recall_scorer
 

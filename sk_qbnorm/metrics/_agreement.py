@@ -1,42 +1,44 @@
-"""Whether two sets of queries have the same hubs."""
+"""Agreement of two sets of queries on the hubs."""
+
+from __future__ import annotations
 
 import math
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from sk_qbnorm._validation import check_count
+from sk_qbnorm._validation import check_count, check_unmasked
 
 
 def hub_agreement(
     bank_counts: ArrayLike, sample_counts: ArrayLike, *, k: int = 10
 ) -> float:
-    r"""Measure how far a querybank and a sample of queries agree on the hubs.
+    r"""Measure how far a querybank and a sample of queries have the same hubs.
 
-    A correction learnt from a bank is worth as much as the bank's hubs are those of the
-    queries to come. For this a sample of them is enough, without any labels.
+    A correction works as far as the hubs of the querybank are those of the queries. An
+    unlabelled sample of the queries is enough to check this.
 
     Parameters
     ----------
     bank_counts : array-like of int of shape (n_gallery,)
-        The k-occurrence of every gallery item under the bank, as of `k_occurrence`.
+        The `k_occurrence` of every gallery item under the querybank.
     sample_counts : array-like of int of shape (n_gallery,)
-        The k-occurrence of the same items under a sample of 2 queries or more.
+        The `k_occurrence` of the same items under a sample of at least 2 queries.
     k : int, default=10
-        Length of the lists that were counted, in [1, n_gallery]. All lists are of this
-        length, so that counts sum to k times the number of queries.
+        Length of the counted lists, in [1, n_gallery]. All lists have this length, so
+        counts sum to k times the number of queries.
 
     Returns
     -------
     agreement : float
-        In [0, 1]: 1 where both say the same of all items, 0 where what one retrieves
-        says nothing of the other, or one of them retrieves all items evenly.
+        In [0, 1]: 1 if both give the same hubs, 0 if they are unrelated or one of them
+        retrieves all items evenly.
 
     Raises
     ------
     ValueError
-        If counts are not those of whole lists of `k` items, or not of the same gallery,
-        or the sample is a single query.
+        If counts are not those of full lists of `k` items, the galleries differ, or the
+        sample is a single query.
 
     See Also
     --------
@@ -45,10 +47,10 @@ def hub_agreement(
 
     Notes
     -----
-    The measure is our own. With the k-occurrences :math:`B_j` under n bank queries and
-    :math:`S_j` under a sample of m, the mean over the items
-    :math:`\langle\cdot\rangle`, and :math:`\mu = k / n_{gallery}`, it is
-    :math:`\sqrt{\min(1, c / v_B) \, \min(1, c / v_S)}` of
+    This measure is our own. With :math:`B_j` the k-occurrences under n bank queries,
+    :math:`S_j` those under m sample queries, :math:`\langle\cdot\rangle` the mean over
+    items and :math:`\mu = k / n_{gallery}`, it is
+    :math:`\sqrt{\min(1, c / v_B) \, \min(1, c / v_S)}` with
 
     .. math::
 
@@ -56,19 +58,19 @@ def hub_agreement(
         v_B &= \langle \tfrac{B_j^2}{n^2} \rangle - \mu^2, \\
         v_S &= \langle \tfrac{S_j (S_j - 1)}{m (m - 1)} \rangle - \mu^2
 
-    and 0 where any of the three is not above 0. :math:`c / v_B` is the share of the
-    bank's unevenness that the queries show, :math:`c / v_S` that of the queries' which
-    the bank shows; where neither is above 1 the measure is a correlation over items. A
-    bank that is far more uneven than the queries, as one of a single topic where there
-    are no hubs, agrees little with them, however well the two correlate.
+    and 0 if any of the three is not above 0. :math:`c / v_B` is the share of the bank's
+    variance over items that the queries share, :math:`c / v_S` the share of the
+    queries' variance that the bank shares. If neither exceeds 1, the measure is a
+    correlation over items. A bank that is far more uneven than the queries, such as one
+    of a single topic for queries without hubs, agrees little with them, however high
+    the correlation.
 
-    The sides are not treated alike. The sample only shows what queries retrieve, so
-    what its few draws add to the spread is taken out: :math:`v_S` is, on average over
-    samples, the variance of the items' chances to be retrieved. A small sample makes
-    the measure uncertain, not small. The bank is what a correction is made from, with
-    all its noise, so that its spread stays as it is: a small bank of the right domain
-    agrees less than a large one. What looks like disagreement may so be either another
-    domain or a small bank.
+    The two sides are treated differently. The variance that comes from drawing a small
+    sample is removed: :math:`v_S` is, on average over samples, the variance of the
+    items' probabilities to be retrieved. A small sample makes the measure uncertain,
+    not small. The bank's variance is not adjusted, as a correction is computed from the
+    bank with all its noise: a small bank of the right domain agrees less than a large
+    one. Low agreement may therefore mean another domain or a small bank.
 
     Examples
     --------
@@ -86,61 +88,63 @@ def hub_agreement(
     sample, n_sample = _check_counts(sample_counts, "sample_counts", k)
     if bank.size != sample.size:
         raise ValueError(
-            "bank_counts and sample_counts must be of the same gallery, got "
-            f"{bank.size} and {sample.size} items."
+            f"bank_counts has {bank.size} gallery items but sample_counts has "
+            f"{sample.size}; count both for the same gallery."
         )
     if n_sample < 2:
         raise ValueError(
-            "sample_counts must be of 2 queries or more, got those of 1, which say "
-            "nothing of chance; pass a larger sample."
+            "sample_counts must be counts of at least 2 queries, got 1; pass a larger "
+            "sample."
         )
     return agreement_of(bank, sample, n_bank, n_sample, k)
 
 
 def agreement_of(bank, sample, n_bank, n_sample, k):
-    """Return the agreement of counts that have been checked."""
+    """Compute the hub agreement of checked counts."""
     n_gallery = bank.size
-    # All three times the square of n_gallery: whole numbers, so that what is even is 0.
-    together = n_gallery * int(bank @ sample) - k * n_bank * k * n_sample
-    of_bank = n_gallery * int(bank @ bank) - (k * n_bank) ** 2
-    of_sample = _excess(sample, n_sample, k)
-    if min(together, of_bank, of_sample) <= 0:
+    # Covariance and variances times n_gallery**2, in integers, so that 0 is exact.
+    covariance = n_gallery * int(bank @ sample) - k * n_bank * k * n_sample
+    bank_variance = n_gallery * int(bank @ bank) - (k * n_bank) ** 2
+    sample_variance = _unbiased_variance(sample, n_sample, k)
+    if min(covariance, bank_variance, sample_variance) <= 0:
         return 0.0
-    common = together / (n_bank * n_sample)
-    bank_share = min(common / (of_bank / n_bank**2), 1.0)
-    sample_share = min(common / (of_sample / (n_sample * (n_sample - 1))), 1.0)
+    shared = covariance / (n_bank * n_sample)
+    bank_share = min(shared / (bank_variance / n_bank**2), 1.0)
+    sample_share = min(shared / (sample_variance / (n_sample * (n_sample - 1))), 1.0)
     return math.sqrt(bank_share * sample_share)
 
 
 def chance_variation(counts, n_queries, k):
-    """Return the coefficient of variation of the items' chances to be retrieved.
+    """Compute the coefficient of variation of the probabilities to be retrieved.
 
-    What the draw of the queries adds is taken out. There are two queries or more.
+    The variance that comes from drawing the queries, at least 2, is removed.
     """
-    excess = max(_excess(counts, n_queries, k), 0)
-    return math.sqrt(excess / (n_queries * (n_queries - 1))) / k
+    variance = max(_unbiased_variance(counts, n_queries, k), 0)
+    return math.sqrt(variance / (n_queries * (n_queries - 1))) / k
 
 
-def _excess(counts, n_queries, k):
+def _unbiased_variance(counts, n_queries, k):
+    """Return the variance of the sample times ``n_gallery**2 * m * (m - 1)``."""
     pairs = counts.size * int(counts @ (counts - 1))
     return pairs - k * k * n_queries * (n_queries - 1)
 
 
 def _check_counts(counts, name, k):
     """Return counts as an array, and the number of queries."""
+    check_unmasked(counts, name)
     counts = np.asarray(counts)
     if counts.ndim != 1 or counts.dtype.kind not in "iu" or counts.size == 0:
         raise ValueError(
             f"{name} must be integers of shape (n_gallery,), got values of dtype "
-            f"{counts.dtype} and shape {counts.shape}; pass what k_occurrence returns."
+            f"{counts.dtype} and shape {counts.shape}; pass the result of k_occurrence."
         )
     check_count(k, "k", largest=counts.size)
     counts = counts.astype(np.int64)
-    n_queries, left = divmod(int(counts.sum()), k)
-    if left or n_queries == 0 or counts.min() < 0 or counts.max() > n_queries:
+    n_queries, remainder = divmod(int(counts.sum()), k)
+    if remainder or n_queries == 0 or counts.min() < 0 or counts.max() > n_queries:
         raise ValueError(
-            f"{name} must be counts of whole lists of k={k} different items, got "
-            f"{counts.min()} to {counts.max()} with a sum of {counts.sum()}; pass the "
-            "k that the lists were made with."
+            f"{name} must be counts of full lists of k={k} distinct items, got counts "
+            f"from {counts.min()} to {counts.max()} with sum {counts.sum()}; pass the "
+            "k that was used for counting."
         )
     return counts, n_queries

@@ -1,19 +1,28 @@
-"""How far measures of retrieval are to be trusted: bootstrap over queries."""
+"""Confidence intervals of retrieval measures: bootstrap over queries."""
+
+from __future__ import annotations
 
 from typing import Any
 
 import numpy as np
 from numpy.random import RandomState
 from numpy.typing import ArrayLike
+from sklearn.utils import check_random_state, gen_batches
 
-from sk_qbnorm._validation import check_choice
+from sk_qbnorm._validation import (
+    check_choice,
+    check_count,
+    check_number,
+    check_unmasked,
+)
 
-from ._draws import Draws
 from ._frame import as_table
 from ._ranks import TIES
 from ._recall import RECALL_AT, warn_of_large_k
-from ._relevance import Relevance, check_relevance
-from ._report import measures_of, query_results
+from ._relevance import Relevance, check_relevance, kept_queries
+from ._report import average_over_queries, results_per_query
+
+_BLOCK = 2**20  # drawn queries in memory at once, over all resamples
 
 
 def bootstrap_report(
@@ -29,69 +38,68 @@ def bootstrap_report(
     ties: str = "average",
     as_frame: bool = False,
 ) -> Any:
-    """Measure a ranking in every way, with confidence intervals over queries.
+    """Compute all retrieval measures with bootstrap confidence intervals.
 
     Parameters
     ----------
     relevant : array-like, list of array-like or sparse matrix
-        The relevant items, in any form that `relevant_ranks` takes.
+        The relevant items, in any form that `relevant_ranks` accepts.
     scores : array-like of shape (n_queries, n_gallery)
-        Similarities or corrected scores, larger for better, of 2 queries or more.
+        Similarities or corrected scores of at least 2 queries; larger is better.
     n_resamples : int, default=1000
-        How often as many queries are drawn from the given ones, with replacement, >= 1.
+        Number of resamples, >= 1. Each draws n_queries queries with replacement.
     confidence_level : float, default=0.95
-        Share of the resamples that lie in an interval, in (0, 1).
+        Share of the resamples inside an interval, in (0, 1).
     random_state : int, RandomState instance or None, default=None
-        What the draws are made from; an int for the same intervals at every call.
+        Seed of the resamples; pass an int for reproducible intervals.
     gallery_labels : array-like of shape (n_gallery,), default=None
         Class labels of the gallery, as in `relevant_ranks`.
     query_mask : array-like of shape (n_queries,), default=None
-        False for missing queries, which are left out.
+        False for queries to leave out.
     groups : array-like of shape (n_queries,), default=None
-        Which queries belong together, such as the captions of one image, by any labels:
-        those of a group are drawn together, or not at all. None draws every query by
-        itself.
+        Group label of each query, such as the image that a caption describes. The
+        queries of a group are drawn together. None draws each query separately.
     ties : {"average", "pessimistic", "optimistic"}, default="average"
         As in `retrieval_report`.
     as_frame : bool, default=False
-        Whether to return a DataFrame, for which pandas has to be installed.
+        Whether to return a DataFrame. Requires pandas.
 
     Returns
     -------
     report : dict of str to dict, or DataFrame
-        Of each measure of `retrieval_report` its ``value`` there and the ends of the
-        interval, ``low`` and ``high``, all float. A DataFrame has a row for each.
+        For each measure of `retrieval_report` its ``value`` and the ends of the
+        interval, ``low`` and ``high``, as floats. A DataFrame has one row per measure.
 
     Raises
     ------
     ValueError
-        If the inputs do not match, a query has no relevant item, there is one query
-        or one group alone, or a parameter is out of range.
+        If the inputs do not match, a query has no relevant item, there is only one
+        query or group, or a parameter is out of range.
     ImportError
-        If a DataFrame is asked for and pandas is not installed.
+        If `as_frame` is True and pandas is not installed.
 
     Warns
     -----
     UndefinedMetricWarning
-        If the gallery has 10 items or fewer, so that a recall is 1 whatever the scores.
+        If the gallery has 10 items or fewer: a recall is then 1 for any scores.
 
     See Also
     --------
-    paired_bootstrap_report : Whether one of two rankings is the better.
+    paired_bootstrap_report : Intervals of the difference of two rankings.
 
     Notes
     -----
-    The intervals are percentile intervals [1]_: the measure is made anew of every
-    resample of the queries, and the same share of the outcomes is cut off at either
-    end. They say how far the value would move with other queries of the same kind; the
-    gallery, and a fitted correction, stay as they are. Queries are taken as independent
-    of each other: where several of them describe one item the interval is too narrow,
-    unless `groups` says so. With few queries, below 50 or so, it is somewhat too narrow
-    as well, and it has no width where all queries have the same result, as where recall
-    is 0 or 1.
+    These are percentile intervals [1]_: each measure is computed on every resample of
+    the queries, and the same share of resamples is cut off at both ends. They show how
+    much the value varies with other queries of the same kind; the gallery and a fitted
+    correction stay fixed.
 
-    Ranks are computed once; of the resamples about a million drawn queries are held at
-    a time.
+    Queries are assumed to be independent. If several queries describe the same item,
+    the intervals are too narrow, unless you pass `groups`. With fewer than about 50
+    queries they are slightly too narrow as well. An interval has no width if all
+    queries have the same result, as with a recall of 0 or 1.
+
+    Ranks are computed once. About a million drawn queries are in memory at a time.
 
     References
     ----------
@@ -111,13 +119,14 @@ def bootstrap_report(
     check_choice(ties, "ties", TIES)
     checked = check_relevance(relevant, scores, gallery_labels, query_mask)
     warn_of_large_k(max(RECALL_AT), checked[0].shape[1])
-    results = query_results(checked, ties)
+    results = results_per_query(checked, ties)
 
     def measure(queries):
-        return measures_of(*(result[queries] for result in results))
+        return average_over_queries(*(result[queries] for result in results))
 
-    draws = Draws(results[0].size, n_resamples, random_state, groups, query_mask)
-    return as_table(draws.intervals(measure, confidence_level), as_frame)
+    sampling = n_resamples, random_state, groups, query_mask
+    bootstrap = QueryBootstrap(results[0].size, *sampling)
+    return as_table(bootstrap.intervals(measure, confidence_level), as_frame)
 
 
 def paired_bootstrap_report(
@@ -134,66 +143,66 @@ def paired_bootstrap_report(
     ties: str = "average",
     as_frame: bool = False,
 ) -> Any:
-    """Measure what is gained from one ranking to another, with confidence intervals.
+    """Compute the gain of one ranking over another with confidence intervals.
 
     Parameters
     ----------
     relevant : array-like, list of array-like or sparse matrix
-        The relevant items, in any form that `relevant_ranks` takes.
+        The relevant items, in any form that `relevant_ranks` accepts.
     before : array-like of shape (n_queries, n_gallery)
-        Scores to compare with, larger for better, of 2 queries or more.
+        Baseline scores of at least 2 queries, such as raw similarities; larger is
+        better.
     after : array-like of shape (n_queries, n_gallery)
-        Other scores of the same queries and items, as those corrected.
+        Scores of the same queries and items to compare, such as corrected ones.
     n_resamples : int, default=1000
-        How often as many queries are drawn from the given ones, with replacement, >= 1.
+        Number of resamples, >= 1. Each draws n_queries queries with replacement.
     confidence_level : float, default=0.95
-        Share of the resamples that lie in an interval, in (0, 1).
+        Share of the resamples inside an interval, in (0, 1).
     random_state : int, RandomState instance or None, default=None
-        What the draws are made from; an int for the same intervals at every call.
+        Seed of the resamples; pass an int for reproducible intervals.
     gallery_labels : array-like of shape (n_gallery,), default=None
         Class labels of the gallery, as in `relevant_ranks`.
     query_mask : array-like of shape (n_queries,), default=None
-        False for missing queries, which are left out.
+        False for queries to leave out.
     groups : array-like of shape (n_queries,), default=None
-        Which queries belong together, such as the captions of one image, by any labels:
-        those of a group are drawn together, or not at all. None draws every query by
-        itself.
+        Group label of each query, such as the image that a caption describes. The
+        queries of a group are drawn together. None draws each query separately.
     ties : {"average", "pessimistic", "optimistic"}, default="average"
         As in `retrieval_report`.
     as_frame : bool, default=False
-        Whether to return a DataFrame, for which pandas has to be installed.
+        Whether to return a DataFrame. Requires pandas.
 
     Returns
     -------
     report : dict of str to dict, or DataFrame
-        Of each measure of `retrieval_report` the difference of `after` from `before`,
-        ``value``, and the ends of its interval, ``low`` and ``high``, all float. Ranks
-        are better where smaller, so that a gain in ``median_rank`` and ``mean_rank`` is
-        below 0. Where 0 lies in the interval, the difference may be noise.
+        For each measure of `retrieval_report` the difference ``after - before`` as
+        ``value``, and the ends of its interval, ``low`` and ``high``, as floats. For
+        ``median_rank`` and ``mean_rank`` a gain is negative, as smaller ranks are
+        better. If 0 lies in the interval, the difference may be noise.
 
     Raises
     ------
     ValueError
-        If the inputs do not match, a query has no relevant item, there is one query
-        or one group alone, or a parameter is out of range.
+        If the inputs do not match, a query has no relevant item, there is only one
+        query or group, or a parameter is out of range.
     ImportError
-        If a DataFrame is asked for and pandas is not installed.
+        If `as_frame` is True and pandas is not installed.
 
     Warns
     -----
     UndefinedMetricWarning
-        If the gallery has 10 items or fewer, so that a recall is 1 whatever the scores.
+        If the gallery has 10 items or fewer: a recall is then 1 for any scores.
 
     See Also
     --------
-    bootstrap_report : Intervals of one ranking.
+    bootstrap_report : Intervals of a single ranking.
 
     Notes
     -----
-    In every resample both rankings are measured on the same queries. What makes a query
-    hard for both falls out, so that the interval is narrower than those of the two
-    rankings suggest: these may overlap where the difference is beyond doubt. For the
-    rest see the notes of `bootstrap_report`.
+    Each resample evaluates both rankings on the same queries, so the difficulty that
+    they share cancels. The interval of the difference is therefore narrower than the
+    two separate intervals suggest: these may overlap although the difference is clear.
+    The notes of `bootstrap_report` apply here too.
 
     References
     ----------
@@ -216,20 +225,125 @@ def paired_bootstrap_report(
     {'value': 0.131..., 'low': 0.10..., 'high': 0.16...}
     """
     check_choice(ties, "ties", TIES)
-    if np.shape(before) != np.shape(after):
-        raise ValueError(
-            "before and after must be scores of the same queries and items, got "
-            f"matrices of shape {np.shape(before)} and {np.shape(after)}."
-        )
+    check_same_shape(before, after)
     results = []
     for scores, name in ((before, "before"), (after, "after")):
         checked = check_relevance(relevant, scores, gallery_labels, query_mask, name)
-        results.append(query_results(checked, ties))
+        results.append(results_per_query(checked, ties))
     warn_of_large_k(max(RECALL_AT), checked[0].shape[1])
 
     def gain(queries):
-        first, second = (measures_of(*(r[queries] for r in pair)) for pair in results)
+        first, second = (
+            average_over_queries(*(result[queries] for result in pair))
+            for pair in results
+        )
         return {name: second[name] - value for name, value in first.items()}
 
-    draws = Draws(results[0][0].size, n_resamples, random_state, groups, query_mask)
-    return as_table(draws.intervals(gain, confidence_level), as_frame)
+    sampling = n_resamples, random_state, groups, query_mask
+    bootstrap = QueryBootstrap(results[0][0].size, *sampling)
+    return as_table(bootstrap.intervals(gain, confidence_level), as_frame)
+
+
+def check_same_shape(before, after):
+    """Raise if two score matrices differ in shape."""
+    if np.shape(before) != np.shape(after):
+        raise ValueError(
+            f"before has shape {np.shape(before)} but after has shape "
+            f"{np.shape(after)}; pass scores of the same queries and gallery items."
+        )
+
+
+class QueryBootstrap:
+    """Resample queries with replacement, one by one or in groups.
+
+    Parameters
+    ----------
+    n_queries : int
+        Number of queries, without masked ones.
+    n_resamples : int
+    random_state : int, RandomState instance or None
+    groups : array-like or None, default=None
+        Group label of each query, masked queries included.
+    query_mask : array-like or None, default=None
+    """
+
+    def __init__(
+        self, n_queries, n_resamples, random_state, groups=None, query_mask=None
+    ):
+        self._n_resamples = check_count(n_resamples, "n_resamples")
+        self._random_state = random_state
+        self._n_queries = self._n_units = n_queries
+        self._groups = None
+        if groups is not None:
+            self._groups = _group_members(groups, n_queries, query_mask)
+            self._n_units = len(self._groups)
+        if self._n_units < 2:
+            unit = "groups" if n_queries > 1 else "queries"
+            raise ValueError(
+                f"A confidence interval needs at least 2 {unit}, got 1; use "
+                "retrieval_report for the values without intervals."
+            )
+
+    def intervals(self, measure, confidence_level):
+        """Return the value and the percentile interval of each measure.
+
+        Parameters
+        ----------
+        measure : callable
+            Takes indices of queries, of shape (..., n_drawn), and returns a dict from
+            the name of each measure to its values over the last axis.
+        confidence_level : float
+            In (0, 1).
+
+        Returns
+        -------
+        report : dict of str to dict
+            ``value``, ``low`` and ``high`` of each measure, as floats.
+        """
+        advice = "0.95 is usual"
+        level = check_number(
+            confidence_level, "confidence_level", positive=True, advice=advice
+        )
+        if level >= 1:
+            raise ValueError(
+                f"confidence_level must be below 1, got {level}; {advice}."
+            )
+        resampled = [measure(queries) for queries in self._resamples()]
+        tail = (1 - level) / 2
+        report = {}
+        for name, value in measure(slice(None)).items():
+            values = np.concatenate([block[name] for block in resampled])
+            low, high = (float(end) for end in np.quantile(values, [tail, 1 - tail]))
+            report[name] = {"value": float(value), "low": low, "high": high}
+        return report
+
+    def _resamples(self):
+        """Yield indices of queries, of shape (n_resamples in a block, n_drawn).
+
+        With groups, resamples differ in length, so each is a block of its own.
+        """
+        random = check_random_state(self._random_state)
+        n_rows = max(1, _BLOCK // self._n_queries)
+        for rows in gen_batches(self._n_resamples, n_rows):
+            size = (rows.stop - rows.start, self._n_units)
+            drawn = random.randint(self._n_units, size=size)
+            if self._groups is None:
+                yield drawn
+            else:
+                for row in drawn:
+                    yield np.concatenate([self._groups[group] for group in row])[None]
+
+
+def _group_members(groups, n_queries, query_mask):
+    """Return an array with the queries of each group."""
+    check_unmasked(groups, "groups")
+    groups = np.asarray(groups)
+    n_given = n_queries if query_mask is None else np.size(query_mask)
+    if groups.shape != (n_given,):
+        raise ValueError(
+            f"groups must have one label per query, shape ({n_given},), got shape "
+            f"{groups.shape}."
+        )
+    _, codes = np.unique(groups[kept_queries(query_mask, n_given)], return_inverse=True)
+    sizes = np.bincount(codes)
+    return np.split(codes.argsort(kind="stable"), sizes.cumsum()[:-1])

@@ -1,13 +1,13 @@
-"""Reports as tables of pandas."""
+"""Reports as pandas DataFrames."""
 
 
 def as_table(report, as_frame):
-    """Return the report, of dict by measure, or a DataFrame with a row for each.
+    """Return the dict of dicts unchanged, or as a DataFrame with one row per measure.
 
     Raises
     ------
     ImportError
-        If a DataFrame is asked for and pandas is not installed.
+        If a DataFrame is requested and pandas is not installed.
     """
     if not as_frame:
         return report
@@ -15,7 +15,7 @@ def as_table(report, as_frame):
         from pandas import DataFrame
     except ImportError as error:
         raise ImportError(
-            "as_frame=True gives a DataFrame of pandas, which is not installed; "
-            "install it, or set as_frame=False for a dict."
+            "as_frame=True returns a pandas DataFrame, but pandas is not installed; "
+            "install it, or use as_frame=False for a dict."
         ) from error
     return DataFrame.from_dict(report, orient="index")

@@ -1,14 +1,25 @@
-"""All hubness measures of one retrieval, or of two."""
+"""All hubness measures before and after a correction, and expected by chance."""
+
+from __future__ import annotations
 
 from typing import Any
 
-from ._chance import measures_by_chance
-from ._frame import as_table
-from ._hubness import gini_index, hubness_skewness, robin_hood_index
-from ._hubs import antihub_rate, hub_rate, max_k_occurrence
-from ._occurrence import Retrieved, count_lists
+import numpy as np
+from scipy.stats import binom
 
-MEASURES = (
+from ._frame import as_table
+from ._hubness import (
+    antihub_rate,
+    gini_index,
+    hub_rate,
+    hubness_skewness,
+    max_k_occurrence,
+    one_percent,
+    robin_hood_index,
+)
+from ._occurrence import Retrieved, k_occurrence_pair
+
+_MEASURES = (
     hubness_skewness,
     robin_hood_index,
     gini_index,
@@ -26,7 +37,7 @@ def hubness_report(
     n_gallery: int | None = None,
     as_frame: bool = False,
 ) -> Any:
-    """Measure hubness in every way at once, before and after a correction.
+    """Compute hubness before and after a correction, and expected by chance.
 
     Parameters
     ----------
@@ -34,45 +45,47 @@ def hubness_report(
         A score matrix, a sparse graph or, with `n_gallery`, gallery indices, as in
         `k_occurrence`.
     after : array-like or sparse matrix, default=None
-        The same for the same queries and gallery, corrected. It may be a graph where
-        `before` is a score matrix.
+        Corrected results of the same queries and gallery. The form may differ: a graph
+        is accepted if `before` is a score matrix.
     k : int, default=10
-        Length of the lists that are counted, as in `k_occurrence`.
+        Length of the lists to count, as in `k_occurrence`.
     n_gallery : int, default=None
-        Number of gallery items, for indices alone.
+        Number of gallery items, only for indices.
     as_frame : bool, default=False
-        Whether to return a DataFrame, for which pandas has to be installed.
+        Whether to return a DataFrame. Requires pandas.
 
     Returns
     -------
     report : dict of str to dict, or DataFrame
-        Of each measure its values, as float, by the names ``before``, ``after`` if that
-        is given, and ``no_hubs``: what to expect by chance where all items are equally
-        likely to be retrieved by as many queries in lists as long as those of `before`.
-        The measures are ``mean_k_occurrence``, for comparison with the largest,
+        For each measure its values as floats: ``before``, ``after`` if given, and
+        ``no_hubs``, the value expected by chance if all items are equally likely to be
+        retrieved, with as many queries and as long lists as in `before`. The measures
+        are ``mean_k_occurrence``, to compare the largest count with,
         ``hubness_skewness``, ``robin_hood_index``, ``gini_index``, ``antihub_rate``,
-        ``hub_rate`` and ``max_k_occurrence``. A DataFrame has a row for each of them.
+        ``hub_rate`` and ``max_k_occurrence``. A DataFrame has one row per measure.
 
     Raises
     ------
     ValueError
-        If an input is refused by `k_occurrence`, nothing is retrieved, or `before` and
-        `after` are not of as many queries and gallery items.
+        If `k_occurrence` rejects an input, nothing is retrieved, or `before` and
+        `after` differ in the number of queries or gallery items.
     ImportError
-        If a DataFrame is asked for and pandas is not installed.
+        If `as_frame` is True and pandas is not installed.
 
     See Also
     --------
-    retrieval_report : How good the ranking is.
+    retrieval_report : Recall and ranks.
 
     Notes
     -----
-    What lies well above the values of no hubs a correction may take away, and it need
-    not go further. Where some items are right for more queries than others, a perfect
-    ranking lies above them too. The values of no hubs are computed of the binomial
-    distribution, without any draw; in this the counts of two items pass for nearly
-    independent. Their skewness is that of the distribution; of fewer than some 50
-    items a sample's is smaller on average, so that there it overstates what to expect.
+    A correction should reduce hubness to the ``no_hubs`` level, not below it. If some
+    items are relevant to more queries than others, even a perfect ranking is above
+    that level.
+
+    The ``no_hubs`` values are computed from the binomial distribution, without random
+    draws. This treats the counts of two items as independent, which is a close
+    approximation. The skewness is that of the distribution; with fewer than about 50
+    items the skewness of a sample is smaller on average, so ``no_hubs`` is too high.
 
     Examples
     --------
@@ -86,18 +99,13 @@ def hubness_report(
     >>> report["gini_index"]
     {'before': 0.705..., 'after': 0.338..., 'no_hubs': 0.175...}
     """
-    retrieved = {"before": count_lists(before, k, n_gallery)}
-    if after is not None:
-        retrieved["after"] = count_lists(after, k, n_gallery)
-        sizes = [(size, counts.size) for counts, size in retrieved.values()]
-        if sizes[0] != sizes[1]:
-            raise ValueError(
-                "before and after must be of the same queries and gallery, got "
-                f"(n_queries, n_gallery) of {sizes[0]} and {sizes[1]}."
-            )
-    columns = {name: _measure(counts) for name, (counts, _) in retrieved.items()}
-    counts, n_queries = retrieved["before"]
-    columns["no_hubs"] = measures_by_chance(n_queries, counts.size, int(counts.sum()))
+    counts, n_queries = k_occurrence_pair(before, after, k, n_gallery)
+    columns = {}
+    for name, occurrence in zip(("before", "after"), counts, strict=False):
+        column = {"mean_k_occurrence": float(occurrence.mean())}
+        column |= {each.__name__: float(each(occurrence)) for each in _MEASURES}
+        columns[name] = column
+    columns["no_hubs"] = _expected_by_chance(n_queries, counts[0])
     report = {
         measure: {name: column[measure] for name, column in columns.items()}
         for measure in columns["no_hubs"]
@@ -105,6 +113,51 @@ def hubness_report(
     return as_table(report, as_frame)
 
 
-def _measure(counts):
-    values = {"mean_k_occurrence": float(counts.mean())}
-    return values | {measure.__name__: float(measure(counts)) for measure in MEASURES}
+def _expected_by_chance(n_queries, occurrence):
+    """Return the measures expected if all items are equally likely to be in a list.
+
+    Each k-occurrence is then binomial, with one trial per query and success
+    probability ``sum / (n_queries * n_gallery)``. The mean, the antihub rate and the
+    Robin Hood index are exact for lists of equal length. The others treat the counts
+    of two items as independent, which is a close approximation.
+
+    Parameters
+    ----------
+    n_queries : int
+    occurrence : ndarray of shape (n_gallery,)
+        The k-occurrences; only their number and their sum, at least 1, are used.
+
+    Returns
+    -------
+    measures : dict of str to float
+    """
+    n_gallery, n_retrieved = occurrence.size, int(occurrence.sum())
+    chance = n_retrieved / (n_queries * n_gallery)
+    mean = n_queries * chance
+    # Larger counts are too rare to occur in any of the items.
+    last = int(binom.isf(1e-15 / n_gallery, n_queries, chance))
+    counts = np.arange(last + 1)
+    share = binom.pmf(counts, n_queries, chance)
+    above = binom.sf(counts, n_queries, chance)
+
+    def top(n_top):
+        """Sum the largest counts: P(at least r items are above x), over r and x."""
+        few = n_gallery * above * binom.cdf(n_top - 1, n_gallery - 1, above)
+        return np.sum(few + n_top * binom.sf(n_top, n_gallery, above))
+
+    spread = np.sqrt(mean * (1 - chance))
+    difference = 2 * np.sum((1 - above) * above)  # of two items, if independent
+    # Places in lists are shared, which makes counts differ more, by the factor
+    # sqrt(n / (n - 1)); and an item does not differ from itself.
+    difference *= np.sqrt(1 - 1 / n_gallery)
+    expected = {
+        "mean_k_occurrence": mean,
+        "hubness_skewness": (1 - 2 * chance) / spread if spread else 0.0,
+        "robin_hood_index": share @ np.abs(counts - mean) / (2 * mean),
+        "gini_index": difference / (2 * mean),
+        "antihub_rate": share[0],
+        "hub_rate": top(one_percent(n_gallery)) / n_retrieved,
+    }
+    # The largest count is at least the mean; independent counts need not be.
+    expected["max_k_occurrence"] = max(top(1), np.ceil(round(mean, 9)))
+    return {name: float(value) for name, value in expected.items()}

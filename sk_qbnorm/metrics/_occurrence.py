@@ -1,61 +1,60 @@
-"""How often each gallery item is retrieved."""
+"""The k-occurrence: how often each gallery item is retrieved."""
+
+from __future__ import annotations
 
 from typing import TypeAlias
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from scipy import sparse
 
 from sk_qbnorm import _kernels
 from sk_qbnorm._threads import count_threads
-from sk_qbnorm._validation import check_count, check_matrix
+from sk_qbnorm._validation import check_count, check_matrix, check_unmasked
 
-Retrieved: TypeAlias = ArrayLike | sparse.sparray | sparse.spmatrix
+Retrieved: TypeAlias = object  # the forms are listed in `k_occurrence`
 
 
 def k_occurrence(
-    scores: Retrieved,
-    *,
-    k: int = 10,
-    n_gallery: int | None = None,
+    scores: Retrieved, *, k: int = 10, n_gallery: int | None = None
 ) -> NDArray:
-    """Count how often each gallery item is among the `k` best of a query.
+    """Count how often each gallery item is in the top k of a query.
 
     Parameters
     ----------
     scores : array-like or sparse matrix
-        What was retrieved, in one of three forms:
+        The retrieval result, in one of three forms:
 
-        - a score matrix of shape (n_queries, n_gallery), larger for better. Among equal
-          scores the smaller gallery index is the better;
-        - a sparse graph of shape (n_queries, n_gallery), as of
-          `QuerybankRetriever.kneighbors_graph`: what is stored in a row is what its
-          query retrieves, whatever the value, explicit zeros included;
+        - a score matrix of shape (n_queries, n_gallery), larger is better. Among equal
+          scores the smaller gallery index ranks first;
+        - a sparse graph of shape (n_queries, n_gallery), as returned by
+          `QuerybankRetriever.kneighbors_graph`. All stored entries of a row count as
+          retrieved, whatever their value, explicit zeros included;
         - with `n_gallery`, gallery indices of shape (n_queries, n_neighbors), best
-          first, as of `QuerybankRetriever.kneighbors`, with -1 for none.
+          first, as returned by `QuerybankRetriever.kneighbors`, with -1 for none.
     k : int, default=10
-        Length of the lists that are counted, in [1, n_gallery]. Of indices the first
-        `k` columns count. A row of a graph has at most `k` entries, as a graph does not
-        say which are the best. Lists that are shorter count as they are.
+        Length of the lists to count, in [1, n_gallery]. With indices, the first `k`
+        columns count. With a graph, rows may have at most `k` entries, as a graph does
+        not tell which are the best. Shorter lists are allowed.
     n_gallery : int, default=None
-        Number of gallery items, for indices alone: it says that they are indices.
+        Number of gallery items. Pass it if, and only if, `scores` holds indices.
 
     Returns
     -------
     counts : ndarray of shape (n_gallery,), dtype int64
-        In [0, n_queries], items that are never retrieved among them. They sum to
-        ``k * n_queries``, or less where lists are shorter. A hub is an item far above
-        the mean.
+        In [0, n_queries], including items that are never retrieved. The sum is
+        ``k * n_queries``, or less with shorter lists. A hub is an item with a count
+        far above the mean.
 
     Raises
     ------
     ValueError
-        If `scores` is no finite matrix, `k` is out of range, a row of a graph has more
-        than `k` entries, or indices are outside of the gallery or twice in a row.
+        If `scores` is not a finite matrix, `k` is out of range, a row of a graph has
+        more than `k` entries, or indices are out of range or repeated in a row.
 
     See Also
     --------
-    hubness_report : What all measures of hubness make of the counts.
+    hubness_report : All hubness measures of these counts.
 
     References
     ----------
@@ -71,85 +70,110 @@ def k_occurrence(
     >>> k_occurrence([[0, 2], [0, 1]], k=2, n_gallery=3)
     array([2, 1, 1])
     """
-    return count_lists(scores, k, n_gallery)[0]
+    return _count(scores, k, n_gallery)[0]
+
+
+def k_occurrence_pair(before, after, k, n_gallery):
+    """Count a retrieval before and, unless it is None, after a correction.
+
+    Returns
+    -------
+    counts : list of ndarray of shape (n_gallery,), dtype int64
+        One array, or two if `after` is given.
+    n_queries : int
+    """
+    counts, n_queries = _count(before, k, n_gallery)
+    if after is None:
+        return [counts], n_queries
+    counts_after, n_after = _count(after, k, n_gallery)
+    shapes = (n_queries, counts.size), (n_after, counts_after.size)
+    if shapes[0] != shapes[1]:
+        raise ValueError(
+            f"before has (n_queries, n_gallery) = {shapes[0]} but after has "
+            f"{shapes[1]}; pass results of the same queries and gallery."
+        )
+    return [counts, counts_after], n_queries
 
 
 def occurrence_counts(scores, k, n_gallery):
-    """Return the k-occurrence of what is retrieved, or counts that are given as such.
+    """Return the k-occurrence of a retrieval result, or `scores` if it holds counts.
 
-    One axis says that they are counts; there is at least one that is not 0.
+    One-dimensional input without `n_gallery` is taken as counts. At least one count is
+    not 0.
     """
     if n_gallery is None and not sparse.issparse(scores) and np.ndim(scores) == 1:
+        check_unmasked(scores, "scores")
         counts = np.asarray(scores)
         if counts.dtype.kind not in "iu" or counts.size == 0 or counts.min() < 0:
             raise ValueError(
-                "scores with one axis must be counts as of k_occurrence, integers >= "
-                f"0, got {_shown(counts)}; pass a matrix of scores, or n_gallery with "
-                "a matrix of indices."
+                "scores with one dimension must be counts from k_occurrence, integers "
+                f">= 0, got {_described(counts)}; pass a score matrix, or indices with "
+                "n_gallery."
             )
     else:
-        counts, _ = count_lists(scores, k, n_gallery)
+        counts, _ = _count(scores, k, n_gallery)
     if not counts.any():
         raise ValueError(
-            "Nothing is retrieved, so that hubness is not defined; expected a gallery "
-            "item that is in a list, got none."
+            "scores retrieve no gallery item, so hubness is undefined; pass lists with "
+            "at least one item."
         )
     return counts
 
 
-def count_lists(scores, k, n_gallery):
+def _count(scores, k, n_gallery):
     """Return the k-occurrence and the number of queries."""
     if n_gallery is not None:
-        rows = _check_indices(scores, check_count(n_gallery, "n_gallery"))
+        lists = _check_indices(scores, check_count(n_gallery, "n_gallery"))
         check_count(k, "k", largest=n_gallery)
-        items = rows[:, :k]
-        return _count(items[items >= 0], n_gallery), rows.shape[0]
-    checked = check_matrix(scores, "scores", accept_sparse=True)
-    n_queries, n_gallery = checked.shape
-    check_count(k, "k", largest=n_gallery)
-    if sparse.issparse(checked):
-        return _count(_check_graph(checked, k), n_gallery), n_queries
-    _, best = _kernels.best_items(checked, k, count_threads(None))
-    return _count(best.ravel(), n_gallery), n_queries
-
-
-def _count(items, n_gallery):
-    return np.bincount(items, minlength=n_gallery).astype(np.int64, copy=False)
+        items, n_queries = lists[:, :k], len(lists)
+        items = items[items >= 0]
+    else:
+        checked = check_matrix(scores, "scores", accept_sparse=True)
+        n_queries, n_gallery = checked.shape
+        check_count(k, "k", largest=n_gallery)
+        if sparse.issparse(checked):
+            items = _check_graph(checked, k)
+        else:
+            items = _kernels.best_items(checked, k, count_threads(None))[1].ravel()
+    counts = np.bincount(items, minlength=n_gallery)
+    return counts.astype(np.int64, copy=False), n_queries
 
 
 def _check_indices(scores, n_gallery):
+    """Return gallery indices as an int64 matrix."""
     if sparse.issparse(scores):
         raise ValueError(
-            f"n_gallery={n_gallery} goes with gallery indices, got a sparse graph, "
-            "which has a column for each item; leave n_gallery out."
+            f"n_gallery={n_gallery} is for gallery indices, but scores is a sparse "
+            "graph, which has one column per item; leave out n_gallery."
         )
-    rows = np.asarray(scores)
-    if rows.dtype.kind not in "iu" or rows.ndim != 2 or rows.size == 0:
+    check_unmasked(scores, "scores")
+    lists = np.asarray(scores)
+    if lists.dtype.kind not in "iu" or lists.ndim != 2 or lists.size == 0:
         raise ValueError(
             "With n_gallery, scores must be gallery indices, integers of shape "
-            f"(n_queries, n_neighbors), got {_shown(rows)}; for a matrix of scores "
-            "leave n_gallery out."
+            f"(n_queries, n_neighbors), got {_described(lists)}; for a score matrix "
+            "leave out n_gallery."
         )
-    outside = (rows < -1) | (rows >= n_gallery)
+    outside = (lists < -1) | (lists >= n_gallery)
     if outside.any():
         raise ValueError(
             f"Gallery indices must be in [0, {n_gallery - 1}], or -1 for none, got "
-            f"{rows[outside][0]}; compare n_gallery={n_gallery} with the gallery."
+            f"{lists[outside][0]}; check n_gallery={n_gallery}."
         )
-    rows = rows.astype(np.int64)
-    ordered = np.sort(rows, axis=1)
-    twice = (ordered[:, 1:] == ordered[:, :-1]) & (ordered[:, 1:] >= 0)
-    if twice.any():
-        i, j = np.argwhere(twice)[0]
+    lists = lists.astype(np.int64)
+    ordered = np.sort(lists, axis=1)
+    repeated = (ordered[:, 1:] == ordered[:, :-1]) & (ordered[:, 1:] >= 0)
+    if repeated.any():
+        i, j = np.argwhere(repeated)[0]
         raise ValueError(
-            "A query must not retrieve an item twice, got gallery index "
-            f"{ordered[i, j]} more than once in row {i}; drop the repetition."
+            f"scores holds gallery index {ordered[i, j]} more than once in row {i}; "
+            "remove repeated items."
         )
-    return rows
+    return lists
 
 
 def _check_graph(graph, k):
-    """Return the items of all rows; entries of the same place are one."""
+    """Return the column indices of a CSR graph without duplicate entries."""
     pattern = sparse.csr_array(
         (np.ones(graph.nnz, dtype=bool), graph.indices, graph.indptr),
         shape=graph.shape,
@@ -160,12 +184,12 @@ def _check_graph(graph, k):
     longest = lengths.max()
     if longest > k:
         raise ValueError(
-            f"A row of a sparse graph must have at most k={k} entries, as it does not "
-            f"say which are the best, got {longest} in row {lengths.argmax()}; pass "
+            f"Row {lengths.argmax()} of the sparse graph has {longest} entries, more "
+            f"than k={k}, and a graph does not tell which are the best; pass "
             f"k={longest} to count all of them."
         )
     return pattern.indices
 
 
-def _shown(array):
+def _described(array):
     return f"values of dtype {array.dtype} and shape {array.shape}"

@@ -1,4 +1,6 @@
-"""Average precision: every relevant item counts, not the best alone."""
+"""Average precision over all relevant items."""
+
+from __future__ import annotations
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -9,7 +11,7 @@ from sk_qbnorm._validation import check_choice
 
 from ._relevance import Relevance, check_relevance
 
-_LUCK = {"average": 0, "pessimistic": -1, "optimistic": 1}
+_TIES = {"average": 0, "pessimistic": -1, "optimistic": 1}  # codes of the kernel
 
 
 def average_precision(
@@ -20,21 +22,21 @@ def average_precision(
     query_mask: ArrayLike | None = None,
     ties: str = "average",
 ) -> float:
-    """Mean over queries of the average precision (mAP).
+    """Compute the mean average precision over queries (mAP).
 
     Parameters
     ----------
     relevant : array-like, list of array-like or sparse matrix
-        The relevant items, in any form that `relevant_ranks` takes.
+        The relevant items, in any form that `relevant_ranks` accepts.
     scores : array-like of shape (n_queries, n_gallery)
-        Similarities or corrected scores, larger for better.
+        Similarities or corrected scores; larger is better.
     gallery_labels : array-like of shape (n_gallery,), default=None
         Class labels of the gallery, as in `relevant_ranks`.
     query_mask : array-like of shape (n_queries,), default=None
-        False for missing queries, which are left out.
+        False for queries to leave out.
     ties : {"average", "pessimistic", "optimistic"}, default="average"
-        Among equal scores: the expectation over all their orders [1]_, the relevant
-        items last, or first.
+        How to order equal scores: the expectation over all orders [1]_, relevant items
+        last, or relevant items first.
 
     Returns
     -------
@@ -48,12 +50,13 @@ def average_precision(
 
     See Also
     --------
-    mean_reciprocal_rank : The same for the best relevant item alone.
+    mean_reciprocal_rank : Counts only the best relevant item.
 
     Notes
     -----
-    The average precision of a query is the mean, over its relevant items, of the share
-    of relevant items from the top of the ranking down to that one.
+    The average precision of a query is the mean of the precision at the rank of each
+    of its relevant items. The precision at a rank is the share of relevant items from
+    the top down to that rank.
 
     References
     ----------
@@ -67,12 +70,12 @@ def average_precision(
     >>> average_precision([[0, 2]], [[0.9, 0.5, 0.1]])
     0.8333...
     """
-    check_choice(ties, "ties", _LUCK)
+    check_choice(ties, "ties", _TIES)
     checked = check_relevance(relevant, scores, gallery_labels, query_mask)
-    return float(np.mean(query_precision(*checked, ties)))
+    return float(np.mean(precision_per_query(*checked, ties)))
 
 
-def query_precision(scores, indptr, indices, ties):
-    """Average precision of each query, given what `check_relevance` says."""
+def precision_per_query(scores, indptr, indices, ties):
+    """Compute the average precision of each query from checked inputs."""
     n_threads = count_threads(None)
-    return _kernels.average_precision(scores, indptr, indices, _LUCK[ties], n_threads)
+    return _kernels.average_precision(scores, indptr, indices, _TIES[ties], n_threads)

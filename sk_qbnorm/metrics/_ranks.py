@@ -1,4 +1,6 @@
-"""The rank of each query's best relevant item, and its averages."""
+"""The rank of each query's best relevant item, and averages of it."""
+
+from __future__ import annotations
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -9,8 +11,8 @@ from sk_qbnorm._validation import check_choice
 
 from ._relevance import Relevance, check_relevance
 
-# What a group of equal scores means for the first relevant item among
-# `relevant` of them, with `others` irrelevant: how many of these stand before it.
+# How many of `others`, the irrelevant items in a group of equal scores, stand before
+# the first of the `relevant` items in it.
 TIES = {
     "average": lambda others, relevant: others / (relevant + 1),
     "pessimistic": lambda others, relevant: others,
@@ -31,19 +33,22 @@ def relevant_ranks(
     Parameters
     ----------
     relevant : array-like, list of array-like or sparse matrix
-        One gallery index a query, shape (n_queries,); or a list of arrays of
-        indices; or an indicator, dense or sparse, of shape (n_queries, n_gallery); or,
-        with `gallery_labels`, the class label of each query.
+        The relevant items, in one of four forms:
+
+        - one gallery index per query, shape (n_queries,);
+        - a list with an array of gallery indices per query;
+        - an indicator of 0 and 1, dense or sparse, of shape (n_queries, n_gallery);
+        - with `gallery_labels`, the class label of each query.
     scores : array-like of shape (n_queries, n_gallery)
-        Similarities or corrected scores, larger for better.
+        Similarities or corrected scores; larger is better.
     gallery_labels : array-like of shape (n_gallery,), default=None
         Class labels of the gallery; items with the label of a query are relevant.
     query_mask : array-like of shape (n_queries,), default=None
-        False for missing queries, which are left out.
+        False for queries to leave out.
     ties : {"average", "pessimistic", "optimistic"}, default="average"
-        Where items that are not relevant have the same score as the best relevant
-        one: the expected rank over all their orders, the last, or the first. For one
-        relevant item the average is the literature's, the mean of the tied ranks.
+        Which rank to return if irrelevant items have the same score as the best
+        relevant one: the expected rank over all orders, the last, or the first. With
+        one relevant item the average is the mean of the tied ranks.
 
     Returns
     -------
@@ -57,7 +62,7 @@ def relevant_ranks(
 
     See Also
     --------
-    retrieval_report : All measures made of these ranks.
+    retrieval_report : All measures computed from these ranks.
 
     Examples
     --------
@@ -71,7 +76,7 @@ def relevant_ranks(
 
 
 def first_ranks(scores, indptr, indices, ties):
-    """Rank the best relevant item of each query, given what `check_relevance` says."""
+    """Rank the best relevant item of each query from checked inputs."""
     n_threads = count_threads(None)
     counts = _kernels.first_relevant(scores, indptr, indices, n_threads)
     above, others, relevant = counts.T
@@ -86,18 +91,18 @@ def median_rank(
     query_mask: ArrayLike | None = None,
     ties: str = "average",
 ) -> float:
-    """Median over queries of the rank of the best relevant item (MdR).
+    """Compute the median rank of the best relevant item over queries (MdR).
 
     Parameters
     ----------
     relevant : array-like, list of array-like or sparse matrix
-        The relevant items, in any form that `relevant_ranks` takes.
+        The relevant items, in any form that `relevant_ranks` accepts.
     scores : array-like of shape (n_queries, n_gallery)
-        Similarities or corrected scores, larger for better.
+        Similarities or corrected scores; larger is better.
     gallery_labels : array-like of shape (n_gallery,), default=None
         Class labels of the gallery, as in `relevant_ranks`.
     query_mask : array-like of shape (n_queries,), default=None
-        False for missing queries, which are left out.
+        False for queries to leave out.
     ties : {"average", "pessimistic", "optimistic"}, default="average"
         As in `relevant_ranks`.
 
@@ -113,7 +118,7 @@ def median_rank(
 
     See Also
     --------
-    mean_rank : More telling of the queries that fail badly.
+    mean_rank : Reacts more to queries with very bad ranks.
 
     Examples
     --------
@@ -133,18 +138,18 @@ def mean_rank(
     query_mask: ArrayLike | None = None,
     ties: str = "average",
 ) -> float:
-    """Mean over queries of the rank of the best relevant item (MnR).
+    """Compute the mean rank of the best relevant item over queries (MnR).
 
     Parameters
     ----------
     relevant : array-like, list of array-like or sparse matrix
-        The relevant items, in any form that `relevant_ranks` takes.
+        The relevant items, in any form that `relevant_ranks` accepts.
     scores : array-like of shape (n_queries, n_gallery)
-        Similarities or corrected scores, larger for better.
+        Similarities or corrected scores; larger is better.
     gallery_labels : array-like of shape (n_gallery,), default=None
         Class labels of the gallery, as in `relevant_ranks`.
     query_mask : array-like of shape (n_queries,), default=None
-        False for missing queries, which are left out.
+        False for queries to leave out.
     ties : {"average", "pessimistic", "optimistic"}, default="average"
         As in `relevant_ranks`.
 
@@ -160,7 +165,7 @@ def mean_rank(
 
     See Also
     --------
-    median_rank : Not moved by a few bad queries.
+    median_rank : Not affected by a few very bad ranks.
 
     Examples
     --------
@@ -180,18 +185,18 @@ def mean_reciprocal_rank(
     query_mask: ArrayLike | None = None,
     ties: str = "average",
 ) -> float:
-    """Mean over queries of 1 / rank of the best relevant item (MRR).
+    """Compute the mean over queries of 1 / rank of the best relevant item (MRR).
 
     Parameters
     ----------
     relevant : array-like, list of array-like or sparse matrix
-        The relevant items, in any form that `relevant_ranks` takes.
+        The relevant items, in any form that `relevant_ranks` accepts.
     scores : array-like of shape (n_queries, n_gallery)
-        Similarities or corrected scores, larger for better.
+        Similarities or corrected scores; larger is better.
     gallery_labels : array-like of shape (n_gallery,), default=None
         Class labels of the gallery, as in `relevant_ranks`.
     query_mask : array-like of shape (n_queries,), default=None
-        False for missing queries, which are left out.
+        False for queries to leave out.
     ties : {"average", "pessimistic", "optimistic"}, default="average"
         As in `relevant_ranks`.
 

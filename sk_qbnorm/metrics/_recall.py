@@ -1,4 +1,6 @@
-"""Recall at k, the field's headline, and its geometric mean."""
+"""Recall at k and its geometric mean."""
+
+from __future__ import annotations
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -9,7 +11,7 @@ from sk_qbnorm._validation import check_count, warn_caller
 from ._ranks import relevant_ranks
 from ._relevance import Relevance
 
-RECALL_AT = (1, 5, 10)
+RECALL_AT = (1, 5, 10)  # the values of k in reports
 
 
 def recall_at_k(
@@ -21,22 +23,22 @@ def recall_at_k(
     query_mask: ArrayLike | None = None,
     ties: str = "average",
 ) -> float:
-    """Share of queries with a relevant item among the first `k`.
+    """Compute the share of queries with a relevant item in the top k.
 
     Parameters
     ----------
     relevant : array-like, list of array-like or sparse matrix
-        The relevant items, in any form that `relevant_ranks` takes.
+        The relevant items, in any form that `relevant_ranks` accepts.
     scores : array-like of shape (n_queries, n_gallery)
-        Similarities or corrected scores, larger for better.
+        Similarities or corrected scores; larger is better.
     k : int, default=1
-        How many items are looked at, >= 1.
+        Number of top items, >= 1.
     gallery_labels : array-like of shape (n_gallery,), default=None
         Class labels of the gallery, as in `relevant_ranks`.
     query_mask : array-like of shape (n_queries,), default=None
-        False for missing queries, which are left out.
+        False for queries to leave out.
     ties : {"average", "pessimistic", "optimistic"}, default="average"
-        As in `relevant_ranks`; a query counts if that rank is at most `k`. At ``k=1``
+        As in `relevant_ranks`; a query counts if its rank is at most `k`. At ``k=1``
         a tie with an irrelevant item is a miss, unless optimistic.
 
     Returns
@@ -52,8 +54,7 @@ def recall_at_k(
     Warns
     -----
     UndefinedMetricWarning
-        If `k` is the size of the gallery or more, so that recall is 1 whatever the
-        scores.
+        If `k` is at least the size of the gallery: recall is then 1 for any scores.
 
     See Also
     --------
@@ -66,13 +67,8 @@ def recall_at_k(
     0.5
     """
     check_count(k, "k")
-    ranks = relevant_ranks(
-        relevant,
-        scores,
-        gallery_labels=gallery_labels,
-        query_mask=query_mask,
-        ties=ties,
-    )
+    options = {"gallery_labels": gallery_labels, "query_mask": query_mask}
+    ranks = relevant_ranks(relevant, scores, ties=ties, **options)
     warn_of_large_k(k, np.shape(scores)[1])
     return float(recall(ranks, k))
 
@@ -85,25 +81,25 @@ def geometric_mean_recall(
     query_mask: ArrayLike | None = None,
     ties: str = "average",
 ) -> float:
-    """Geometric mean of the recall at 1, at 5 and at 10.
+    """Compute the geometric mean of recall at 1, 5 and 10.
 
     Parameters
     ----------
     relevant : array-like, list of array-like or sparse matrix
-        The relevant items, in any form that `relevant_ranks` takes.
+        The relevant items, in any form that `relevant_ranks` accepts.
     scores : array-like of shape (n_queries, n_gallery)
-        Similarities or corrected scores, larger for better.
+        Similarities or corrected scores; larger is better.
     gallery_labels : array-like of shape (n_gallery,), default=None
         Class labels of the gallery, as in `relevant_ranks`.
     query_mask : array-like of shape (n_queries,), default=None
-        False for missing queries, which are left out.
+        False for queries to leave out.
     ties : {"average", "pessimistic", "optimistic"}, default="average"
         As in `recall_at_k`.
 
     Returns
     -------
     recall : float
-        In [0, 1]; 0 if one of the three is.
+        In [0, 1]; 0 if one of the three is 0.
 
     Raises
     ------
@@ -113,11 +109,11 @@ def geometric_mean_recall(
     Warns
     -----
     UndefinedMetricWarning
-        If the gallery has 10 items or fewer, so that a recall is 1 whatever the scores.
+        If the gallery has 10 items or fewer: a recall is then 1 for any scores.
 
     See Also
     --------
-    recall_at_k : One of the three.
+    recall_at_k : Recall at a single k.
 
     Examples
     --------
@@ -127,13 +123,8 @@ def geometric_mean_recall(
     >>> geometric_mean_recall([0, 1, 2, 3], scores)
     0.629...
     """
-    ranks = relevant_ranks(
-        relevant,
-        scores,
-        gallery_labels=gallery_labels,
-        query_mask=query_mask,
-        ties=ties,
-    )
+    options = {"gallery_labels": gallery_labels, "query_mask": query_mask}
+    ranks = relevant_ranks(relevant, scores, ties=ties, **options)
     warn_of_large_k(max(RECALL_AT), np.shape(scores)[1])
     return float(geometric_mean([recall(ranks, k) for k in RECALL_AT]))
 
@@ -144,14 +135,15 @@ def recall(ranks, k):
 
 
 def geometric_mean(values):
-    """Return the geometric mean of numbers >= 0, over the first axis."""
+    """Return the geometric mean of numbers >= 0 over the first axis."""
     return np.prod(values, axis=0) ** (1 / len(values))
 
 
 def warn_of_large_k(k, n_gallery):
-    """Warn the user's code where recall says nothing."""
+    """Warn the caller if recall at `k` is 1 for any scores."""
     if k >= n_gallery:
         warn_caller(
-            f"Recall at {k} of {n_gallery} gallery items is 1 whatever the scores.",
+            f"recall at k={k} is 1 for any scores, as the gallery has {n_gallery} "
+            "items; choose a smaller k.",
             UndefinedMetricWarning,
         )

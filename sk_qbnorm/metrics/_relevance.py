@@ -1,23 +1,26 @@
-"""Which gallery items are relevant to which queries, in whatever form it is told."""
+"""Check relevance judgments and convert them to CSR form."""
 
-from collections.abc import Sequence
 from typing import TypeAlias
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from scipy import sparse
 
-from sk_qbnorm._validation import check_finite, check_matrix
+from sk_qbnorm._validation import check_finite, check_matrix, check_unmasked
 
-Relevance: TypeAlias = (
-    ArrayLike | Sequence[ArrayLike] | sparse.sparray | sparse.spmatrix
-)
+Relevance: TypeAlias = object  # the forms are listed in `relevant_ranks`
 
 
 def check_relevance(
-    relevant, scores, gallery_labels, query_mask, name="scores", *, by=" by query_mask"
+    relevant,
+    scores,
+    gallery_labels,
+    query_mask,
+    name="scores",
+    *,
+    by=" with query_mask",
 ) -> tuple[NDArray, NDArray, NDArray]:
-    """Return scores and the relevant items in CSR form, of the kept queries only.
+    """Check scores and relevance, and drop the masked queries from both.
 
     Parameters
     ----------
@@ -27,15 +30,15 @@ def check_relevance(
     gallery_labels : array-like of shape (n_gallery,) or None
     query_mask : array-like of shape (n_queries,) or None
     name : str, default="scores"
-        What the caller's caller calls the scores.
-    by : str, default=" by query_mask"
-        What the caller's caller can leave queries out by, for errors to say.
+        Public name of `scores`, for error messages.
+    by : str, default=" with query_mask"
+        How users can leave out queries, for error messages.
 
     Returns
     -------
     scores : ndarray of shape (n_kept, n_gallery)
     indptr, indices : ndarray, dtype int64
-        Sorted, without repetition, at least one a query.
+        Relevant items in CSR form: sorted, unique, at least one per query.
     """
     scores = check_matrix(scores, name, finite=False)
     kept = kept_queries(query_mask, scores.shape[0])
@@ -46,18 +49,30 @@ def check_relevance(
 
 
 def kept_queries(query_mask, n_queries):
-    """Return what picks the queries that are not masked, a mask or a slice of all."""
-    return slice(None) if query_mask is None else _check_mask(query_mask, n_queries)
+    """Return an index for the queries that are not masked: a mask or a full slice."""
+    if query_mask is None:
+        return slice(None)
+    mask = np.asarray(query_mask)
+    if mask.shape != (n_queries,) or not np.isin(mask, (0, 1)).all():
+        raise ValueError(
+            f"query_mask must hold {n_queries} booleans, one per query, got an array "
+            f"of shape {mask.shape} and dtype {mask.dtype}."
+        )
+    if not mask.any():
+        raise ValueError("query_mask masks every query; expected at least one True.")
+    return mask.astype(bool)
 
 
-def relevant_items(relevant, shape, gallery_labels, kept, by=" by query_mask"):
-    """Return the relevant items of the kept queries, a CSR indicator, checked.
+def relevant_items(relevant, shape, gallery_labels, kept, by=" with query_mask"):
+    """Return a CSR indicator of the relevant items of the kept queries.
 
-    Its columns are sorted, without repetition, at least one a row.
+    Column indices are sorted and unique, with at least one per row.
     """
+    check_unmasked(relevant, "relevant")
+    check_unmasked(gallery_labels, "gallery_labels")
     if gallery_labels is not None:
         indicator = _from_labels(relevant, gallery_labels, shape)
-    elif sparse.issparse(relevant) or np.ndim(_peek(relevant)) == 2:
+    elif sparse.issparse(relevant) or np.ndim(_as_array(relevant)) == 2:
         indicator = _from_indicator(relevant, shape)
     else:
         indicator = _from_indices(relevant, shape, kept, by)
@@ -65,16 +80,17 @@ def relevant_items(relevant, shape, gallery_labels, kept, by=" by query_mask"):
     indicator.sum_duplicates()
     without = np.flatnonzero(np.diff(indicator.indptr) == 0)
     if without.size:
-        among = "" if isinstance(kept, slice) else " among those kept"
+        among = "" if isinstance(kept, slice) else " of the kept queries"
         raise ValueError(
-            f"Every query must have a relevant item, got none for {without.size} "
-            f"queries, the first is {without[0]}{among}; leave such queries out{by}."
+            "Every query needs a relevant item in relevant, but "
+            f"{without.size} queries have none, the first is number {without[0]}"
+            f"{among}; leave such queries out{by}."
         )
     return indicator
 
 
-def _peek(relevant):
-    """Return what numpy sees in an array or dataframe; lists are lists of indices."""
+def _as_array(relevant):
+    """Convert an array or dataframe; treat a list as a list of indices."""
     listed = isinstance(relevant, (list, tuple))
     return np.empty(len(relevant)) if listed else np.asarray(relevant)
 
@@ -82,7 +98,7 @@ def _peek(relevant):
 def _from_labels(query_labels, gallery_labels, shape):
     query_labels, gallery_labels = np.asarray(query_labels), np.asarray(gallery_labels)
     for labels, name, size in (
-        (query_labels, "relevant, as labels of the queries,", shape[0]),
+        (query_labels, "relevant (class labels of the queries)", shape[0]),
         (gallery_labels, "gallery_labels", shape[1]),
     ):
         if labels.shape != (size,):
@@ -93,32 +109,24 @@ def _from_labels(query_labels, gallery_labels, shape):
     classes, codes = np.unique(gallery_labels, return_inverse=True)
     members = sparse.csr_array(
         (np.ones(codes.size, dtype=bool), (codes, np.arange(codes.size))),
-        shape=(classes.size, codes.size),
+        shape=(classes.size + 1, codes.size),  # the last row is for unknown labels
     )
-    places = np.searchsorted(classes, query_labels).clip(max=classes.size - 1)
-    known = classes[places] == query_labels
-    indicator = members[places]
-    return indicator if known.all() else _drop_rows(indicator, ~known)
-
-
-def _drop_rows(indicator, rows):
-    indicator = indicator.tolil()
-    indicator[rows] = False
-    return indicator.tocsr()
+    rows = np.searchsorted(classes, query_labels).clip(max=classes.size - 1)
+    return members[np.where(classes[rows] == query_labels, rows, classes.size)]
 
 
 def _from_indicator(relevant, shape):
     if not sparse.issparse(relevant):
-        relevant = _peek(relevant)
+        relevant = _as_array(relevant)
         if not np.isin(relevant, (0, 1)).all():
             raise ValueError(
-                "relevant, as a matrix, must hold 0 and 1 alone; pass indices as one "
-                "index array, or a list of them."
+                "relevant is a matrix with values other than 0 and 1; pass gallery "
+                "indices as one array of shape (n_queries,) or as a list of arrays."
             )
     if relevant.shape != shape:
         raise ValueError(
-            "relevant, as a matrix, must have the shape of scores, "
-            f"expected {shape}, got {relevant.shape}."
+            f"relevant has shape {relevant.shape} but scores have shape {shape}; a "
+            "matrix of relevance needs one column per gallery item."
         )
     indicator = sparse.csr_array(relevant).astype(bool)
     indicator.eliminate_zeros()
@@ -126,31 +134,32 @@ def _from_indicator(relevant, shape):
 
 
 def _from_indices(relevant, shape, kept, by):
-    if np.ndim(_peek(relevant)) == 0:
+    if np.ndim(_as_array(relevant)) == 0:
         raise ValueError(
-            "relevant must say what is relevant to each query, got "
-            f"{relevant!r}; pass one gallery index a query, lists of them, or a matrix."
+            f"relevant must list the relevant items of each query, got {relevant!r}; "
+            "pass one gallery index per query, a list of indices per query, or a "
+            "matrix of 0 and 1."
         )
     rows = [np.atleast_1d(np.asarray(items)).ravel() for items in relevant]
     if len(rows) != shape[0]:
         raise ValueError(
-            f"relevant must have one entry a query, expected {shape[0]}, "
-            f"got {len(rows)}."
+            f"relevant must have one entry per query, expected {shape[0]}, got "
+            f"{len(rows)}."
         )
     counts = np.array([row.size for row in rows])
     indices = np.concatenate([row for row in rows if row.size] or [np.empty(0, int)])
     if indices.dtype.kind not in "iu":
         raise ValueError(
             f"relevant must hold gallery indices, got values of dtype {indices.dtype}; "
-            "for class labels pass gallery_labels too."
+            "to pass class labels, pass gallery_labels too."
         )
     if shape[1] > 2 and (counts == shape[1]).all() and indices.max() <= 1:
         raise ValueError(
-            "relevant is a list of lists of 0 and 1, and lists hold gallery indices; "
+            "relevant is a list of lists of 0 and 1, but lists hold gallery indices; "
             "pass a matrix of 0 and 1 as an array."
         )
     used = np.zeros(shape[0], dtype=bool)
-    used[kept] = True  # what stands for a missing query is nobody's concern
+    used[kept] = True  # entries of masked queries may hold anything
     used = np.repeat(used, counts)
     outside = used & ((indices < 0) | (indices >= shape[1]))
     if outside.any():
@@ -162,16 +171,3 @@ def _from_indices(relevant, shape, kept, by):
     indptr = np.concatenate([[0], np.cumsum(counts)])
     data = np.ones(indices.size, dtype=bool)
     return sparse.csr_array((data, indices, indptr), shape=shape)
-
-
-def _check_mask(query_mask, n_queries):
-    mask = np.asarray(query_mask)
-    if mask.shape != (n_queries,) or not np.isin(mask, (0, 1)).all():
-        raise ValueError(
-            f"query_mask must hold {n_queries} booleans, one a query, got an array of "
-            f"shape {mask.shape} and dtype {mask.dtype}."
-        )
-    mask = mask.astype(bool)
-    if not mask.any():
-        raise ValueError("query_mask leaves no query; expected at least one True.")
-    return mask

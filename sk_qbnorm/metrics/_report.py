@@ -1,11 +1,13 @@
-"""All retrieval measures of a score matrix at once."""
+"""All retrieval measures of a score matrix."""
+
+from __future__ import annotations
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from sk_qbnorm._validation import check_choice
 
-from ._precision import query_precision
+from ._precision import precision_per_query
 from ._ranks import TIES, first_ranks
 from ._recall import RECALL_AT, geometric_mean, recall, warn_of_large_k
 from ._relevance import Relevance, check_relevance
@@ -19,18 +21,18 @@ def retrieval_report(
     query_mask: ArrayLike | None = None,
     ties: str = "average",
 ) -> dict[str, float]:
-    """Measure a ranking in every way at once.
+    """Compute recall, ranks and average precision of a score matrix.
 
     Parameters
     ----------
     relevant : array-like, list of array-like or sparse matrix
-        The relevant items, in any form that `relevant_ranks` takes.
+        The relevant items, in any form that `relevant_ranks` accepts.
     scores : array-like of shape (n_queries, n_gallery)
-        Similarities or corrected scores, larger for better.
+        Similarities or corrected scores; larger is better.
     gallery_labels : array-like of shape (n_gallery,), default=None
         Class labels of the gallery, as in `relevant_ranks`.
     query_mask : array-like of shape (n_queries,), default=None
-        False for missing queries, which are left out.
+        False for queries to leave out.
     ties : {"average", "pessimistic", "optimistic"}, default="average"
         As in `relevant_ranks` and `average_precision`.
 
@@ -49,12 +51,12 @@ def retrieval_report(
     Warns
     -----
     UndefinedMetricWarning
-        If the gallery has 10 items or fewer, so that a recall is 1 whatever the scores.
+        If the gallery has 10 items or fewer: a recall is then 1 for any scores.
 
     See Also
     --------
-    recall_at_k : One measure alone.
-    bootstrap_report : How far these values are to be trusted.
+    recall_at_k : A single measure.
+    bootstrap_report : The same measures with confidence intervals.
 
     Examples
     --------
@@ -72,17 +74,17 @@ def retrieval_report(
     check_choice(ties, "ties", TIES)
     checked = check_relevance(relevant, scores, gallery_labels, query_mask)
     warn_of_large_k(max(RECALL_AT), checked[0].shape[1])
-    measures = measures_of(*query_results(checked, ties))
+    measures = average_over_queries(*results_per_query(checked, ties))
     return {name: float(value) for name, value in measures.items()}
 
 
-def query_results(checked, ties):
-    """Return what all measures are made of: of each query a rank and a precision."""
-    return first_ranks(*checked, ties), query_precision(*checked, ties)
+def results_per_query(checked, ties):
+    """Return the rank and the average precision of each query."""
+    return first_ranks(*checked, ties), precision_per_query(*checked, ties)
 
 
-def measures_of(ranks, precision):
-    """Return all measures by name, over the last axis, which is that of the queries."""
+def average_over_queries(ranks, precision):
+    """Return all measures by name, computed over the last axis."""
     measures = {f"recall@{k}": recall(ranks, k) for k in RECALL_AT}
     measures["geometric_mean_recall"] = geometric_mean(list(measures.values()))
     measures["median_rank"] = np.median(ranks, axis=-1)

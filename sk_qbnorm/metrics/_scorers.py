@@ -1,5 +1,7 @@
 """Retrieval measures as scorers for scikit-learn's model selection."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from typing import Any
 
@@ -9,27 +11,27 @@ from ._recall import recall_at_k
 def make_retrieval_scorer(
     metric: Callable[..., float], *, greater_is_better: bool = True, **options: Any
 ) -> Callable[..., float]:
-    """Make a scorer for `GridSearchCV` and its like out of a retrieval measure.
+    """Make a scorer for `GridSearchCV` from a retrieval measure.
 
     Parameters
     ----------
     metric : callable
-        A function ``metric(relevant, scores, **options)``, as those of this module.
+        A function ``metric(relevant, scores, **options)``, as in `sk_qbnorm.metrics`.
     greater_is_better : bool, default=True
-        Whether larger values are better; if not, as for `median_rank`, the scorer
-        returns the negative.
+        Whether larger values are better. If False, as for `median_rank`, the scorer
+        returns the negative value.
     **options : dict
-        Keywords for `metric`.
+        Keyword arguments of `metric`.
 
     Returns
     -------
     scorer : callable
-        ``scorer(estimator, X, relevant)``, which measures what the estimator's
-        ``decision_function`` or, for want of one, ``transform`` gives for the queries.
+        ``scorer(estimator, X, relevant)``. The scores are those of the estimator's
+        ``decision_function``, or of ``transform`` if it has none.
 
     See Also
     --------
-    recall_scorer : The usual one.
+    recall_scorer : The usual scorer.
 
     Examples
     --------
@@ -45,14 +47,14 @@ def make_retrieval_scorer(
 
 
 def recall_scorer(k: int = 1, **options: Any) -> Callable[..., float]:
-    """Make a scorer of recall at k.
+    """Make a scorer for `GridSearchCV` from recall at k.
 
     Parameters
     ----------
     k : int, default=1
-        How many items are looked at, >= 1.
+        Number of top items, >= 1.
     **options : dict
-        Keywords for `recall_at_k`.
+        Other keyword arguments of `recall_at_k`.
 
     Returns
     -------
@@ -62,7 +64,7 @@ def recall_scorer(k: int = 1, **options: Any) -> Callable[..., float]:
     See Also
     --------
     recall_at_k : The function.
-    make_retrieval_scorer : The same for other measures.
+    make_retrieval_scorer : Scorers from other measures.
 
     Examples
     --------
@@ -74,7 +76,7 @@ def recall_scorer(k: int = 1, **options: Any) -> Callable[..., float]:
 
 
 class _RetrievalScorer:
-    """What `make_retrieval_scorer` returns; a class, so that workers can pickle it."""
+    """The result of `make_retrieval_scorer`; a class, so that it can be pickled."""
 
     def __init__(self, metric, sign, options):
         self.metric = metric
@@ -86,8 +88,8 @@ class _RetrievalScorer:
         return self.sign * self.metric(relevant, score(X), **self.options)
 
     def __repr__(self):
-        words = [self.metric.__name__]
+        arguments = [self.metric.__name__]
         if self.sign < 0:
-            words.append("greater_is_better=False")
-        words += [f"{name}={value!r}" for name, value in self.options.items()]
-        return f"make_retrieval_scorer({', '.join(words)})"
+            arguments.append("greater_is_better=False")
+        arguments += [f"{name}={value!r}" for name, value in self.options.items()]
+        return f"make_retrieval_scorer({', '.join(arguments)})"

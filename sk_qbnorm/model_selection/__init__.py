@@ -1,5 +1,8 @@
 """Choose a correction by few labelled queries, and do no harm with it."""
 
+from ._before_after import BeforeAfter as BeforeAfter  # for sk_qbnorm.inspection
+from ._beta_curve import beta_curve
+from ._beta_curve import recall_curve as recall_curve  # for sk_qbnorm.inspection
 from ._candidates import default_candidates
 from ._gain import gain_lower_bounds
 from ._scorer import gain_scorer
@@ -9,6 +12,7 @@ from ._split import QuerybankSplit
 __all__ = [
     "NormalizerSearch",
     "QuerybankSplit",
+    "beta_curve",
     "default_candidates",
     "gain_lower_bounds",
     "gain_scorer",

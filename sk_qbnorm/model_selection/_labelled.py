@@ -6,8 +6,7 @@ from sklearn.utils import gen_batches
 from sk_qbnorm._embeddings import is_on_disk
 from sk_qbnorm._threads import count_threads
 from sk_qbnorm._validation import check_features
-from sk_qbnorm.metrics._ranks import first_ranks
-from sk_qbnorm.metrics._relevance import check_relevance
+from sk_qbnorm.metrics import check_relevance, first_ranks
 from sk_qbnorm.tiles import SimilaritySource, whole_matrix
 
 _BLOCK_ENTRIES = 2**24  # of similarities that are stored at once

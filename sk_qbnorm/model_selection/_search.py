@@ -17,8 +17,7 @@ from sk_qbnorm._validation import (
     clone_sharing_data,
     unchanged_on_error,
 )
-from sk_qbnorm.metrics import Relevance
-from sk_qbnorm.metrics._recall import warn_of_large_k
+from sk_qbnorm.metrics import Relevance, warn_of_large_k
 from sk_qbnorm.normalizers import (
     BaseNormalizer,
     correction_of,

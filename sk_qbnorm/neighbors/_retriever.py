@@ -18,6 +18,7 @@ from sk_qbnorm._embeddings import (
     check_embeddings,
     check_metric,
     check_same_columns,
+    copy_if_shared,
     is_dask,
     is_on_disk,
 )
@@ -26,6 +27,7 @@ from sk_qbnorm._validation import (
     check_choice,
     check_count,
     check_features,
+    check_unmasked,
     clone_sharing_data,
     column_names,
     item_positions,
@@ -154,8 +156,8 @@ class QuerybankRetriever(ShortReprMixin, BaseEstimator):
             array, or an iterator of matrices with some of the queries each.
         gallery : array-like of shape (n_gallery, n_features), default=None
             Embeddings of the gallery, dense, sparse, a `numpy.memmap` or a Dask array.
-            The index of a dataframe names the items. Ignored if the constructor was
-            given the gallery.
+            The last two are not copied: do not change them after `fit`. The index of a
+            dataframe names the items. Ignored if the constructor was given the gallery.
         gallerybank : array-like of shape (n_gallerybank, n_features), default=None
             Embeddings of other items, for normalizers that take them, such as
             `DualInvertedSoftmax`.
@@ -246,8 +248,9 @@ class QuerybankRetriever(ShortReprMixin, BaseEstimator):
         querybank : array-like of shape (n_bank, n_features)
             The complete bank that was fitted, in the same order.
         gallery : array-like of shape (n_new, n_features)
-            Embeddings of the new items. A gallery that is a `numpy.memmap` is copied
-            to memory.
+            Embeddings of the new items, in the forms that `fit` takes. If they or the
+            gallery are a Dask array, so is the larger gallery. A gallery that is a
+            `numpy.memmap` is copied to memory.
         gallerybank : array-like of shape (n_gallerybank, n_features), default=None
             The complete gallery bank, if there was one.
 
@@ -287,7 +290,7 @@ class QuerybankRetriever(ShortReprMixin, BaseEstimator):
             querybank = self._check_queries(querybank, "querybank", reset=False)
             options = self._gallerybank_option(gallerybank, normalizer, columns)
             normalizer.add_gallery(querybank, gallery, **options)
-            self._finalize(normalizer, self._gallery.append_items(new))
+            self._finalize(normalizer, _dask.append_items(self._gallery, new))
         return self
 
     def remove_gallery(
@@ -491,6 +494,7 @@ class QuerybankRetriever(ShortReprMixin, BaseEstimator):
         check_is_fitted(self)
         k = self._count(None)
         checked = self._check_queries(queries, "queries", reset=False)
+        check_unmasked(y, "y")
         _check_length(y, checked.shape[0])
         n_rows = max(1, _BLOCK_ENTRIES // self.n_gallery_)
         ranks = [
@@ -605,11 +609,14 @@ class QuerybankRetriever(ShortReprMixin, BaseEstimator):
             )
 
     def _gallery_to_search(self, gallery):
+        """Return a copy of the gallery, unless it is on disk."""
         keep_units = not is_on_disk(gallery)
         # The normalizer has checked that it is finite.
         options = {"finite": False, "keep_on_disk": True}
-        gallery = check_embeddings(gallery, "gallery", **options)
-        return Gallery(gallery, self.metric, keep_units=keep_units)
+        kept = check_embeddings(gallery, "gallery", **options)
+        if keep_units and self.metric != "cosine":  # whose unit rows are a copy
+            kept = copy_if_shared(kept, gallery)
+        return Gallery(kept, self.metric, keep_units=keep_units)
 
     def _finalize(self, normalizer, gallery):
         self.normalizer_, self._gallery = normalizer, gallery

@@ -10,7 +10,13 @@ from sklearn.utils.validation import check_is_fitted
 from sk_qbnorm import _kernels
 from sk_qbnorm._repr import ShortReprMixin
 from sk_qbnorm._threads import count_threads
-from sk_qbnorm._validation import check_count, check_features, item_names, warn_caller
+from sk_qbnorm._validation import (
+    check_count,
+    check_features,
+    check_unmasked,
+    item_names,
+    warn_caller,
+)
 from sk_qbnorm.metrics import Relevance, recall_at_k
 
 
@@ -216,6 +222,7 @@ class NearestNeighborScorer(ShortReprMixin, BaseEstimator):
         return self.gallery_names_
 
     def _check_labels(self, n_gallery):
+        check_unmasked(self.gallery_labels, "gallery_labels")
         labels = np.asarray(self.gallery_labels)
         if labels.shape != (n_gallery,):
             raise ValueError(

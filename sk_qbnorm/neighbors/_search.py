@@ -1,8 +1,6 @@
-"""The corrected best items of each query, never the whole row."""
+"""Search for the best items of each query by corrected score."""
 
-import numpy as np
-
-from sk_qbnorm import _dask, _kernels
+from sk_qbnorm import _dask
 from sk_qbnorm._embeddings import is_dask
 from sk_qbnorm._progress import progress_bar
 from sk_qbnorm._threads import count_threads
@@ -36,20 +34,21 @@ def search(gallery, queries, correction, k, *, n_jobs, verbose):
         with progress_bar("search", tiles.shape[0] * tiles.shape[1], verbose) as bar:
             walk(tiles, list(found.values()), n_jobs, bar)
         scores, items, unsure = correction.assemble_scores(found, k)
-        for row in np.flatnonzero(unsure):
-            asked = slice(row, row + 1)
-            whole = whole_rows(gallery, queries[asked], correction, n_jobs=n_jobs)
-            scores[asked], items[asked] = _kernels.best_items(whole, k, 1)
+        if unsure.any():  # the same tiles, as products of other rows round differently
+            best = correction.second_look(tiles, found, unsure, k)
+            rounds = [rows for rows in tiles.rounds() if unsure[rows].any()]
+            walk(tiles, [best], n_jobs, rounds=rounds)
+            scores[unsure], items[unsure] = (each[unsure] for each in best.found)
     if items.min() < 0:
         raise ValueError(
             f"Corrected scores must be in the range of {scores.dtype}, got some beyond "
-            "it; scale the embeddings down, or correct by less."
+            "it; scale the embeddings down, or use a smaller alpha."
         )
     return scores, items
 
 
 def whole_rows(gallery, queries, correction, *, n_jobs):
     """Return the corrected scores of all items for each query."""
-    sims = whole_matrix(gallery.tiles(queries), n_jobs, lambda n_shown: None)
+    sims = whole_matrix(gallery.tiles(queries), n_jobs)
     correction.apply(sims, sims, count_threads(n_jobs))
     return sims

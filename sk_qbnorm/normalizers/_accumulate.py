@@ -15,7 +15,7 @@ from sk_qbnorm._validation import (
     column_names,
     item_names,
 )
-from sk_qbnorm.statistics import Bank, check_mergeable, spread_of
+from sk_qbnorm.statistics import Bank, Spread, check_mergeable
 from sk_qbnorm.tiles import (
     SAMPLE_ITEMS,
     SAMPLE_ROWS,
@@ -196,7 +196,8 @@ class BankAccumulator:
         """Return the spread of the known bank, or how to compute one when asked."""
         if self._known is not None and self._known.spread is not None:
             return Spread(value=self._known.spread)
-        return Spread(lambda: spread_of(tiles_of_sample(), self._n_jobs))
+        is_cheap = not callable(self._metric)
+        return Spread(tiles_of_sample, self._n_jobs, is_cheap=is_cheap)
 
     def _similarities_beside(self):
         """Return a function that appends the gallery bank to tiles."""
@@ -228,19 +229,6 @@ class BankAccumulator:
         both = other.gallery.embeddings, source.gallery.embeddings
         check_widths(*both, "gallerybank", self._metric)
         return lambda queries, tiles: ConcatenatedTiles(tiles, other.tiles(queries))
-
-
-class Spread:
-    """The standard deviation of a sample of similarities, computed when first asked."""
-
-    def __init__(self, compute=None, value=None):
-        self._compute = compute
-        self.value = value
-
-    def __call__(self):
-        if self.value is None:
-            self.value = self._compute()
-        return self.value
 
 
 class _Parts:

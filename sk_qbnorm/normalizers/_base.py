@@ -28,7 +28,7 @@ from ._rescore import rescored
 _BLOCK_ROWS = 256
 
 
-def _fits_in_parts(normalizer):
+def _can_be_updated(normalizer):
     return normalizer._fits_in_parts
 
 
@@ -309,7 +309,7 @@ class BankNormalizer(BaseNormalizer):
                 self._warn()
         return self
 
-    @available_if(_fits_in_parts)
+    @available_if(_can_be_updated)
     def partial_fit(
         self, querybank: ArrayLike, gallery: ArrayLike | None = None
     ) -> Self:
@@ -347,7 +347,7 @@ class BankNormalizer(BaseNormalizer):
             self._finalize(bank if known is None else known.merge(bank))
         return self
 
-    @available_if(_fits_in_parts)
+    @available_if(_can_be_updated)
     def add_gallery(
         self, querybank: ArrayLike, gallery: ArrayLike | None = None
     ) -> Self:
@@ -386,7 +386,7 @@ class BankNormalizer(BaseNormalizer):
             )
         return self
 
-    @available_if(_fits_in_parts)
+    @available_if(_can_be_updated)
     def remove_gallery(
         self,
         items: ArrayLike,

@@ -127,7 +127,7 @@ class InvertedSoftmax(AdditiveNormalizer):
         check_choice(self.output, "output", _OUTPUTS)
 
     def _statistics(self, tiles, spread):
-        beta = resolve_beta(self.beta, self._scale_factor, spread())
+        beta = resolve_beta(self.beta, self._scale_factor, spread)
         return {"log_mean_exp": LogMeanExp(tiles, beta)}
 
     def _set_fitted_attributes(self, bank):

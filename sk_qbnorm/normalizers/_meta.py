@@ -2,17 +2,21 @@
 
 import copy
 from collections.abc import Iterator
+from hashlib import blake2b
 from typing import Self
 
+import numpy as np
 from numpy.typing import ArrayLike
+from scipy import sparse
 from sklearn.base import BaseEstimator, clone
+from sklearn.utils import gen_batches
 
+from sk_qbnorm._embeddings import check_embeddings, is_dask
 from sk_qbnorm._repr import ShortReprMixin
 from sk_qbnorm._validation import (
     check_alpha,
     check_count,
     clone_sharing_data,
-    hash_of,
     unchanged_on_error,
 )
 from sk_qbnorm.metrics import hub_agreement
@@ -23,6 +27,8 @@ from sk_qbnorm.tiles import check_same_items
 from ._accumulate import BankAccumulator, check_gallery_given
 from ._activation import ActivationMixin, DynamicMixin
 from ._vector_index import AdditiveNormalizer
+
+_BLOCK_ROWS = 4096
 
 
 class WrappingNormalizer(AdditiveNormalizer):
@@ -179,7 +185,8 @@ class AgreementNormalizer(ShortReprMixin, ActivationMixin, WrappingNormalizer):
         A sample of 50 to 200 queries like those to correct, for example from a query
         log: embeddings, or similarities to the gallery if `fit` takes similarities. Any
         form that `fit` takes, except an iterator. They must not be part of the
-        querybank. Clones share the sample.
+        querybank. The sample is not copied, clones share it, and `add_gallery` raises
+        if its values have changed.
     normalizer : normalizer
         Any normalizer that subtracts a bias per item with a strength `alpha` and has no
         gate. A clone is fitted, with the `metric` set here and an `alpha` of its own.
@@ -353,7 +360,7 @@ class AgreementNormalizer(ShortReprMixin, ActivationMixin, WrappingNormalizer):
         if same_items or metric == "precomputed":
             self._sample = self._new_sample(gallery, metric)
             return bank
-        if hash_of(self.queries) != self._sample_hash:
+        if _hash_of(self.queries) != self._sample_hash:
             raise ValueError(
                 "queries must be the sample that was fitted, got other values; call "
                 "fit again."
@@ -370,7 +377,7 @@ class AgreementNormalizer(ShortReprMixin, ActivationMixin, WrappingNormalizer):
                 "queries must hold at least 2 queries, better 50 to 200, got 1; pass a "
                 "larger sample."
             )
-        self._sample_hash = hash_of(self.queries)
+        self._sample_hash = _hash_of(self.queries)
         return sample
 
     def _count_retrieved(self, gallery, metric):
@@ -418,3 +425,23 @@ class _RetrievalCounter(BaseEstimator):
 
     def _statistics(self, tiles, spread):
         return {"activation": Activations(tiles, int(self.n_neighbors))}
+
+
+def _hash_of(queries):
+    """Return a hash of the values and the dtype of a sample.
+
+    It depends on neither strides nor the kind of container, which pickling changes.
+    """
+    if is_dask(queries):
+        queries = queries.compute()
+    options = {"name": "queries", "finite": False}
+    checked = check_embeddings(queries, keep_on_disk=True, **options)
+    found = blake2b(repr(checked.shape).encode())
+    for rows in gen_batches(checked.shape[0], _BLOCK_ROWS):
+        block = sparse.csr_array(check_embeddings(checked[rows], **options), copy=True)
+        block.eliminate_zeros()
+        found.update(block.dtype.str.encode())
+        for places in (block.indptr, block.indices):
+            found.update(places.astype(np.int64))
+        found.update(block.data)
+    return found.hexdigest()

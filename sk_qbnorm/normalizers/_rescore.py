@@ -4,7 +4,12 @@ import numpy as np
 from scipy import sparse
 
 from sk_qbnorm import _kernels
-from sk_qbnorm._validation import check_finite, check_matrix, positions_of
+from sk_qbnorm._validation import (
+    check_finite,
+    check_matrix,
+    check_unmasked,
+    positions_of,
+)
 
 _BLOCK_ENTRIES = 2**18  # of sparse rows that are made dense at once
 
@@ -33,6 +38,7 @@ def _check_dense(scores, indices, n_gallery, names):
             "indices must hold the gallery item of each score, got None; pass them, or "
             "a sparse matrix of scores."
         )
+    check_unmasked(indices, "indices")
     items = np.asarray(indices)
     if names is not None:
         items = _named_items(items, names)

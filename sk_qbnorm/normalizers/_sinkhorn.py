@@ -217,7 +217,7 @@ class SinkhornNormalizer(AdditiveNormalizer):
         )
 
     def _statistics(self, tiles, spread):
-        beta = resolve_beta(self.beta, _SCALE_FACTOR, spread())
+        beta = resolve_beta(self.beta, _SCALE_FACTOR, spread)
         settings = int(self.max_iter), float(self.tol), self.memory_budget
         return {"potentials": Potentials(tiles, beta, *settings)}
 

@@ -8,8 +8,7 @@ from numpy.typing import ArrayLike
 from sklearn.utils import check_random_state
 
 from sk_qbnorm._validation import check_beta, check_count
-from sk_qbnorm.metrics._agreement import agreement_of, chance_variation
-from sk_qbnorm.metrics._frame import as_table
+from sk_qbnorm.metrics import agreement_of, as_table, chance_variation
 from sk_qbnorm.similarity import Metric
 from sk_qbnorm.statistics import SOFTMAX_FACTOR, LogMeanExp, beta_at, spread_of
 from sk_qbnorm.tiles import BestItems, SimilaritySource, sample_tiles

@@ -13,6 +13,7 @@ from ._potentials import Potentials, half_step
 from ._sorted_columns import SortedColumns
 from ._spread import (
     SOFTMAX_FACTOR,
+    Spread,
     beta_at,
     beta_warning,
     resolve_beta,
@@ -28,6 +29,7 @@ __all__ = [
     "LogMeanExp",
     "Potentials",
     "SortedColumns",
+    "Spread",
     "Statistic",
     "TopMean",
     "beta_at",

@@ -9,14 +9,16 @@ from sk_qbnorm import _kernels
 from ._statistic import Statistic
 
 _FIRST_ROWS = 8
+_ROUNDINGS = 100  # of the dtype, the least that beta times the largest may be
 
 
 class LogMeanExp(Statistic):
     """``log(mean_i exp(beta * p_ij)) / beta`` of every column, in similarity units.
 
     It is close to the column mean for small `beta` and to the column maximum for large
-    `beta`. Its rounding error is about that of the dtype divided by `beta`. If `shift`
-    is given, it is subtracted from each row first.
+    `beta`. Its rounding error is about that of the dtype divided by `beta`; `value`
+    raises if that exceeds one percent of the similarities. If `shift` is given, it is
+    subtracted from each row first, and rounding is not checked.
     """
 
     def __init__(self, tiles, beta, shift=None):
@@ -25,6 +27,8 @@ class LogMeanExp(Statistic):
         self.n_bank, n_gallery = tiles.shape
         self.peak = np.empty(n_gallery, dtype=tiles.dtype)
         self.total = np.zeros(n_gallery)
+        self._eps = float(np.finfo(tiles.dtype).eps)
+        self._varies = False  # whether the first rows of any item differ
 
     def update(self, tile, rows, columns):
         """Add a tile."""
@@ -35,6 +39,8 @@ class LogMeanExp(Statistic):
             if self._shift is not None:
                 first_rows = first_rows - self._shift[: last - top, None]
             self.peak[columns] = first_rows.max(axis=0)
+            if first_rows.min() < first_rows.max():
+                self._varies = True  # set by any thread
         beta, peak, total = self.settings["beta"], self.peak, self.total
         shift = None if self._shift is None else self._shift[rows]
         _kernels.add_log_sum_exp(tile, beta, peak[columns], total[columns], shift)
@@ -47,14 +53,19 @@ class LogMeanExp(Statistic):
         both.total = self.total * np.exp(beta * (peaks[0] - both.peak))
         both.total += other.total * np.exp(beta * (peaks[1] - both.peak))
         both.n_bank += other.n_bank
-        return both
+        return both._with_precision_of(other)
 
     def append_items(self, other):
         """Return the statistic of the same querybank on both galleries."""
         both = copy(self)
         both.peak = np.concatenate([self.peak, other.peak])
         both.total = np.concatenate([self.total, other.total])
-        return both
+        return both._with_precision_of(other)
+
+    def _with_precision_of(self, other):
+        self._eps = max(self._eps, other._eps)
+        self._varies = self._varies or other._varies
+        return self
 
     def take_items(self, items):
         """Return the statistic of some of the gallery items, in ascending order."""
@@ -66,6 +77,23 @@ class LogMeanExp(Statistic):
         """Return the statistic, shape (n_gallery,)."""
         bias = self.total / self.n_bank
         np.log(bias, out=bias)  # in place, as a gallery may be large
+        self._check_rounding(bias)
         bias /= self.settings["beta"]
         bias += self.peak
         return bias
+
+    def _check_rounding(self, exponents):
+        """Raise if rounding hides the bias, ``peak + exponents / beta``."""
+        beta, peak = self.settings["beta"], self.peak
+        largest = max(float(peak.max()), -float(peak.min()))
+        moves = max(float(exponents.max()), -float(exponents.min()))
+        is_flat = not self._varies and peak.max() == peak.min()
+        needed = _ROUNDINGS * self._eps
+        if self._shift is not None or self.n_bank == 1 or is_flat:
+            return
+        if max(beta * largest, moves) < needed:
+            raise ValueError(
+                f"beta must be at least {needed / largest:.1e} for similarities as "
+                f"large as {largest:.2g}, because rounding hides the bias otherwise, "
+                f'got {beta}; use beta="scale" or a larger beta.'
+            )

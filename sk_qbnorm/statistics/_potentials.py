@@ -44,10 +44,8 @@ class Potentials(Statistic):
         if self.n_steps > 1:  # a constant shifts all scores alike: it is no change
             self.change = float(np.ptp(bias - self.bias)) * self.settings["beta"]
         self.bias = bias
-        return (
-            self.n_steps >= self.settings["max_iter"]
-            or self.change <= self.settings["tol"]
-        )
+        max_iter, tol = self.settings["max_iter"], self.settings["tol"]
+        return self.n_steps >= max_iter or 0 < tol >= self.change
 
     def update(self, tile, rows, columns):
         """Add a tile."""

@@ -9,6 +9,35 @@ SOFTMAX_FACTOR = 1.5  # beta="scale" of a log-mean-exp, times the spread
 _LEAST_PRODUCT, _LARGEST_PRODUCT = 0.05, 10.0  # of beta and spread, without a warning
 
 
+class Spread:
+    """The standard deviation of a sample of similarities, computed when first asked.
+
+    Parameters
+    ----------
+    make_tiles : callable, default=None
+        Returns the tiles of the sample; not needed if the value is known.
+    n_jobs : int or None
+    value : float, default=None
+        The standard deviation, if it is known.
+    is_cheap : bool, default=True
+        Whether to compute it for a warning only. A callable metric may be slow.
+    """
+
+    def __init__(self, make_tiles=None, n_jobs=None, *, value=None, is_cheap=True):
+        self._make_tiles, self._n_jobs = make_tiles, n_jobs
+        self.value, self._is_cheap = value, is_cheap
+
+    def __call__(self):
+        if self.value is None:
+            self.value = spread_of(self._make_tiles(), self._n_jobs)
+        return self.value
+
+    def if_cheap(self):
+        """Compute it, unless that may be slow."""
+        if self._is_cheap and self.value is None and self._make_tiles is not None:
+            self()
+
+
 def spread_of(tiles, n_jobs):
     """Return the standard deviation of all similarities."""
     moments = _Moments()
@@ -29,7 +58,10 @@ def beta_at(factor, spread):
 
 def resolve_beta(beta, factor, spread):
     """Return the inverse temperature that a parameter `beta` stands for."""
-    return beta_at(factor, spread) if isinstance(beta, str) else float(beta)
+    if isinstance(beta, str):
+        return beta_at(factor, spread())
+    spread.if_cheap()  # for the warning
+    return float(beta)
 
 
 def beta_warning(beta, factor, spread, name="beta"):

@@ -21,6 +21,7 @@ from ._source import (
     check_same_items,
     resolve_metric,
 )
+from ._tile import whole
 from ._walk import Visitor, walk, whole_matrix
 
 __all__ = [
@@ -41,5 +42,6 @@ __all__ = [
     "row_lengths",
     "sample_tiles",
     "walk",
+    "whole",
     "whole_matrix",
 ]

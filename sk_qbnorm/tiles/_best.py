@@ -42,7 +42,7 @@ class BestOfRows(Visitor, ABC):
         thread = threading.get_ident()
         if thread not in self._by_thread:
             self._by_thread[thread] = self._none((rows.stop - rows.start, self._width))
-        self._look(tile, columns, self._by_thread[thread])
+        self._look(tile, rows, columns, self._by_thread[thread])
 
     def end_round(self, rows):
         """Put together what the threads have found."""
@@ -83,7 +83,7 @@ class BestOfRows(Visitor, ABC):
         """Return what is kept before anything has been seen."""
 
     @abstractmethod
-    def _look(self, tile, columns, found):
+    def _look(self, tile, rows, columns, found):
         """Update what is kept by a tile."""
 
     @abstractmethod
@@ -117,7 +117,7 @@ class BestItems(BestOfRows):
     def _none(self, shape):
         return _kernels.no_items(shape, self._dtype)
 
-    def _look(self, tile, columns, found):
+    def _look(self, tile, rows, columns, found):
         bias = None if self._bias is None else self._bias[columns]
         _kernels.add_row_top_k(tile, self._scale, bias, columns.start, *found)
 

@@ -1,17 +1,17 @@
-"""What all pictures are drawn on, and the colours that they share."""
+"""Axes, legends and colors of all displays."""
 
-# Of Okabe and Ito: told apart by the colour-blind. Line styles, markers and hatches say
-# the same once more, for print in grey.
+# Colors of Okabe and Ito, which color-blind readers can tell apart. Line styles,
+# markers and hatches repeat the distinction for prints in gray.
 BEFORE = "#d55e00"
 AFTER = "#0072b2"
 ACTIVE = "#009e73"
-SAME = "#a6d5f2"
+UNCHANGED = "#a6d5f2"
 FAINT = "#e4e4e4"
 REFERENCE = "#555555"
 
 
-def axes_of(ax, size, name):
-    """Return the axes to draw on: those given, or those of a new figure.
+def get_axes(ax, size, name):
+    """Return `ax`, or the axes of a new figure if it is None.
 
     Parameters
     ----------
@@ -19,7 +19,7 @@ def axes_of(ax, size, name):
     size : tuple of float
         Width and height of a new figure, in inches.
     name : str
-        Of the display that asks.
+        Name of the display, for the error message.
 
     Raises
     ------
@@ -31,8 +31,8 @@ def axes_of(ax, size, name):
             import matplotlib.pyplot as plt
         except ImportError as error:
             raise ImportError(
-                f"{name} draws with matplotlib, which is not installed; install it, as "
-                'with pip install "sk-qbnorm[plot]".'
+                f"{name} requires matplotlib, which is not installed; install it with "
+                'pip install "sk-qbnorm[plot]".'
             ) from error
         _, ax = plt.subplots(figsize=size, layout="constrained")
     ax.spines[["top", "right"]].set_visible(False)
@@ -40,10 +40,10 @@ def axes_of(ax, size, name):
 
 
 def draw_legend(ax, *entries, **options):
-    """Draw a legend that a layout does not shrink narrow axes for."""
+    """Draw a legend that does not shrink narrow axes in a constrained layout."""
     ax.legend(*entries, frameon=False, **options).set_in_layout(False)
 
 
 def plain_number(value, position=None):
-    """Return a number of a logarithmic axis as people write it."""
+    """Format a tick label of a logarithmic axis without powers of 10."""
     return f"{value:,.0f}" if value >= 1 or value == 0 else f"{value:g}"
