@@ -32,6 +32,7 @@ default_role = "autolink"  # a link if the name is documented, else emphasis
 nitpicky = True
 # Names of other packages are not linked, because the build has no network.
 nitpick_ignore_regex = [("py:.*", r"(numpy|scipy|sklearn|joblib|pandas)\..*")]
+nitpick_ignore = [("py:obj", "copy")]  # a parameter that is named like a module
 
 autosummary_generate = True
 autodoc_typehints = "none"  # the Parameters sections say more

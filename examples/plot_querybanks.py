@@ -84,8 +84,8 @@ for task, data in TASKS.items():
         print(f"  {bank:12} {', '.join(means)}; hub agreement {agreement:.2f}")
 
 # %%
-# Points left of the line are losses. With banks of the same domain, random and
-# stratified banks always help. An adversarial bank covers little of the gallery;
+# Points left of the line are losses. Random and stratified banks of the same domain
+# help on average. An adversarial bank covers little of the gallery;
 # `~sk_qbnorm.InvertedSoftmax` then loses on the pictures, and
 # `~sk_qbnorm.DynamicInvertedSoftmax` does not, because it leaves queries alone whose
 # best item the bank does not retrieve. A foreign bank harms both. Its low hub agreement
