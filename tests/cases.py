@@ -21,16 +21,20 @@ from sk_qbnorm import (
 from . import reference
 
 NORMALIZERS = {
-    "IS": InvertedSoftmax(metric="precomputed"),
-    "DIS": DynamicInvertedSoftmax(metric="precomputed"),
+    "IS": InvertedSoftmax(beta=20.0, metric="precomputed"),
+    "DIS": DynamicInvertedSoftmax(beta=20.0, metric="precomputed"),
     "CSLS": CSLS(n_neighbors=1, metric="precomputed"),
     "GC": GloballyCorrected(metric="precomputed"),
     "NNN": NearestNeighborNormalizer(n_neighbors=1, metric="precomputed"),
     "CSLS k=3": CSLS(n_neighbors=3, metric="precomputed"),
     "NNN k=3": NearestNeighborNormalizer(n_neighbors=3, metric="precomputed"),
     "Dynamic CSLS": DynamicNormalizer(CSLS(n_neighbors=2), metric="precomputed"),
-    "DualIS": DualInvertedSoftmax(metric="precomputed"),
-    "DualDIS": DualDynamicInvertedSoftmax(metric="precomputed"),
+    "DualIS": DualInvertedSoftmax(
+        beta_query=20.0, beta_gallery=5.0, metric="precomputed"
+    ),
+    "DualDIS": DualDynamicInvertedSoftmax(
+        beta_query=20.0, beta_gallery=5.0, metric="precomputed"
+    ),
 }
 # Those that want all of the bank and all of the gallery at once, too.
 ALL = NORMALIZERS | {

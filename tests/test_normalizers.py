@@ -14,6 +14,7 @@ from sk_qbnorm import (
     GloballyCorrected,
     InvertedSoftmax,
     NearestNeighborNormalizer,
+    SinkhornNormalizer,
     pairwise_similarity,
 )
 
@@ -24,6 +25,9 @@ precomputed = {"metric": "precomputed"}
 
 VARIANTS = [
     *ALL.values(),
+    InvertedSoftmax(),
+    DynamicInvertedSoftmax(),
+    SinkhornNormalizer(max_iter=3, tol=0),
     InvertedSoftmax(beta=0.5, alpha=0.3, **precomputed),
     InvertedSoftmax(beta=3, output="probability", **precomputed),
     InvertedSoftmax(beta=3, alpha=0.5, output="probability", **precomputed),

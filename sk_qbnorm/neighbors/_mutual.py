@@ -59,7 +59,7 @@ def mutual_nearest_neighbors(
     both directions.
 
     If the matrix does not fit into memory, compare the `predict` of two
-    `QuerybankRetriever`, `forward` of the queries and `backward` of the items:
+    `~sk_qbnorm.QuerybankRetriever`, `forward` and `backward`:
     ``np.flatnonzero(backward[forward] == np.arange(len(forward)))``.
 
     References
@@ -74,20 +74,18 @@ def mutual_nearest_neighbors(
     >>> mutual_nearest_neighbors(scores)  # query 1 prefers item 0, which prefers 0
     (array([0, 2]), array([0, 1]))
     """
-    checked = check_matrix(scores, "scores")
-    if reverse_scores is None:
-        best_queries = checked.argmax(axis=0)
-    else:
-        reverse = check_matrix(reverse_scores, "reverse_scores")
-        if reverse.shape != checked.shape[::-1]:
-            raise ValueError(
-                f"reverse_scores must have one row per gallery item and one column per "
-                f"query, expected shape {checked.shape[::-1]}, got "
-                f"{reverse.shape}; transpose it, or pass None to use scores."
-            )
-        best_queries = reverse.argmax(axis=1)
-    best_items = checked.argmax(axis=1)
-    queries = np.flatnonzero(best_queries[best_items] == np.arange(len(checked)))
+    forward = check_matrix(scores, "scores")
+    backward = forward.T
+    if reverse_scores is not None:
+        backward = check_matrix(reverse_scores, "reverse_scores")
+    if backward.shape != forward.T.shape:
+        raise ValueError(
+            f"reverse_scores must have one row per gallery item and one column per "
+            f"query, expected shape {forward.T.shape}, got {backward.shape}; transpose "
+            "it, or pass None to use scores."
+        )
+    best_items, best_queries = forward.argmax(axis=1), backward.argmax(axis=1)
+    queries = np.flatnonzero(best_queries[best_items] == np.arange(len(forward)))
     return queries, best_items[queries]
 
 
@@ -169,25 +167,26 @@ def margin_scores(
     """
     compare = _MARGINS[check_choice(margin, "margin", _MARGINS)]
     k = check_count(n_neighbors, "n_neighbors")
-    checked = check_matrix(sims, "sims", n_jobs=n_jobs)
-    bank = checked
+    matrix = check_matrix(sims, "sims", n_jobs=n_jobs)
+    bank = matrix
     if bank_sims is not None:
         bank = check_matrix(bank_sims, "bank_sims", n_jobs=n_jobs)
-        if bank.shape[1] != checked.shape[1]:
+        if bank.shape[1] != matrix.shape[1]:
             raise ValueError(
-                f"bank_sims must have one column per gallery item, expected "
-                f"{checked.shape[1]} as in sims, got {bank.shape[1]}."
+                f"bank_sims has {bank.shape[1]} columns but sims has "
+                f"{matrix.shape[1]}; both need one column per gallery item, in the "
+                "same order."
             )
-    smaller = min(checked.shape[1], len(bank))
+    smaller = min(matrix.shape[1], len(bank))
     if k > smaller:
         warn_caller(
-            f"n_neighbors={k} exceeds the {checked.shape[1]} gallery items or the "
+            f"n_neighbors={k} exceeds the {matrix.shape[1]} gallery items or the "
             f"{len(bank)} bank queries; all of these are used."
         )
-    dtype = np.result_type(checked, bank)
+    dtype = np.result_type(matrix, bank)
     n_threads = count_threads(n_jobs)
     of_queries, of_items = (
-        _mean_of_largest(matrix, k, n_threads) for matrix in (checked, bank.T)
+        _mean_of_largest(side, k, n_threads) for side in (matrix, bank.T)
     )
     scores = np.add.outer(of_queries.astype(dtype), of_items.astype(dtype))
     scores /= 2
@@ -196,7 +195,7 @@ def margin_scores(
             f"margin='ratio' needs neighborhoods of positive mean similarity, got a "
             f"mean of {scores.min():.3g}; use margin='distance'."
         )
-    return compare(checked, scores, out=scores)
+    return compare(matrix, scores, out=scores)
 
 
 def _mean_of_largest(sims, k, n_threads):
