@@ -350,7 +350,9 @@ def test_a_retriever_says_what_its_normalizer_has_to_say():
             QuerybankRetriever(normalizer).fit(BANK, GALLERY)
         assert len(seen) == 1
         assert seen[0].filename == __file__
-        QuerybankRetriever(normalizer).partial_fit(BANK, GALLERY)
+    QuerybankRetriever(CSLS(n_neighbors=99)).partial_fit(BANK, GALLERY)
+    with pytest.raises(ValueError, match="SinkhornNormalizer"):
+        QuerybankRetriever(SinkhornNormalizer()).partial_fit(BANK, GALLERY)
 
 
 def test_the_bar_of_many_walks_has_no_end(capsys):

@@ -177,22 +177,7 @@ class QuerybankRetriever(ShortReprMixin, BaseEstimator):
             finite matrix, or the inputs do not match.
         """
         with unchanged_on_error(self):
-            check_metric(self.metric)
-            check_count(self.n_neighbors, "n_neighbors")
-            y, gallery = gallery, self.gallery if self.gallery is not None else gallery
-            self._check_gallery(gallery)
-            check_columns(querybank, gallery, "querybank", self.metric)
-            normalizer, columns = self._new_normalizer(), column_names(querybank)
-            querybank = self._check_queries(querybank, "querybank", reset=True)
-            options = self._gallerybank_option(gallerybank, normalizer, columns)
-            querybank = self._bank_alone(querybank, y, gallery)
-            if is_dask(gallery):
-                kept: Any = _dask.DaskGallery(gallery, self.metric)
-                normalizer.fit(querybank, gallery, **options)
-            else:
-                normalizer.fit(querybank, gallery, **options)
-                kept = self._gallery_to_search(gallery)
-            self._finalize(normalizer, kept)
+            self._start("fit", querybank, gallery, gallerybank)
             if self.n_neighbors > self.n_gallery_:
                 warn_caller(
                     f"n_neighbors={self.n_neighbors} exceeds the {self.n_gallery_} "
@@ -228,9 +213,10 @@ class QuerybankRetriever(ShortReprMixin, BaseEstimator):
             As in `fit`; also if the normalizer cannot be fitted in parts, or a
             parameter that `fit` depends on has changed since the first call.
         """
-        if not hasattr(self, "normalizer_"):
-            return self.fit(querybank, gallery, gallerybank)
         with unchanged_on_error(self):
+            if not hasattr(self, "normalizer_"):
+                self._start("partial_fit", querybank, gallery, gallerybank)
+                return self
             normalizer = self._current_normalizer("partial_fit")
             querybank = self._check_queries(querybank, "querybank", reset=False)
             columns = getattr(self, "feature_names_in_", None)
@@ -523,6 +509,24 @@ class QuerybankRetriever(ShortReprMixin, BaseEstimator):
             )
         return whole_rows(self._gallery, checked, correction, n_jobs=self.n_jobs)
 
+    def _start(self, method, querybank, gallery, gallerybank):
+        """Fit a new normalizer by one of its methods, and store the gallery."""
+        check_metric(self.metric)
+        check_count(self.n_neighbors, "n_neighbors")
+        y, gallery = gallery, self.gallery if self.gallery is not None else gallery
+        self._check_gallery(gallery)
+        check_columns(querybank, gallery, "querybank", self.metric)
+        normalizer, columns = self._new_normalizer(), column_names(querybank)
+        _check_has(normalizer, method)
+        querybank = self._check_queries(querybank, "querybank", reset=True)
+        options = self._gallerybank_option(gallerybank, normalizer, columns)
+        querybank = self._bank_alone(querybank, y, gallery)
+        kept: Any = None
+        if is_dask(gallery):  # which may be refused
+            kept = _dask.DaskGallery(gallery, self.metric)
+        getattr(normalizer, method)(querybank, gallery, **options)
+        self._finalize(normalizer, kept or self._gallery_to_search(gallery))
+
     def _new_normalizer(self):
         """Return an unfitted normalizer with the settings of the retriever."""
         normalizer = self.normalizer
@@ -549,12 +553,7 @@ class QuerybankRetriever(ShortReprMixin, BaseEstimator):
                 f"normalizer was {type(normalizer).__name__} in fit and is "
                 f"{type(now).__name__} now; call fit again."
             )
-        if not hasattr(normalizer, method):
-            raise ValueError(
-                f"{type(normalizer).__name__} has no {method}, because it depends on "
-                "the whole querybank and gallery; call fit with all of both, or use "
-                "InvertedSoftmax()."
-            )
+        _check_has(normalizer, method)
         return normalizer.set_params(**now.get_params(deep=False))
 
     def _gallerybank_option(self, gallerybank, normalizer, columns):
@@ -668,6 +667,15 @@ class QuerybankRetriever(ShortReprMixin, BaseEstimator):
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
         return tags
+
+
+def _check_has(normalizer, method):
+    if not hasattr(normalizer, method):
+        raise ValueError(
+            f"{type(normalizer).__name__} has no {method}, because it depends on the "
+            "whole querybank and gallery; call fit with all of both, or use "
+            "InvertedSoftmax()."
+        )
 
 
 def _check_length(relevant, n_queries):
