@@ -521,7 +521,7 @@ class QuerybankRetriever(ShortReprMixin, BaseEstimator):
         querybank = self._check_queries(querybank, "querybank", reset=True)
         options = self._gallerybank_option(gallerybank, normalizer, columns)
         querybank = self._bank_alone(querybank, y, gallery)
-        kept: Any = None
+        kept = None
         if is_dask(gallery):  # which may be refused
             kept = _dask.DaskGallery(gallery, self.metric)
         getattr(normalizer, method)(querybank, gallery, **options)
