@@ -71,11 +71,11 @@ def test_near_duplicates_are_ordered_as_by_whole_rows(
 
 
 def test_a_second_look_visits_only_the_rows_that_need_one(monkeypatch):
-    from sk_qbnorm.tiles import _embeddings
+    from sk_qbnorm.tiles import _products
 
     monkeypatch.setattr("sk_qbnorm.tiles._tile._TILE_ROWS", 4)
     prepared = []
-    prepare = _embeddings.DenseTiles.prepare
+    prepare = _products.DenseTiles.prepare
 
     def counted(tiles, rows):
         prepared.append(rows.start)
@@ -87,7 +87,7 @@ def test_a_second_look_visits_only_the_rows_that_need_one(monkeypatch):
     retriever = QuerybankRetriever(
         CSLS(n_neighbors=1), n_neighbors=5, metric="dot"
     ).fit([[0, 1.0]], gallery)
-    monkeypatch.setattr(_embeddings.DenseTiles, "prepare", counted)
+    monkeypatch.setattr(_products.DenseTiles, "prepare", counted)
     retriever.kneighbors(queries)
     assert prepared == [0, 4, 8, 4]
 
@@ -166,12 +166,9 @@ def test_labels_of_other_queries_are_refused(y):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"normalizer__beta": 5}, "beta was 20.0 when the querybank was first probed"),
-        ({"metric": "dot"}, "metric was 'cosine' when the querybank was first probed"),
-        (
-            {"normalizer": CSLS(n_neighbors=3)},
-            "normalizer was InvertedSoftmax when the gallery was",
-        ),
+        ({"normalizer__beta": 5}, "beta was"),
+        ({"metric": "dot"}, "metric was 'cosine'"),
+        ({"normalizer": CSLS(n_neighbors=3)}, "normalizer was InvertedSoftmax"),
     ],
 )
 def test_parameters_that_have_changed_are_noticed(changes, message):
@@ -193,10 +190,7 @@ def test_parameters_that_have_changed_are_noticed(changes, message):
             StandardScaler(),
             r"must be a normalizer of sk_qbnorm, got StandardScaler\(\)",
         ),
-        (
-            CSLS(metric="dot"),
-            "by its own metric='cosine', but its normalizer was given",
-        ),
+        (CSLS(metric="dot"), "metric of the retriever, 'cosine'"),
     ],
 )
 def test_what_is_no_normalizer_of_the_retriever_is_refused(normalizer, message):
@@ -210,13 +204,13 @@ def test_inputs_of_other_shapes_are_refused():
     )
     with pytest.raises(ValueError, match="queries"):
         retriever.kneighbors(iter([QUERIES]))
-    with pytest.raises(ValueError, match="as many features as the known ones, expect"):
+    with pytest.raises(ValueError, match="gallery .* 6, got 3"):
         retriever.add_gallery(BANK, GALLERY[:, :3])
     dynamic = QuerybankRetriever(DynamicInvertedSoftmax(), n_neighbors=3).fit(
         BANK, GALLERY
     )
     busiest = dynamic.normalizer_.activation_counts_.argmax()
-    with pytest.raises(ValueError, match="picked out of it, got an iterator"):
+    with pytest.raises(ValueError, match="querybank .* iterator"):
         dynamic.remove_gallery([busiest], iter([BANK]))
     assert dynamic.n_gallery_ == 40
 

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 
 import numpy as np
 from scipy import sparse
-from sklearn.base import clone
 
 from sk_qbnorm import _dask
 from sk_qbnorm._bank_rows import bank_rows
@@ -13,6 +12,7 @@ from sk_qbnorm._progress import progress_bar
 from sk_qbnorm._validation import (
     check_features,
     check_matrix,
+    clone_sharing_data,
     column_names,
     item_names,
 )
@@ -185,11 +185,13 @@ class BankAccumulator:
         return bank
 
     def _of_dask(self, querybank, gallery):
+        learnt = "_bank", "_sample", "_sample_hash"  # no task needs them
+        unfitted = clone_sharing_data(self._normalizer, *learnt)
         return _dask.accumulate(
             querybank,
             gallery,
             self._metric,
-            clone(self._normalizer)._statistics,  # tasks get no fitted attributes
+            unfitted._statistics,
             self._spread,
             self._normalizer.verbose,
             self._name,
