@@ -47,9 +47,9 @@ def pairwise_similarity(
     Returns
     -------
     sims : ndarray of shape (n_queries, n_gallery)
-        float32 if both inputs are float32, else float64. If both inputs are pandas
-        dataframes, a dataframe with the index of `queries` as rows and that of
-        `gallery` as columns.
+        Similarities: float32 if both inputs are float32, else float64. If both inputs
+        are pandas dataframes, a dataframe with the index of `queries` as rows and that
+        of `gallery` as columns.
 
     Raises
     ------
@@ -177,7 +177,7 @@ class GallerySimilarity(ShortReprMixin, TransformerMixin, BaseEstimator):
         Returns
         -------
         sims : ndarray of shape (n_queries, n_gallery)
-            float32 if both embeddings are float32, else float64.
+            Similarities: float32 if both embeddings are float32, else float64.
         """
         check_is_fitted(self)
         X = check_features(self, X, "queries", reset=False, check=check_embeddings)

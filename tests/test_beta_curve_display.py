@@ -27,9 +27,10 @@ def test_the_plot_shows_the_curve_in_percent():
 
 def test_estimators_and_scores_give_the_curve_of_beta_curve():
     options = {"param_range": VALUES, "k": 3, "random_state": 0}
-    curve = beta_curve(clone(NORMALIZER), *SIMILARITIES, **options)
+    estimator = clone(NORMALIZER).set_params(beta=20.0)
+    curve = beta_curve(estimator, *SIMILARITIES, **options)
     displays = (
-        BetaCurveDisplay.from_estimator(clone(NORMALIZER), *SIMILARITIES, **options),
+        BetaCurveDisplay.from_estimator(estimator, *SIMILARITIES, **options),
         BetaCurveDisplay.from_predictions(
             DATA.relevant, RAW, fits(), present=20.0, **options
         ),

@@ -159,8 +159,8 @@ BAD = np.where(SIMS == 1, np.nan, 0)
         (SIMS[:0], 1, {}, r"0 sample\(s\)"),
         (SIMS, 2, {"strategy": "best"}, "strategy must be one of 'random', 'stratif"),
         (SIMS, 2, {"metric": "cos"}, "metric must be one of 'cosine', 'dot', 'precom"),
-        (SIMS, 2, {"metric": "cosine"}, "metric='cosine' compares .* got gallery=None"),
-        (SIMS, 2, {"gallery": SIMS}, "takes similarities, .* got a gallery as well"),
+        (SIMS, 2, {"metric": "cosine"}, "gallery .* got None"),
+        (SIMS, 2, {"gallery": SIMS}, "gallery must be None"),
         (
             SIMS,
             2,

@@ -19,7 +19,7 @@ BAD = np.where(SIMS == 1, np.nan, 0)
         (SIMS, {"queries": BAD}, "queries must be finite, got NaN in row 0, column 0"),
         (SIMS[:1], {}, "querybank must have 2 rows or more, got 1"),
         (SIMS, {"queries": SIMS[:1]}, "queries must have 2 rows or more, got 1"),
-        (SIMS, {"queries": SIMS[:, :3]}, "to the 4 gallery items .* got 3 columns"),
+        (SIMS, {"queries": SIMS[:, :3]}, "queries .* 4 .* got 3"),
         ([["a", "b"]], {}, "querybank must hold numbers, got text"),
         (SIMS[:0], {}, r"0 sample\(s\)"),
         (SIMS, {"k": 5}, "k=5 is more than the gallery holds"),
@@ -28,8 +28,8 @@ BAD = np.where(SIMS == 1, np.nan, 0)
         (SIMS, {"beta": "wide"}, "got 'wide'; 20 is usual .* 'scale' goes by"),
         (SIMS, {"n_resamples": 1}, "n_resamples must be an integer >= 2, got 1"),
         (SIMS, {"n_resamples": 0}, "n_resamples must be an integer >= 1, got 0"),
-        (SIMS, {"metric": "cosine"}, "metric='cosine' compares .* got gallery=None"),
-        (SIMS, {"gallery": SIMS}, "takes similarities, .* got a gallery as well"),
+        (SIMS, {"metric": "cosine"}, "gallery .* got None"),
+        (SIMS, {"gallery": SIMS}, "gallery must be None"),
         (
             SIMS,
             {"metric": "dot", "gallery": SIMS, "queries": SIMS[:, :3]},
@@ -54,7 +54,7 @@ def test_similarities_must_be_of_the_same_items_in_the_same_order():
     pandas = pytest.importorskip("pandas")
     bank = pandas.DataFrame(whole((5, 3)), columns=["x", "y", "z"])
     options = {"k": 1, "random_state": 0, **PRECOMPUTED}
-    with pytest.raises(ValueError, match="got 'z' in column 1 and not 'y'; select"):
+    with pytest.raises(ValueError, match="queries .* 'z' in column 1"):
         querybank_report(bank, queries=bank[["x", "z", "y"]], **options)
     expected = querybank_report(bank, queries=bank, **options)
     assert querybank_report(bank, queries=bank.to_numpy(), **options) == expected
@@ -69,9 +69,9 @@ def test_iterators_are_refused(name):
         querybank_report(**given, k=1)
 
 
-@pytest.mark.parametrize("beta", ["scale", 20.0])
+@pytest.mark.parametrize(("beta", "match"), [("scale", "beta"), (20.0, "float64")])
 @pytest.mark.parametrize("size", [1e200, 1e308])
-def test_what_float64_cannot_square_is_refused(size, beta):
+def test_similarities_that_float64_cannot_square_are_rejected(size, beta, match):
     sims = np.random.default_rng(0).random((40, 12)) * size
-    with pytest.raises(ValueError, match=r"imilarities .* float64.*; (divide|scale)"):
+    with pytest.raises(ValueError, match=match):
         querybank_report(sims, queries=sims[::-1], beta=beta, **PRECOMPUTED)

@@ -4,12 +4,10 @@
 own.
 """
 
-from ._base import (
-    BankNormalizer,
-    BaseNormalizer,
-    correction_of,
-    set_gallery_attributes,
-)
+from ._base import BankNormalizer
+from ._base import BaseNormalizer as BaseNormalizer  # for other packages, not users
+from ._base import correction_of as correction_of
+from ._base import set_gallery_attributes as set_gallery_attributes
 from ._dual import DualDynamicInvertedSoftmax, DualInvertedSoftmax
 from ._globally_corrected import GloballyCorrected
 from ._inverted_softmax import DynamicInvertedSoftmax, InvertedSoftmax
@@ -23,7 +21,6 @@ __all__ = [
     "AdditiveNormalizer",
     "AgreementNormalizer",
     "BankNormalizer",
-    "BaseNormalizer",
     "DualDynamicInvertedSoftmax",
     "DualInvertedSoftmax",
     "DynamicInvertedSoftmax",
@@ -32,6 +29,4 @@ __all__ = [
     "InvertedSoftmax",
     "NearestNeighborNormalizer",
     "SinkhornNormalizer",
-    "correction_of",
-    "set_gallery_attributes",
 ]

@@ -270,6 +270,36 @@ class BankNormalizer(BaseNormalizer):
 
     Everything else is inherited: querybanks in chunks, on disk, sparse or in Dask,
     changing galleries, search, shortlists and names.
+
+    See Also
+    --------
+    sk_qbnorm.normalizers.AdditiveNormalizer : If the correction is a bias per item.
+    sk_qbnorm.GloballyCorrected : A subclass that corrects by rank.
+
+    Examples
+    --------
+    >>> from sk_qbnorm.corrections import Additive
+    >>> from sk_qbnorm.normalizers import BankNormalizer
+    >>> from sk_qbnorm.statistics import TopMean
+    >>> class PeakNormalizer(BankNormalizer):
+    ...     def __init__(self, *, metric=None, copy=True, n_jobs=None, verbose=False):
+    ...         self.metric, self.copy = metric, copy
+    ...         self.n_jobs, self.verbose = n_jobs, verbose
+    ...
+    ...     def _check_parameters(self):
+    ...         pass
+    ...
+    ...     def _statistics(self, tiles, spread):
+    ...         return {"peak": TopMean(tiles, 1)}
+    ...
+    ...     def _set_fitted_attributes(self, bank):
+    ...         self.peak_ = bank["peak"].value()
+    ...
+    ...     def _correction(self):
+    ...         return Additive(self.peak_)
+    >>> normalizer = PeakNormalizer().fit([[0.9, 0.1], [0.7, 0.2]])
+    >>> normalizer.transform([[0.8, 0.6]]).round(2)
+    array([[-0.1,  0.4]])
     """
 
     _bank_name = "querybank"  # in error messages

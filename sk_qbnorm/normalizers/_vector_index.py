@@ -130,5 +130,18 @@ class AdditiveNormalizer(VectorIndexMixin, BankNormalizer):
     """Learn a bias per gallery item from one querybank.
 
     The base class of normalizers whose scores are ``s - alpha * gallery_bias_``. It
-    adds the export to vector indexes to `BankNormalizer`.
+    adds the export to vector indexes to `BankNormalizer`, and has the same four hooks.
+
+    See Also
+    --------
+    sk_qbnorm.normalizers.BankNormalizer : The hooks, and an example of a subclass.
+    sk_qbnorm.InvertedSoftmax : A subclass of this class.
+
+    Examples
+    --------
+    >>> from sk_qbnorm import CSLS, DynamicInvertedSoftmax, GloballyCorrected
+    >>> from sk_qbnorm.normalizers import AdditiveNormalizer
+    >>> normalizers = CSLS(), DynamicInvertedSoftmax(), GloballyCorrected()
+    >>> [isinstance(each, AdditiveNormalizer) for each in normalizers]
+    [True, True, False]
     """
