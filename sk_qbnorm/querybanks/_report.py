@@ -73,7 +73,7 @@ def querybank_report(
         ``coverage``
             Share of the items that are among the `k` best of a bank query.
         ``coverage_limit``
-            The most that `coverage` can be for a bank of this size:
+            The most that ``coverage`` can be for a bank of this size:
             n_bank * k / n_gallery, at most 1.
         ``activation_rate``
             Share of the items that are the best of a bank query.
