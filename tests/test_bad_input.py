@@ -1,4 +1,4 @@
-"""Bad input gets one clear sentence: what came, what was expected, what to do."""
+"""Bad input raises one clear sentence: what was passed, expected, and to be done."""
 
 import numpy as np
 import pytest
@@ -63,7 +63,7 @@ def with_text():
     ],
 )
 @each_normalizer
-def test_similarities_that_are_none_are_refused(normalizer, matrix, error, message):
+def test_what_is_no_matrix_of_similarities_is_refused(normalizer, matrix, error, message):
     with pytest.raises(error, match=message):
         clone(normalizer).fit(matrix)
     with pytest.raises(error, match=message):
@@ -71,7 +71,7 @@ def test_similarities_that_are_none_are_refused(normalizer, matrix, error, messa
 
 
 @each_normalizer
-def test_finite_sums_that_overflow_are_no_reason_to_refuse(normalizer):
+def test_finite_similarities_with_sums_that_overflow_are_accepted(normalizer):
     huge = np.full((3, 2), 8e307)
     assert np.isfinite(clone(normalizer).fit(huge).transform(huge)).all()
 
@@ -97,13 +97,14 @@ def test_unfitted_bank_ranks_say_so():
 
 
 @pytest.mark.parametrize(
-    "beta", [0, -1, np.nan, np.inf, "20", None, True, [20], 10**400]
+    "beta",
+    [0, -1, np.nan, np.inf, "20", "Scale", None, True, [20], 10**400],
+    ids=lambda beta: "10**400" if beta == 10**400 else repr(beta),
 )
 @pytest.mark.parametrize("normalizer_class", [InvertedSoftmax, DynamicInvertedSoftmax])
 def test_beta_must_be_positive(normalizer_class, beta):
-    message = r"beta must be a finite number > 0, got .*; 20 is usual for cosine"
-    with pytest.raises(ValueError, match=message):
-        normalizer_class(beta, metric="precomputed").fit(SIMS)
+    with pytest.raises(ValueError, match="beta"):
+        normalizer_class(beta=beta).fit(SIMS)
 
 
 @pytest.mark.parametrize("alpha", [-0.1, np.nan, np.inf, "1", None])
@@ -112,9 +113,8 @@ def test_beta_must_be_positive(normalizer_class, beta):
     [InvertedSoftmax, DynamicInvertedSoftmax, NearestNeighborNormalizer],
 )
 def test_alpha_must_not_be_negative(normalizer_class, alpha):
-    message = "alpha must be a finite number >= 0, got .*; 0 corrects nothing"
-    with pytest.raises(ValueError, match=message):
-        normalizer_class(alpha=alpha, metric="precomputed").fit(SIMS)
+    with pytest.raises(ValueError, match="alpha"):
+        normalizer_class(alpha=alpha).fit(SIMS)
 
 
 @pytest.mark.parametrize("count", [0, -1, 1.5, "1", None, True, np.nan])
@@ -129,20 +129,16 @@ def test_alpha_must_not_be_negative(normalizer_class, alpha):
     ],
 )
 def test_counts_must_be_whole_and_positive(normalizer_class, name, count):
-    estimator = normalizer_class(**{name: count})
-    if name != "n_neighbors" or normalizer_class is not NearestNeighborScorer:
-        estimator.set_params(metric="precomputed")
-    with pytest.raises(ValueError, match=f"{name} must be an integer >= 1, got"):
-        estimator.fit(SIMS)
+    with pytest.raises(ValueError, match=name):
+        normalizer_class(**{name: count}).fit(SIMS)
 
 
 def test_unknown_choices_list_the_known_ones():
-    with pytest.raises(ValueError, match="scale must be one of 'similarity', 'probab"):
-        InvertedSoftmax(metric="precomputed", output="log").fit(SIMS)
-    known = "metric must be one of 'cosine', 'dot', 'precomputed', got 'euclidean'"
-    with pytest.raises(ValueError, match=known):
+    with pytest.raises(ValueError, match="output .*'similarity', 'probability'"):
+        InvertedSoftmax(output="log").fit(SIMS)
+    with pytest.raises(ValueError, match="metric .*'cosine', 'dot', 'precomputed'"):
         InvertedSoftmax(metric="euclidean").fit(SIMS, SIMS)
-    with pytest.raises(ValueError, match="must be one of 'cosine', 'dot', got"):
+    with pytest.raises(ValueError, match="metric .*'cosine', 'dot', got"):
         pairwise_similarity(SIMS, SIMS, "precomputed")
 
 
@@ -150,12 +146,11 @@ def test_unknown_choices_list_the_known_ones():
 @each_normalizer
 def test_embeddings_need_a_gallery_that_matches(normalizer, metric):
     by_embeddings = clone(normalizer).set_params(metric=metric)
-    name = type(normalizer).__name__
-    with pytest.raises(ValueError, match=f"{name} with metric='{metric}' needs"):
+    with pytest.raises(ValueError, match=rf"gallery .*'{metric}'.* metric=None"):
         by_embeddings.fit(SIMS)
-    with pytest.raises(ValueError, match='number an item.* set metric="precomputed"'):
+    with pytest.raises(ValueError, match=rf"gallery .*'{metric}'.* metric=None"):
         by_embeddings.fit(SIMS, [0, 1, 2, 3, 4])
-    with pytest.raises(ValueError, match="same number of features .* got 4 and 3"):
+    with pytest.raises(ValueError, match="features .* 4 and 3"):
         by_embeddings.fit(SIMS, SIMS[:, :3])
     with pytest.raises(ValueError, match="gallery must be finite, got NaN in row 2"):
         by_embeddings.fit(SIMS, spoilt(np.nan))
@@ -164,30 +159,24 @@ def test_embeddings_need_a_gallery_that_matches(normalizer, metric):
     with pytest.raises(ValueError, match=r"0 sample\(s\)"):
         by_embeddings.fit(SIMS[:0], SIMS)
     by_embeddings.fit(SIMS, SIMS)
-    with pytest.raises(ValueError, match="the one of the first call, with 5 items"):
+    with pytest.raises(ValueError, match="gallery .* 5 items, got 3"):
         by_embeddings.partial_fit(SIMS, SIMS[:3])
-    with pytest.raises(ValueError, match="X has 4 features, but .* is expecting 5"):
-        by_embeddings.transform(SIMS)  # embeddings, where similarities belong
-
-
-def test_embeddings_in_a_pipeline_say_to_precompute():
-    with pytest.raises(ValueError, match=r'set metric="precomputed", or call fit'):
-        InvertedSoftmax().fit_transform(SIMS, np.arange(5))
 
 
 @pytest.mark.parametrize(
     ("metric", "message"),
     [
         (lambda q, g: q[:, :2], r"expected shape \(5, 5\), got ndarray of \(5, 2\)"),
-        (lambda q, g: q[:, 0], r"The metric must return .*, got ndarray of \(5,\)"),
-        (lambda q, g: 0.5, r"The metric must return .*, got float of \(\)"),
-        (lambda q, g: None, r"The metric must return .*, got NoneType of \(\)"),
-        (lambda q, g: [[1, 2]] * 5, r"The metric must return .*, got list of \(5, 2\)"),
-        (lambda q, g: [["a"] * 5] * 5, "what the metric returned must hold numbers"),
-        (lambda q, g: np.full((5, 5), np.nan), "what the metric returned must be fin"),
+        (lambda q, g: q[:, 0], r"metric must return .*, got ndarray of \(5,\)"),
+        (lambda q, g: 0.5, r"metric must return .*, got float of \(\)"),
+        (lambda q, g: None, r"metric must return .*, got NoneType of \(\)"),
+        (lambda q, g: [[1, 2]] * 5, r"metric must return .*, got list of \(5, 2\)"),
+        (lambda q, g: [["a"] * 5] * 5, "metric returned must hold numbers"),
+        (lambda q, g: np.full((5, 5), np.nan), "metric returned must be finite"),
     ],
+    ids=["too few", "a column", "a number", "None", "a list", "text", "NaN"],
 )
-def test_a_metric_that_makes_no_sense_is_told(metric, message):
+def test_a_metric_that_returns_no_matrix_of_similarities_is_refused(metric, message):
     with pytest.raises(ValueError, match=message):
         InvertedSoftmax(metric=metric).fit(SIMS, SIMS)
 
@@ -202,38 +191,37 @@ def test_a_metric_that_makes_no_sense_is_told(metric, message):
         (GloballyCorrected, "metric", "cosine", "dot"),
     ],
 )
-def test_a_setting_of_the_bank_cannot_change_on_the_way(
+def test_parameters_of_a_fit_cannot_change_between_partial_fits(
     normalizer_class, setting, before, after
 ):
     normalizer = normalizer_class(**{setting: before}).partial_fit(SIMS, SIMS)
-    message = f"{setting} was {before!r} when .* and is {after!r} now; call fit"
+    message = f"{setting} was {before!r} .* {after!r} now"
     with pytest.raises(ValueError, match=message):
         normalizer.set_params(**{setting: after}).partial_fit(SIMS, SIMS)
 
 
-def test_a_gallery_of_other_names_is_another_gallery():
+def test_partial_fit_refuses_a_gallery_of_other_names():
     pandas = pytest.importorskip("pandas")
     first, other = (
         pandas.DataFrame(SIMS, index=list(names)) for names in ("abcde", "vwxyz")
     )
     normalizer = InvertedSoftmax().fit(SIMS, first).partial_fit(SIMS, first)
-    with pytest.raises(ValueError, match="the one of the first call.* or other names"):
+    with pytest.raises(ValueError, match="gallery .* names"):
         normalizer.partial_fit(SIMS, other)
 
 
-def test_settings_are_checked_before_they_are_used():
-    fitted = InvertedSoftmax(metric="precomputed").fit(SIMS)
-    with pytest.raises(ValueError, match="scale must be one of"):
+def test_parameters_are_checked_before_they_are_used():
+    fitted = InvertedSoftmax().fit(SIMS)
+    with pytest.raises(ValueError, match="output"):
         fitted.set_params(output="log").transform(SIMS)
-    with pytest.raises(ValueError, match="alpha must be a finite number"):
+    with pytest.raises(ValueError, match="alpha"):
         fitted.set_params(output="similarity", alpha=np.nan).transform(SIMS)
-    similarity = GallerySimilarity(SIMS).fit(SIMS)
-    with pytest.raises(ValueError, match="metric must be one of 'cosine', 'dot', got"):
-        similarity.set_params(metric="bogus").transform(SIMS)
+    with pytest.raises(ValueError, match="metric"):
+        GallerySimilarity(SIMS, metric="bogus").fit(SIMS)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_products_out_of_range_are_told(dtype):
+def test_products_out_of_range_are_refused(dtype):
     huge = np.full((3, 4), np.sqrt(float(np.finfo(dtype).max)), dtype=dtype)
     message = "similarities of these embeddings must be finite, got infinity"
     with pytest.raises(ValueError, match=message):
@@ -245,7 +233,7 @@ def test_products_out_of_range_are_told(dtype):
     np.testing.assert_allclose(pairwise_similarity(huge, huge), 1, rtol=1e-6)
 
 
-def test_failed_fits_leave_what_was():
+def test_a_failed_fit_leaves_the_fitted_estimator_unchanged():
     similarity = GallerySimilarity(SIMS).fit(SIMS)
     with pytest.raises(ValueError, match="same number of features"):
         similarity.fit(SIMS[:, :3])
@@ -255,21 +243,20 @@ def test_failed_fits_leave_what_was():
 
 
 @pytest.mark.parametrize("kind", ["M8[D]", "m8[D]", "V8"])
-def test_dates_and_structures_are_no_similarities(kind):
+def test_dates_and_structures_are_refused_as_similarities(kind):
     with pytest.raises(ValueError, match="querybank must hold numbers, got dtype"):
-        InvertedSoftmax(metric="precomputed").fit(np.zeros((2, 2), dtype=kind))
+        InvertedSoftmax().fit(np.zeros((2, 2), dtype=kind))
 
 
 def test_a_gallery_is_needed_and_its_labels_must_match():
-    with pytest.raises(ValueError, match="needs the gallery, got None"):
+    with pytest.raises(ValueError, match="gallery"):
         GallerySimilarity().fit(SIMS)
     with pytest.raises(ValueError, match="same number of features .* got 4 and 3"):
         GallerySimilarity(SIMS[:, :3]).fit(SIMS)
-    message = r"one label an item of the gallery, expected shape \(4,\), got \(3,\)"
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(ValueError, match=r"gallery_labels .*\(4,\), got \(3,\)"):
         NearestNeighborScorer(gallery_labels=[0, 1, 2]).fit(SIMS)
     scorer = NearestNeighborScorer().fit(SIMS)
-    with pytest.raises(ValueError, match="n_neighbors=5 is more than the gallery hol"):
+    with pytest.raises(ValueError, match="n_neighbors=5 .* 4"):
         scorer.kneighbors(SIMS, n_neighbors=5)
 
 

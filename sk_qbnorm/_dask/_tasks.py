@@ -41,18 +41,17 @@ def head(matrix, spaced=False):
     """
     if not is_dask(matrix):
         return matrix
+    is_known = not any(math.isnan(size) for size in matrix.chunks[0])
+    if is_known and spaced:
+        matrix = matrix[:: max(1, -(-matrix.shape[0] // SAMPLE_ITEMS))]
+    elif is_known:
+        matrix = matrix[:SAMPLE_ROWS]
     blocks = matrix.rechunk({1: -1}).to_delayed().ravel()
-    if any(math.isnan(size) for size in matrix.chunks[0]):
-        filled = (
-            rows for rows in (block.compute() for block in blocks) if rows.shape[0]
-        )
+    parts = (block.compute() for block in blocks)
+    if not is_known:
+        filled = (rows for rows in parts if rows.shape[0])
         return next(filled, np.empty((0, 1)))
-    step = -(-matrix.shape[0] // SAMPLE_ITEMS) if spaced else 1
-    parts, start = [], 0
-    for block, size in zip(blocks, matrix.chunks[0], strict=True):
-        if spaced or start < SAMPLE_ROWS:
-            parts.append(block[-start % step :: step].compute())
-        start += size
+    parts = list(parts)
     if any(map(sparse.issparse, parts)):
         return sparse.vstack(parts, format="csr")
     return np.vstack(parts)

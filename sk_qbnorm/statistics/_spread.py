@@ -92,6 +92,7 @@ class _Moments(Visitor):
     def standard_deviation(self):
         parts = [self._of_tiles[place] for place in sorted(self._of_tiles)]
         sizes, totals, squares = np.array(parts, dtype=np.float64).T
-        mean = totals.sum() / sizes.sum()
-        between = sizes @ np.square(totals / sizes - mean)
-        return float(np.sqrt((squares.sum() + between) / sizes.sum()))
+        with np.errstate(over="ignore", invalid="ignore"):
+            mean = totals.sum() / sizes.sum()
+            between = sizes @ np.square(totals / sizes - mean)
+            return float(np.sqrt((squares.sum() + between) / sizes.sum()))
