@@ -1,4 +1,4 @@
-"""Checks of parameters and arrays, in public scikit-learn."""
+"""Checks of parameters and arrays, with the public API of scikit-learn."""
 
 import inspect
 import warnings
@@ -34,10 +34,10 @@ def check_number(value, name, *, positive, advice):
 
 
 def check_beta(beta, name="beta", advice="20 is usual for cosine similarities"):
-    """Return this as a float, or if it is ``"scale"`` as it is, else raise."""
+    """Return ``"scale"``, or a number as a float, else raise."""
     if isinstance(beta, str) and beta == "scale":
         return beta
-    advice += ", and 'scale' goes by their spread"
+    advice += ", and 'scale' adapts to their spread"
     return check_number(beta, name, positive=True, advice=advice)
 
 
@@ -54,8 +54,8 @@ def check_count(value, name, *, largest=None):
         raise ValueError(f"{name} must be an integer >= 1, got {value!r}.")
     if largest is not None and value > largest:
         raise ValueError(
-            f"{name}={value} is more than the gallery holds; "
-            f"expected at most {largest}, the number of gallery items."
+            f"{name} must be at most {largest}, the number of gallery items, got "
+            f"{value}."
         )
     return int(value)
 
@@ -75,7 +75,7 @@ def float_dtype(*matrices):
 
 
 def check_finite(array, name, n_jobs=None):
-    """Raise if `array` holds NaN or infinity, saying where the first one is."""
+    """Raise if `array` has NaN or infinity, with the place of the first."""
     is_sparse = sparse.issparse(array)
     values = array.data if is_sparse else array
     sums = []  # of all rows: one pass and no big temporary, where all is well
@@ -97,7 +97,7 @@ def check_finite(array, name, n_jobs=None):
             first = entries.row[first[0]], entries.col[first[0]]
         raise ValueError(
             f"{name} must be finite, got {what} in row {first[0]}, column {first[1]} "
-            f"({bad.sum()} such entries in all); drop these rows or repair them."
+            f"({bad.sum()} such entries in total); drop or repair these rows."
         )
 
 
@@ -111,11 +111,11 @@ def check_features(
     names_required=True,
     check=None,
 ):
-    """Return what an estimator is given as a float32 or float64 finite matrix.
+    """Return the input of an estimator as a finite float32 or float64 matrix.
 
-    Sets or checks its ``n_features_in_`` and ``feature_names_in_``. The features of
-    similarities are the gallery items. Where names are not required, they are checked
-    only if both sides have them. `check` is for what `check_matrix` would refuse.
+    Sets or checks its ``n_features_in_`` and ``feature_names_in_``. If names are not
+    required, they are checked only if both sides have them. `check` replaces
+    `check_matrix`.
     """
     if check is None:
         checked = check_matrix(matrix, name, estimator=estimator, n_jobs=n_jobs)
@@ -169,7 +169,7 @@ def positions_of(items, names):
 
 
 def check_items(items, n_gallery):
-    """Return gallery indices, given as such or as a mask, as an array of int."""
+    """Return gallery indices from indices or from a mask."""
     check_unmasked(items, "items")
     items = np.asarray(items)
     if items.dtype == bool and items.shape == (n_gallery,):
@@ -190,12 +190,12 @@ def check_items(items, n_gallery):
 
 
 def remaining_items(items, n_gallery):
-    """Return which gallery items are left, ascending, when some are taken away."""
+    """Return the gallery items that remain without some, ascending."""
     kept = np.setdiff1d(np.arange(n_gallery), check_items(items, n_gallery))
     if kept.size == 0:
         raise ValueError(
-            f"A gallery cannot be empty, got all of its {n_gallery} items to remove; "
-            "fit anew for another gallery."
+            f"items must leave at least one item, got all {n_gallery} items of the gallery; "
+            "call fit for another gallery."
         )
     return kept
 
@@ -210,7 +210,7 @@ def check_bank_given(querybank):
 
 
 def warn_caller(message, category=UserWarning):
-    """Warn, pointing at the first line that is neither here nor in scikit-learn."""
+    """Warn at the first line outside of this package and scikit-learn."""
     own = "sk_qbnorm", "sklearn", "joblib"  # by which scikit-learn calls
     frame, level = inspect.currentframe(), 1
     while frame and frame.f_globals.get("__name__", "").partition(".")[0] in own:
@@ -219,9 +219,9 @@ def warn_caller(message, category=UserWarning):
 
 
 def clone_sharing_data(estimator, *learnt):
-    """Return a clone that shares its parameters, which may be large, and has no fit.
+    """Return an unfitted clone that shares its parameters, which may be large.
 
-    `learnt` is what a fit has left under other names than those with a last underscore.
+    `learnt` are names of fitted attributes that do not end in an underscore.
     """
     twin = copy(estimator)
     for name in [*vars(twin)]:
@@ -232,7 +232,7 @@ def clone_sharing_data(estimator, *learnt):
 
 @contextmanager
 def unchanged_on_error(estimator):
-    """Take back what was set on the estimator, should anything fail."""
+    """Restore the attributes of the estimator if anything fails."""
     before = dict(vars(estimator))
     try:
         yield

@@ -63,7 +63,7 @@ class Additive:
             Best first.
         unsure : ndarray of shape (n_queries,), dtype bool
             Whose other items may have scores as good as the last of these; only
-            `Neighborly` has any, and a ``second_look`` for them.
+            `CSLSCorrection` has any, and a ``second_look`` for them.
         """
         scores, items = found["corrected"].found
         if self.active is not None:

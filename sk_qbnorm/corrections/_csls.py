@@ -1,4 +1,4 @@
-"""A bias for each item, and the neighborhood of the query beside it."""
+"""The correction of CSLS: a bias per item, and one per query."""
 
 import numpy as np
 from sklearn.utils import gen_batches

@@ -1,4 +1,4 @@
-"""The normalizers that there are to choose from."""
+"""The normalizers that `NormalizerSearch` chooses from."""
 
 from collections.abc import Iterable
 
@@ -17,30 +17,30 @@ BETAS = ("scale", 10.0, 20.0, 40.0, 80.0)
 SINKHORN_BETAS = ("scale", 50.0, 100.0)
 COUNTS_OF_NEIGHBORS = (1, 4, 16, 64)
 
-# What says how to compute, and not what.
+# Parameters that do not change results.
 SETTINGS = frozenset(("metric", "memory_budget", "copy", "n_jobs", "verbose"))
 
 
 def default_candidates() -> list[BaseNormalizer]:
-    """Return the normalizers that `NormalizerSearch` tries if it is not told which.
+    """Return the default candidates of `NormalizerSearch`.
 
     Returns
     -------
     candidates : list of normalizers
-        The 68 of the notes, not fitted. Raw similarities are not among them; a search
-        has these anyway.
+        The 68 normalizers listed in the notes, unfitted. Raw similarities are not
+        among them, because a search adds them.
 
     See Also
     --------
-    NormalizerSearch : Chooses among them.
+    NormalizerSearch : Chooses one of them.
 
     Notes
     -----
     `InvertedSoftmax` and `DynamicInvertedSoftmax` with `beta` of 10, 20, 40, 80 and
     ``"scale"``; `NearestNeighborNormalizer` with 1, 4, 16 and 64 neighbors;
     `SinkhornNormalizer` with `beta` of 50, 100 and ``"scale"``; each of these with
-    `alpha` of 0.25, 0.5, 0.75 and 1. The numbers are for cosine similarities;
-    ``"scale"`` is for all.
+    `alpha` of 0.25, 0.5, 0.75 and 1. The numbers for `beta` suit cosine similarities;
+    ``"scale"`` suits all.
 
     Examples
     --------
@@ -61,7 +61,7 @@ def default_candidates() -> list[BaseNormalizer]:
 
 
 def check_candidates(candidates):
-    """Return these as a list, or those by default if there are none, else raise."""
+    """Return the candidates as a list, the default ones for None, else raise."""
     if candidates is None:
         return default_candidates()
     if isinstance(candidates, BaseNormalizer) or not isinstance(candidates, Iterable):
@@ -80,12 +80,12 @@ def check_candidates(candidates):
 
 
 def no_correction():
-    """Return a normalizer that leaves all scores as they are, and learns fast."""
+    """Return a normalizer that changes nothing and fits fast."""
     return NearestNeighborNormalizer(alpha=0.0, n_neighbors=1)
 
 
 def parameters_of(normalizer, but=()):
-    """Return what makes a normalizer what it is, all parameters but some."""
+    """Return the parameters of a normalizer that change results, except some."""
     left_out = SETTINGS.union(but)
     params = normalizer.get_params(deep=False)
     return {name: value for name, value in params.items() if name not in left_out}

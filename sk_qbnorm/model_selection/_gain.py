@@ -1,4 +1,4 @@
-"""What is gained over raw similarities, query by query, and how sure that is."""
+"""The gain over raw similarities per query, and its standard error."""
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -7,36 +7,34 @@ from sk_qbnorm._validation import check_matrix, check_number
 
 
 def gain_lower_bounds(results: ArrayLike, *, n_standard_errors: float = 2.0) -> NDArray:
-    r"""Bound what each candidate gains over the first, query by query.
+    r"""Return a lower bound of the gain of each candidate over the first.
 
-    The candidate with the largest bound is the one to choose. It is the first, raw
-    similarities say, unless another is better beyond what few queries can feign.
+    Choose the candidate with the largest bound. It is the first, such as raw
+    similarities, unless another is better beyond chance.
 
     Parameters
     ----------
     results : array-like of shape (n_candidates, n_queries)
-        A result of every query under every candidate, larger for better, such as
-        whether its item is found, or the reciprocal rank of it. The first row is what
-        the others are compared with. There are 2 queries or more.
+        A result per query and candidate (larger is better), such as whether the
+        relevant item is found, or its reciprocal rank. The other rows are compared with
+        the first. At least 2 queries.
     n_standard_errors : float, default=2.0
-        How many standard errors are taken off the mean gain, >= 0; 0 takes the best
-        mean at its word.
+        Number of standard errors subtracted from the mean gain, >= 0.
 
     Returns
     -------
     bounds : ndarray of shape (n_candidates,), dtype float64
-        In units of the results. The first is 0; ``bounds.argmax()`` is the candidate to
-        choose, the first among equals.
+        In units of the results. The first is 0; choose ``bounds.argmax()``.
 
     Raises
     ------
     ValueError
-        If `results` is not a finite matrix of 2 queries or more, or
+        If `results` is not a finite matrix of at least 2 queries, or
         `n_standard_errors` is out of range.
 
     See Also
     --------
-    NormalizerSearch : Makes the results, and the choice.
+    NormalizerSearch : Computes the results and chooses.
     gain_scorer : The same bound for `GridSearchCV`.
     sk_qbnorm.metrics.paired_bootstrap_report : Intervals for all measures of a gain.
 
@@ -51,12 +49,12 @@ def gain_lower_bounds(results: ArrayLike, *, n_standard_errors: float = 2.0) -> 
         \text{bound}_c &= \bar d_c - z \sqrt{\frac{\sum_q (d_{cq} - \bar d_c)^2}{n (n -
         1)}}
 
-    with z for `n_standard_errors`. What makes a query hard for all candidates falls
-    out of the differences, so that the standard error is that of the gain alone.
+    with z for `n_standard_errors`. The difficulty of a query for all candidates cancels
+    in the differences, so the standard error is that of the gain alone.
 
-    The best of many means is too good by chance, the more so the fewer queries there
-    are. Two standard errors make up for about as much: a correction that changes the
-    outcome of few queries, or as often to the worse as to the better, is not chosen.
+    The best of many means is optimistic, more so with fewer queries. Two standard
+    errors compensate for about as much: a correction that changes the outcome of few
+    queries, or makes it worse as often as better, is not chosen.
 
     Examples
     --------
@@ -73,13 +71,13 @@ def gain_lower_bounds(results: ArrayLike, *, n_standard_errors: float = 2.0) -> 
 
 
 def check_standard_errors(number):
-    """Return how many standard errors to take off, if that makes sense, else raise."""
-    advice = "2 is on the careful side, and 0 takes gains at their word"
+    """Return the number of standard errors as a float if it is valid, else raise."""
+    advice = "2 is careful, and 0 subtracts nothing"
     return check_number(number, "n_standard_errors", positive=False, advice=advice)
 
 
 def paired_gains(results):
-    """Return mean and standard error of what each row gains over the first.
+    """Return the mean gain of each row over the first, and its standard error.
 
     Parameters
     ----------
@@ -89,13 +87,13 @@ def paired_gains(results):
     Raises
     ------
     ValueError
-        If there is one query alone.
+        If there is only one query.
     """
     n_queries = results.shape[1]
     if n_queries < 2:
         raise ValueError(
-            "What is gained can be judged by 2 labelled queries or more, got 1; label "
-            "some 50 at the least."
+            "At least 2 labelled queries are required to measure a gain, got 1; label "
+            "50 or more."
         )
     gains = results.astype(np.float64)
     gains -= gains[:1].copy()

@@ -1,4 +1,4 @@
-"""The careful gain over raw similarities, as a scorer."""
+"""The lower bound of the gain over raw similarities, as a scorer."""
 
 import math
 from collections.abc import Callable
@@ -21,16 +21,16 @@ from ._gain import gain_lower_bounds
 def gain_scorer(
     k: int = 1, *, n_standard_errors: float = 2.0, **options: Any
 ) -> Callable[..., float]:
-    """Make a scorer of what a correction gains in recall, less standard errors.
+    """Return a scorer of the gain in recall, minus standard errors.
 
-    A search that maximises it prefers no correction to one whose gain may be luck.
+    A search that maximizes it prefers no correction to a gain that may be chance.
 
     Parameters
     ----------
     k : int, default=1
-        How many items recall looks at, >= 1.
+        Recall at `k` is compared, >= 1.
     n_standard_errors : float, default=2.0
-        How many standard errors are taken off the gain, as in `gain_lower_bounds`.
+        Number of standard errors subtracted, as in `gain_lower_bounds`.
     **options : dict
         Keywords for `relevant_ranks`, such as ``gallery_labels``.
 
@@ -38,21 +38,21 @@ def gain_scorer(
     -------
     scorer : callable
         ``scorer(estimator, X, relevant)`` for a normalizer, a `QuerybankRetriever` or a
-        Pipeline with one of them. It scores all queries twice, as the estimator does
-        and with its normalizers left out, and holds the scores. It leaves out queries
-        without a relevant item, as in `sk_qbnorm.metrics.make_retrieval_scorer`.
+        Pipeline with one of them. It computes all scores twice, with the normalizers of
+        the estimator and without. Queries without a relevant item are left out, as in
+        `sk_qbnorm.metrics.make_retrieval_scorer`.
 
     See Also
     --------
-    QuerybankSplit : The ``cv`` to go with it.
+    QuerybankSplit : The ``cv`` to use with it.
     gain_lower_bounds : The formula.
     sk_qbnorm.metrics.recall_scorer : Recall itself.
 
     Notes
     -----
-    What does not correct scores 0, and so does "passthrough" in place of a normalizer.
-    Put it first, as `GridSearchCV` takes the first among equals. The queries must be in
-    one split: the mean of bounds of a few queries each is more careful than it need be.
+    An estimator that does not correct scores 0, and so does "passthrough" in place of a
+    normalizer. Put it first, because `GridSearchCV` takes the first of equal scores.
+    Use one split with all queries: the mean of bounds of small splits is too low.
 
     Examples
     --------
@@ -78,7 +78,7 @@ def gain_scorer(
 
 
 class _GainScorer:
-    """What `gain_scorer` returns; a class, so that workers can pickle it."""
+    """The scorer of `gain_scorer`, a class so that it can be pickled."""
 
     def __init__(self, k, n_standard_errors, options):
         self.k = k
@@ -112,7 +112,7 @@ def _scores(estimator, X):
 
 
 def _uncorrected(estimator):
-    """Return a fitted estimator with its normalizers left out."""
+    """Return a fitted estimator without its normalizers."""
     if isinstance(estimator, BaseNormalizer):
         return Pipeline([("raw", "passthrough")])
     if isinstance(estimator, QuerybankRetriever):

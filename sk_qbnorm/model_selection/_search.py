@@ -32,33 +32,33 @@ from ._labelled import LabelledQueries
 
 
 class NormalizerSearch(ShortReprMixin, BaseNormalizer):
-    r"""Choose a normalizer by labelled queries, or none if it may do harm.
+    r"""Choose a normalizer by labelled queries, or none if none is surely better.
 
-    Each candidate is fitted to the bank once and judged by the labelled queries. The
-    one with the largest *mean gain over raw similarities, less two standard errors*, is
-    chosen. Raw similarities are always among the candidates, gain nothing and come
-    first, so that what is chosen has shown that it is better.
+    Each candidate is fitted to the querybank once and measured on the labelled queries.
+    The candidate with the largest *mean gain over raw similarities minus two standard
+    errors* is chosen. Raw similarities are always the first candidate and gain nothing,
+    so a normalizer is chosen only if it is better beyond chance.
 
-    It is a normalizer itself, for a Pipeline, a `QuerybankRetriever` or by hand.
+    It is a normalizer itself, for a Pipeline, a `QuerybankRetriever` or direct use.
 
     Parameters
     ----------
     queries : array-like of shape (n_queries, n_features) or (n_queries, n_gallery)
-        Embeddings of the labelled queries; for ``metric="precomputed"`` their
-        similarities to the gallery. 2 of them or more, better 50 and some hundreds
-        best; they must not be part of the bank. Clones share them.
+        Embeddings of the labelled queries, or their similarities to the gallery if
+        `fit` takes similarities. At least 2, better 50 to several hundred. They must
+        not be part of the querybank. Clones share them.
     relevant : array-like, list of array-like or sparse matrix
-        The items relevant to them, in any form that `relevant_ranks` takes.
+        The relevant items of these queries, in any form that `relevant_ranks` takes.
     candidates : list of normalizers, default=None
-        What to choose from; None for `default_candidates`. Clones are fitted, which
-        take the `metric` and `n_jobs` from here.
+        The normalizers to choose from; None for `default_candidates`. Clones are
+        fitted, with the `metric` and `n_jobs` set here.
     k : int, default=1
-        It is recall at `k` that is to be gained, >= 1; ties as in `recall_at_k`.
+        Recall at `k` is compared, >= 1, with the tie rule of `recall_at_k`.
     gallery_labels : array-like of shape (n_gallery,), default=None
         Class labels of the gallery, as in `relevant_ranks`.
     n_standard_errors : float, default=2.0
-        How many standard errors are taken off the gains, >= 0. With 0 the best mean is
-        chosen, which with few queries may be luck.
+        Number of standard errors subtracted from the gains, >= 0. 0 chooses the best
+        mean, which may be due to chance if the queries are few.
     metric : {"cosine", "dot", "precomputed"} or callable, default=None
         How `fit` compares the querybank with the gallery, as in `pairwise_similarity`.
         None means cosine if `fit` receives a gallery, and precomputed similarities if
@@ -74,48 +74,52 @@ class NormalizerSearch(ShortReprMixin, BaseNormalizer):
     Attributes
     ----------
     best_estimator_ : normalizer
-        The chosen normalizer, fitted; with ``alpha=0``, which corrects nothing, if raw
-        similarities were chosen.
+        The chosen normalizer, fitted; if raw similarities were chosen, a normalizer
+        with ``alpha=0``, which corrects nothing.
     best_index_ : int
-        Which of the candidates it is, 0 for raw similarities.
+        Index of the chosen candidate, 0 for raw similarities.
     best_params_ : dict
-        Its parameters, but for those that say how to compute; empty for raw
-        similarities.
+        Its parameters, except those that do not change results, such as `n_jobs`; empty
+        for raw similarities.
     candidates_ : list of normalizers
-        All candidates, not fitted, that of raw similarities first.
+        All candidates, unfitted, raw similarities first.
     hits_ : ndarray of shape (n_candidates, n_queries), dtype bool
         Which labelled queries have a relevant item among the first `k`.
     results_ : dict of str to list or ndarray of shape (n_candidates,)
         ``name`` and ``params`` of each candidate, its ``recall``, the ``gain`` over raw
-        similarities, the ``standard_error`` of this, and the ``lower_bound`` to choose
-        by. ``pandas.DataFrame(results_)`` is a table of it.
+        similarities, its ``standard_error``, and the ``lower_bound`` to choose by.
+        ``pandas.DataFrame(results_)`` makes a table.
+    metric_ : str or callable
+        Metric of the last `fit`.
+    gallery_names_ : ndarray of shape (n_gallery,) or None
+        Names of the gallery items, strings or integers.
     n_bank_seen_ : int
         Number of bank queries.
     n_features_in_ : int
         Number of gallery items.
     feature_names_in_ : ndarray of shape (n_gallery,)
-        Names of the gallery items, where these are strings.
+        Names of the gallery items, defined if all of them are strings.
 
     See Also
     --------
-    default_candidates : What is chosen from.
+    default_candidates : The candidates by default.
     gain_lower_bounds : The formula of the choice.
-    gain_scorer : The same for `GridSearchCV`, where other steps are to be chosen too.
+    gain_scorer : The same for `GridSearchCV`, to search over other steps as well.
 
     Notes
     -----
-    On real data a correction is not free: with no hubs, a bank of another domain or
-    class labels it does harm, and the setting with the best mean on few labelled
-    queries may do so too. The gain is taken query by query, as in `gain_lower_bounds`,
-    and what it may be by luck is taken off. That costs little where a correction helps,
-    and leaves similarities raw where labels are too few to tell. Queries that are close
-    to each other, as two descriptions of an item, tell less than two do. How good the
-    choice is, is to be seen on other queries than those it was made by.
+    A correction can do harm: if there are no hubs, if the bank is from another domain,
+    or if labels are classes. The setting with the best mean on few labelled queries may
+    do harm too. The gain is therefore computed per query, as in `gain_lower_bounds`,
+    and its uncertainty is subtracted. This costs little where a correction helps, and
+    keeps raw similarities where the labels are too few to tell. Similar queries, such
+    as two captions of one item, carry less information than independent queries.
+    Measure the chosen normalizer on queries that were not used for the choice.
 
-    Candidates that differ in `alpha` alone share a fit. Those of embeddings are fitted
-    one after the other, each as it does by itself. Then similarities of the labelled
-    queries are made once, 64 MiB of float32 at a time, and corrected by each candidate
-    in turn; of what candidates learnt, all is held until the choice is made.
+    Candidates that differ only in `alpha` share a fit. Similarities of the labelled
+    queries are computed once, 64 MiB of float32 at a time, and corrected by each
+    candidate. The fitted attributes of all candidates are stored until the choice is
+    made.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""The split of cross-validation that is the protocol of querybank normalisation."""
+"""The cross-validation split of querybank normalization."""
 
 from collections.abc import Iterator
 
@@ -10,22 +10,22 @@ from sk_qbnorm._validation import check_count
 
 
 class QuerybankSplit(BaseCrossValidator):
-    """Train on the querybank, always, and test on the labelled queries behind it.
+    """Fit to the querybank and test on the labelled queries behind it.
 
-    A splitter for the ``cv`` of `GridSearchCV` and its like, of one split. Labelled
-    queries never become part of the bank: they ask for items of the gallery, which
-    would give away what is left for the others.
+    A splitter with one split, for the ``cv`` of `GridSearchCV` and similar searches.
+    Labelled queries never become part of the bank, where they would leak the answers
+    of the others.
 
     Parameters
     ----------
     n_bank : int
-        How many rows, the first ones, are the bank, >= 1; all others are labelled
+        Number of rows of the bank, which come first, >= 1; the others are labelled
         queries.
 
     See Also
     --------
-    gain_scorer : What to compare settings by.
-    NormalizerSearch : Needs no split, as it is told what is bank and what is not.
+    gain_scorer : A scorer to compare settings by.
+    NormalizerSearch : Needs no split.
 
     Notes
     -----
@@ -52,16 +52,16 @@ class QuerybankSplit(BaseCrossValidator):
     def split(
         self, X: ArrayLike, y: object = None, groups: object = None
     ) -> Iterator[tuple[NDArray, NDArray]]:
-        """Give the rows of the bank and those of the labelled queries.
+        """Yield the rows of the bank and those of the labelled queries.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
             The bank, and the labelled queries behind it.
         y : Ignored
-            Not used; here for the API's sake.
+            Not used, present for API consistency.
         groups : Ignored
-            Not used; here for the API's sake.
+            Not used, present for API consistency.
 
         Yields
         ------
@@ -73,7 +73,7 @@ class QuerybankSplit(BaseCrossValidator):
         Raises
         ------
         ValueError
-            If `n_bank` is no integer >= 1, or no row is left for the queries.
+            If `n_bank` is not an integer >= 1, or no row remains for queries.
         """
         n_bank = check_count(self.n_bank, "n_bank")
         n_rows = np.shape(X)[0]
@@ -88,16 +88,16 @@ class QuerybankSplit(BaseCrossValidator):
     def get_n_splits(
         self, X: object = None, y: object = None, groups: object = None
     ) -> int:
-        """Return how many splits there are.
+        """Return the number of splits.
 
         Parameters
         ----------
         X : Ignored
-            Not used; here for the API's sake.
+            Not used, present for API consistency.
         y : Ignored
-            Not used; here for the API's sake.
+            Not used, present for API consistency.
         groups : Ignored
-            Not used; here for the API's sake.
+            Not used, present for API consistency.
 
         Returns
         -------

@@ -1,4 +1,4 @@
-"""What a querybank is worth for a gallery, in numbers and in words."""
+"""Measures of a querybank, with advice."""
 
 from typing import Any
 
@@ -32,150 +32,126 @@ def querybank_report(
     n_jobs: int | None = None,
     as_frame: bool = False,
 ) -> Any:
-    r"""Tell what a querybank is worth for a gallery, and what to do about it.
+    r"""Measure how useful a querybank is for a gallery, with advice.
 
     Parameters
     ----------
     querybank : array-like of shape (n_bank, n_features) or (n_bank, n_gallery)
-        Embeddings of 2 bank queries or more, dense, sparse or a `numpy.memmap`. For
+        Embeddings of at least 2 bank queries, dense, sparse or a `numpy.memmap`; for
         ``metric="precomputed"`` their similarities to the gallery.
     gallery : array-like of shape (n_gallery, n_features), default=None
         Embeddings of the gallery. None for ``metric="precomputed"``.
     queries : array-like of shape (n_queries, n_features) or (n_queries, n_gallery)
-        A sample of 2 target queries or more, 50 to 200 of them say, without labels, in
-        the form of `querybank`. None, the default, if there are none; then nothing is
-        said of whether the bank is of their domain.
+        A sample of at least 2 target queries, better 50 to 200, without labels, in the
+        form of `querybank`. Without it (None, the default) the report cannot tell
+        whether the bank is from their domain.
     metric : {"cosine", "dot", "precomputed"} or callable, default="cosine"
         How embeddings are compared, as in `pairwise_similarity`.
     k : int, default=10
-        Length of the lists that coverage and hubs are counted in, in [1, n_gallery].
+        Length of the lists for coverage and hubs, in [1, n_gallery].
     beta : float or "scale", default=20.0
-        Inverse temperature of the bias, > 0, as in `InvertedSoftmax`; ``"scale"`` is
-        1.5 over the standard deviation of the bank's similarities.
+        Inverse temperature of the bias, > 0, as in `InvertedSoftmax`.
     n_resamples : int, default=100
-        How many banks are drawn for the standard error of the bias, >= 2.
+        Number of bootstrap banks for the standard error of the bias, >= 2.
     random_state : int, RandomState instance or None, default=None
-        What these draws are made from; an int for the same report at every call.
+        Seed of the bootstrap; an int makes the report reproducible.
     n_jobs : int, default=None
         Number of threads. None uses as many as BLAS would, 1 is single-threaded, -1
         uses all processors. The result does not depend on it.
     as_frame : bool, default=False
-        Whether to return a DataFrame, for which pandas has to be installed.
+        Whether to return a DataFrame, which requires pandas.
 
     Returns
     -------
     report : dict of str, or DataFrame
-        Of each measure below its value, as float, and by the name ``advice`` a list of
-        str: a sentence for each number that speaks against the bank. A DataFrame has a
-        row for each measure, with its ``value`` and the ``advice`` that comes of it,
-        which may be empty.
+        The measures below as floats, and ``advice``, a list with one sentence for each
+        measure that speaks against the bank. A DataFrame has one row per measure, with
+        the columns ``value`` and ``advice``, which may be empty.
 
         ``coverage``
             Share of the items that are among the `k` best of a bank query.
         ``coverage_limit``
-            The most that ``coverage`` can be for a bank of this size:
-            n_bank * k / n_gallery, at most 1.
+            Largest possible ``coverage`` of a bank of this size,
+            min(1, n_bank * k / n_gallery).
         ``activation_rate``
             Share of the items that are the best of a bank query.
         ``activated_expected``
-            Share of more queries like the bank's that would have an activated item as
-            their best. It grows with the bank, to 1.
+            Expected share of new queries of the same kind whose best item is activated.
+            It increases with the size of the bank, up to 1.
         ``hub_variation``
-            How unevenly the bank retrieves: the standard deviation over items of their
-            chance to be among the `k` best, over its mean. 0 for no hubs.
+            Unevenness of retrieval by the bank: standard deviation over items of the
+            probability to be among the `k` best, divided by its mean. 0 without hubs.
         ``bias_spread``
             Standard deviation over items of the bias of `InvertedSoftmax`.
         ``bias_standard_error``
-            How far that bias would move with other queries of the same kind in the
-            bank, in the same units.
+            Standard error of that bias if the bank had other queries of the same kind,
+            in the same units.
 
         and, with `queries`,
 
         ``activated_queries``
-            Share of these that have an activated item as their best, which
+            Share of the queries whose best item is activated, which
             `DynamicInvertedSoftmax` would correct.
         ``hub_variation_queries``
-            `hub_variation` of these.
+            ``hub_variation`` of the queries.
         ``hub_agreement``
-            How far both agree on what the hubs are, in [0, 1], as in
+            Agreement of bank and queries on the hubs, in [0, 1], as in
             `sk_qbnorm.metrics.hub_agreement`.
         ``similarity_gap``
-            Mean similarity of bank queries to the last of their `k` best items less
-            that of the queries, in standard deviations of the latter. The best item of
-            a query may be relevant to it; that of a bank query need not be. 0 where
-            the latter are all equal, as there is no unit then.
+            Mean similarity of bank queries to the last of their `k` best items, minus
+            that of the queries, in standard deviations of the latter; 0 if these are
+            all equal.
 
     Raises
     ------
     ValueError
-        If an input is not a finite matrix of two rows or more, does not match the
+        If an input is not a finite matrix with at least two rows, does not match the
         others or is missing, a parameter is out of range, or similarities are too
         large, or too close to each other, for float64.
     ImportError
-        If a DataFrame is asked for and pandas is not installed.
+        If a DataFrame is requested and pandas is not installed.
 
     See Also
     --------
-    sample_querybank : Banks of many queries.
-    sk_qbnorm.metrics.hubness_report : What a correction makes of the hubs.
+    sample_querybank : Choose a bank from many queries.
+    sk_qbnorm.metrics.hubness_report : Hubness before and after a correction.
 
     Notes
     -----
     *Expected share.* With :math:`A_1` the number of items that are the best of exactly
-    one bank query, it is :math:`1 - A_1 / n_{bank}` [1]_: how many bank queries share
-    their best item with another.
+    one bank query, it is :math:`1 - A_1 / n_{bank}` [1]_.
 
     *Variation.* With :math:`B_j` the k-occurrences under n queries,
     :math:`\mu = k / n_{gallery}` and the mean over items
     :math:`\langle\cdot\rangle`,
-    :math:`\sqrt{\langle B_j (B_j - 1) \rangle / (n (n - 1)) - \mu^2} / \mu`, 0 for what
-    is negative under the root: what chance adds is taken out, and the number of queries
-    does not show.
+    :math:`\sqrt{\langle B_j (B_j - 1) \rangle / (n (n - 1)) - \mu^2} / \mu`, and 0 if
+    the root is of a negative number. Chance is subtracted, so the value does not depend
+    on the number of queries.
 
-    *Standard error.* The bank is cut into 32 random groups, or its rows where it has
-    fewer; of banks drawn from these groups with replacement [2]_ the standard deviation
-    of each item's bias is taken, without what moves all items alike, and the root mean
-    square over items. On 21 data sets, most of which do not ship, that was within 7 %
-    of what drawing rows gives, without a second look at the bank. The delta method is
-    no substitute: where few bank queries make the most of a bias it gave two thirds of
-    that, and of small banks a third. Nor does the bootstrap know of what no bank query
-    is near to: a small bank may be sure of a poor bias, for which there is the expected
-    share.
+    *Standard error.* The bank is split into 32 random groups, or into its rows if it
+    has fewer. Banks are drawn from the groups with replacement [2]_. The result is the
+    root mean square over items of the standard deviation of the bias, without shifts
+    that all items share. A small bank can have a precise and poor bias, because no
+    bank query is close to some items; the expected share shows that.
 
-    *Thresholds* were chosen on 22 data sets, most of which do not ship, with 26 banks,
-    four of them foreign, and on 110 banks of 25 to 400 queries drawn from those of
-    their own domain; `beta` was 20, or one over the spread of scores that are no
-    cosines. They are rules of thumb.
+    *Thresholds* of the advice are rules of thumb, chosen on development data:
 
-    - `hub_variation` below 0.6: three data sets, of which `InvertedSoftmax` changed R@1
-      by -4.0, -0.4 and 1.0 points. It raised that of all others, at 0.65 and above.
-    - `activated_expected` below 0.5: 84 of the 110 banks, which gained 2.4 points less
-      than the whole banks on average; 29 % fell short of the raw scores by more than
-      half a point. The other banks gained 0.4 points less, and none fell so short. A
-      bank below 0.5 is not called small if the variation that is looked at is 1.5 or
-      more: it knows the hubs, however little of a large gallery it reaches. Of 20 such
-      banks, 25 to 200 queries of ``load_emoji_names_hi_en`` and of
-      ``make_hub_retrieval`` with 5,000 and 20,000 items, each kept 76 % or more of the
-      gain of the whole bank.
-    - A standard error above half of the spread: 20 of these 84, which gained 3.3 points
-      less; 70 % fell short of the raw scores.
-    - `hub_agreement` below 0.6: the foreign banks, of 0.00, 0.06, 0.11 and 0.54, which
-      gained -0.2, -2.2, 1.7 and 0.7 points. Whole banks of their own domain are at 0.70
-      and above. Small ones can be below: a bank is called foreign if it is not small,
-      or activates the best item of fewer of the queries than expected, by more than
-      0.2. Banks of items in place of queries, not used for the choice, are at 0.00 to
-      0.47 and lose 4 to 20 points.
-    - `similarity_gap` below -1.2: two of the foreign banks, at -1.6 and -2.6, and no
-      other, of which samples of 50 and more queries gave -1.0 to 0.2. A foreign bank
-      need not be far away: the other two are at -1.0 and 0.1.
+    - ``hub_variation`` below 0.6: there are hardly any hubs, and little to gain.
+    - ``activated_expected`` below 0.5: the bank is small, unless ``hub_variation`` is
+      at least 1.5; then it knows the hubs, however little of a large gallery it
+      reaches.
+    - a standard error above half of the spread: the bank is far too small.
+    - ``hub_agreement`` below 0.6: the bank is from another domain, if it is not small,
+      or activates the best item of fewer queries than expected, by more than 0.2.
+    - ``similarity_gap`` below -1.2: the bank is further from the gallery than the
+      queries. A foreign bank need not be far away.
 
-    A bank may agree on the hubs and still know little of the other items, as the
-    adversarial one of `sample_querybank`, which is seen in no measure but a low
-    `activated_queries`; and where a hub is the right answer to many queries, no measure
-    without labels can tell.
+    A bank may agree on the hubs and know little of other items, such as the adversarial
+    bank of `sample_querybank`, which shows only in a low ``activated_queries``. If a
+    hub is the right answer to many queries, no measure without labels can tell.
 
-    Memory: some 120 numbers per item, and some blocks of similarities at a time where
-    embeddings are given.
+    Memory: about 120 numbers per item, and blocks of similarities if embeddings are
+    passed.
 
     References
     ----------

@@ -1,4 +1,4 @@
-"""Which of many queries make the bank."""
+"""Choose the queries of a querybank."""
 
 import numpy as np
 from numpy.random import RandomState
@@ -22,38 +22,37 @@ def sample_querybank(
     metric: Metric = "cosine",
     random_state: int | RandomState | None = None,
 ) -> NDArray:
-    """Choose queries for a bank, by their row.
+    """Choose queries for a querybank.
 
     Parameters
     ----------
     queries : array-like of shape (n_queries, n_features) or (n_queries, n_gallery)
-        Embeddings of the queries to choose from, as those of a training set or a log,
-        dense, sparse or a `numpy.memmap`. For ``metric="precomputed"`` their
+        Embeddings of the queries to choose from, for example from a training set or a
+        log, dense, sparse or a `numpy.memmap`; for ``metric="precomputed"`` their
         similarities to the gallery.
     n_bank : int
-        How many to choose, in [1, n_queries].
+        Number of queries to choose, in [1, n_queries].
     gallery : array-like of shape (n_gallery, n_features), default=None
-        Embeddings of the gallery, which all strategies but ``"random"`` need. None for
-        ``metric="precomputed"``.
+        Embeddings of the gallery, required by all strategies except ``"random"``. None
+        for ``metric="precomputed"``.
     strategy : {"random", "stratified", "adversarial"}, default="random"
-        ``"random"`` draws without replacement. ``"stratified"`` covers what the gallery
-        reaches: items take turns, the most retrieved first, and each adds one of the
-        queries that retrieve it as their best, drawn at random, until it has no more.
-        ``"adversarial"`` takes all queries of the most retrieved item, then those of
-        the next, a bank that knows little of the gallery: for tests, not for use.
+        ``"random"`` draws without replacement. ``"stratified"`` covers the items that
+        are retrieved: items take turns, the most retrieved first, and each adds a
+        random query that retrieves it first, until it has no more. ``"adversarial"``
+        takes all queries of the most retrieved item, then those of the next. Such a
+        bank knows little of the gallery; it is for tests.
     metric : {"cosine", "dot", "precomputed"} or callable, default="cosine"
-        How embeddings are compared, as in `pairwise_similarity`. A random bank needs
-        no comparison, and looks at neither the gallery nor this.
+        How embeddings are compared, as in `pairwise_similarity`. Not used by
+        ``"random"``.
     random_state : int, RandomState instance or None, default=None
-        What the draws are made from; an int for the same bank at every call. The
-        adversarial bank has none.
+        Seed of the draws; an int makes the bank reproducible. Not used by
+        ``"adversarial"``.
 
     Returns
     -------
     rows : ndarray of shape (n_bank,), dtype int64
-        Which queries to take, each at most once, so that texts and labels can be taken
-        too. The first m of them are what ``n_bank=m`` gives with the same int for
-        `random_state`.
+        Rows to take, each at most once. With an int for `random_state`, the first m
+        rows are those of ``n_bank=m``.
 
     Raises
     ------
@@ -63,23 +62,20 @@ def sample_querybank(
 
     See Also
     --------
-    querybank_report : What a bank is worth.
+    querybank_report : Measures of a querybank.
 
     Notes
     -----
-    A normalizer expects that bank queries come as queries do, for which a random bank
-    is safe. The stratified one has all hubs and as many other items as there is room
-    for, but few queries of each hub. On 21 data sets, most of which do not ship, banks
-    of 100 queries raised R@1 by 3.0 points where they were random and 3.5 where they
-    were stratified (inverted softmax), and by 2.5 and 3.8 (dynamic inverted softmax);
-    of 500 queries, by 4.6 and 4.6, and by 4.5 and 4.7. Of a bank that may be as large
-    as the queries at hand, take all of them.
+    A normalizer assumes that bank queries are distributed like queries, which holds for
+    a random bank. The stratified bank contains all hubs and as many other items as
+    possible, but few queries per hub; it can help if the bank must be small. If the
+    bank may be as large as the available queries, take all of them.
 
-    A query counts for its best item, the one with the smaller index among equals. Of
-    embeddings, block by block, no more than the best item of each query is kept.
+    A query counts for its best item, with ties broken by the smaller index. Embeddings
+    are compared block by block, storing only the best item of each query.
 
-    The adversarial bank is that of the paper's ablation [1]_, which finds the dynamic
-    inverted softmax to be the more robust.
+    The adversarial bank is that of an ablation in the paper [1]_, which finds dynamic
+    inverted softmax to be more robust to it.
 
     References
     ----------

@@ -118,6 +118,7 @@ class Bank:
 
     def complete_rows(self, rows, other):
         """Return the statistics with some bank queries replaced by those of `other`."""
+        self._check_settings(other)
         return self._combined(
             lambda name, known: (
                 known.complete_rows(rows, other[name])
