@@ -66,19 +66,19 @@ def _parser():
 
 
 def _add_demo(commands):
-    text = "Correct the data that ships with the package, by every normalizer."
+    text = "Correct the shipped data with every normalizer."
     parser = commands.add_parser("demo", help=text.lower()[:-1], description=text)
     parser.set_defaults(run=demo)
 
 
 def _add_evaluate(commands):
-    text = "Correct similarities of your own and measure what it does."
+    text = "Correct your own similarities and measure the result."
     parser = commands.add_parser(
         "evaluate",
         help=text.lower()[:-1],
         description=text,
-        epilog="Files are .npy, .npz (FILE.npz:NAME where it holds several arrays) or "
-        "pickled NumPy arrays, which cannot run code here.",
+        epilog="Files are .npy, .npz (FILE.npz:NAME if it contains several arrays) or "
+        "pickled NumPy arrays. Code in a file is never executed.",
     )
     parser.set_defaults(run=evaluate)
     add = parser.add_argument
@@ -98,13 +98,13 @@ def _add_evaluate(commands):
     add(
         "--relevant",
         metavar="FILE",
-        help="one gallery index a query, or a 0/1 matrix of queries x gallery; without "
-        "it, the diagonal or the grouping of captions that the shape implies",
+        help="one gallery index per query, or a 0/1 matrix of queries x gallery; "
+        "without it, the diagonal or groups of captions that the shape implies",
     )
     add(
         "--masks",
         metavar="FILE",
-        help="0 for captions that are missing, 1 for the others, of any shape",
+        help="0 for missing captions, 1 for the others, of any shape",
     )
     add(
         "--direction",
@@ -123,15 +123,15 @@ def _add_evaluate(commands):
     add(
         "--beta",
         type=_number_or_scale,
-        help="inverse temperature of is, dis (default: 20), sinkhorn (50): a number "
-        "or scale for the spread of the bank's similarities",
+        help="inverse temperature of is, dis, sinkhorn: a number, or scale for the "
+        "spread of the bank similarities (default: scale)",
     )
     add("--alpha", type=float, help="of is, dis, sinkhorn (default: 1), nnn (0.75)")
     add(
         "--n-neighbors",
         type=int,
         metavar="K",
-        help="neighbours in the bank of csls (default: 10) and nnn (16)",
+        help="nearest bank queries of csls (default: 10) and nnn (16)",
     )
     add("--save", metavar="OUT.npy", help="write the corrected similarities here")
 

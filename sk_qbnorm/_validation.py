@@ -194,7 +194,7 @@ def remaining_items(items, n_gallery):
     kept = np.setdiff1d(np.arange(n_gallery), check_items(items, n_gallery))
     if kept.size == 0:
         raise ValueError(
-            f"items must leave at least one item, got all {n_gallery} items of the gallery; "
+            f"items must leave at least one item, got all {n_gallery} gallery items; "
             "call fit for another gallery."
         )
     return kept

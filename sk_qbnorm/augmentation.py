@@ -1,4 +1,4 @@
-"""A correction as one more dimension, so that any vector index can serve it."""
+"""Store a correction as one more dimension, for any vector index."""
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -28,8 +28,8 @@ def augment_gallery(
 
         [g_j, -b_j] \cdot [q, 1] = g_j \cdot q - b_j
 
-    so that an index that searches by inner product returns corrected scores, exactly
-    and at the cost of one dimension.
+    An index that searches by inner product then returns corrected scores, exactly and
+    at the cost of one dimension.
 
     Parameters
     ----------
@@ -37,16 +37,16 @@ def augment_gallery(
         Gallery embeddings, of length 1 if the similarity is the cosine; all of the
         gallery or some of its items.
     bias : array-like of shape (n_gallery,) or (n_gallery, n_biases)
-        What is subtracted from the similarities to each of these items; of several
-        biases, a query says which are.
+        What is subtracted from the similarities to each item. With several biases, a
+        query selects those to subtract.
     space : {"inner_product", "euclidean"}, default="inner_product"
-        How the index compares. For ``"euclidean"`` a second dimension brings all items
-        to one length, the `radius`, so that the nearest is the one of largest score;
-        with the vector x of a query, a distance d means the score
+        How the index compares vectors. For ``"euclidean"`` a second dimension gives all
+        items the same length, `radius`, so that the nearest item has the largest score.
+        A distance d from query vector x is the score
         ``(radius**2 + x @ x - d**2) / 2``.
     radius : float, default=None
         For ``"euclidean"``, at least the largest length of an item with its bias; None
-        for just that. Give it where items are augmented in parts.
+        uses exactly that. Pass it if items are augmented in parts.
 
     Returns
     -------
@@ -60,16 +60,16 @@ def augment_gallery(
 
     See Also
     --------
-    augment_queries : The other side.
-    sk_qbnorm.InvertedSoftmax.augment_gallery : Knows its own bias.
+    augment_queries : Augments the queries.
+    sk_qbnorm.InvertedSoftmax.augment_gallery : The same for a fitted normalizer.
 
     Notes
     -----
-    How well an approximate index does depends on the vectors. One that is a graph of
-    inner products, such as HNSW, does well for cosine similarities; of long vectors
-    with large biases it finds little, and is better built for ``"euclidean"``.
-    Corrected answers are spread over the gallery, so that an index of lists has to
-    probe more of them than for raw answers, which are the same few hubs.
+    The recall of an approximate index depends on the vectors. A graph of inner
+    products, such as HNSW, works well for cosine similarities; for long vectors with
+    large biases, build it for ``"euclidean"``. Corrected answers are spread over the
+    gallery, so an inverted-file index must probe more lists than for raw answers, which
+    are the same few hubs.
 
     Examples
     --------
@@ -113,7 +113,7 @@ def augment_queries(
     *,
     space: str = "inner_product",
 ) -> NDArray:
-    """Append to each query what makes an augmented gallery answer it.
+    """Append to each query the factor of the bias in an augmented gallery.
 
     Parameters
     ----------
@@ -121,10 +121,10 @@ def augment_queries(
         Query embeddings, of length 1 if the similarity is the cosine.
     corrected : bool or array-like of bool, default=True
         Which queries ask for corrected scores, of shape (n_queries,): 1 is appended to
-        these, and 0 to the others, whose inner products are the raw similarities. So
-        one index serves `DynamicInvertedSoftmax`: it is asked for the raw best item of
-        each query, and then again, corrected where that item is in the activation set.
-        Of shape (n_queries, n_biases) for a gallery with several biases.
+        these, and 0 to the others, whose inner products are raw similarities. One index
+        therefore serves `DynamicInvertedSoftmax`: search for the raw best item of each
+        query, then again, corrected if that item is in the activation set. Shape
+        (n_queries, n_biases) for a gallery with several biases.
     space : {"inner_product", "euclidean"}, default="inner_product"
         As in `augment_gallery`.
 
@@ -140,7 +140,7 @@ def augment_queries(
 
     See Also
     --------
-    augment_gallery : The other side, with an example.
+    augment_gallery : Augments the gallery.
 
     Examples
     --------

@@ -15,7 +15,7 @@ def load_emoji_names_hi_en() -> Bunch:
     data : Bunch
         ``bank_queries`` (700, 128), ``queries`` (600, 128) and ``gallery`` (600, 128),
         float32; ``relevant`` (600,), the gallery index of each query; ``bank_text``,
-        ``query_text``, ``gallery_text``; and ``DESCR``, where it comes from.
+        ``query_text``, ``gallery_text``; and ``DESCR``, the source and license.
 
     See Also
     --------
@@ -37,7 +37,7 @@ def load_emoji_names_ja_en() -> Bunch:
     Returns
     -------
     data : Bunch
-        As `load_emoji_names_hi_en` gives.
+        As from `load_emoji_names_hi_en`.
 
     See Also
     --------
@@ -58,7 +58,7 @@ def load_emoji_name_to_keywords() -> Bunch:
     Returns
     -------
     data : Bunch
-        As `load_emoji_names_hi_en` gives.
+        As from `load_emoji_names_hi_en`.
 
     See Also
     --------
@@ -79,8 +79,8 @@ def load_emoji_noto_to_twemoji() -> Bunch:
     Returns
     -------
     data : Bunch
-        As `load_emoji_names_hi_en` gives, but for ``bank_text``; the texts are the
-        names of what the pictures show, and ``codepoints`` their Unicode.
+        As from `load_emoji_names_hi_en`, without ``bank_text``. The texts are the names
+        of the emoji, and ``codepoints`` their Unicode.
 
     See Also
     --------
@@ -100,7 +100,7 @@ def load_emoji_noto_to_twemoji() -> Bunch:
 def load_emoji_vendor_nohub() -> Bunch:
     """Load pictures of emoji in 12 dimensions: a control without hubs.
 
-    With so few dimensions there are no hubs, and correcting them does harm.
+    With so few dimensions there are no hubs, and a correction can do harm.
 
     Returns
     -------

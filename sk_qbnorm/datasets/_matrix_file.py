@@ -1,4 +1,4 @@
-"""Matrices in files, read without trusting the file."""
+"""Read matrices from files that are not trusted."""
 
 import pickle
 import pickletools
@@ -45,16 +45,16 @@ _OTHER_FORMATS = {
 def load_matrix(path: str | PathLike) -> NDArray:
     """Load an array of numbers from a ``.npy``, ``.npz`` or pickle file.
 
-    A pickle, the form in which the paper's authors publish their similarities, can
-    run any code in it when it is loaded in the usual way. Here it cannot: of what a
-    pickle may ask for, only NumPy arrays and scalars of numbers are made, by code of
-    this package that knows no more than a type, a shape and bytes.
+    The authors of the paper publish their similarities as pickles, and loading a pickle
+    with Python can execute any code in it. This function cannot: it only creates NumPy
+    arrays and scalars of numbers, with code of this package that reads a type, a shape
+    and bytes.
 
     Parameters
     ----------
     path : str or path-like
-        The file. What it is is told by its content, not by its name. A ``.npz`` file
-        that holds several arrays is told which one by ``"FILE.npz:NAME"``.
+        The file. Its content, not its name, determines the format. For a ``.npz`` file
+        with several arrays, pass ``"FILE.npz:NAME"``.
 
     Returns
     -------
@@ -72,7 +72,7 @@ def load_matrix(path: str | PathLike) -> NDArray:
 
     See Also
     --------
-    numpy.load : Faster to start with, for files that are trusted.
+    numpy.load : For trusted files, and for memory maps.
 
     Examples
     --------

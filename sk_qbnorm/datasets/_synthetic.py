@@ -1,4 +1,4 @@
-"""Synthetic retrieval with a dial for hubness."""
+"""Synthetic retrieval data with adjustable hubness."""
 
 import numpy as np
 from sklearn.utils import Bunch, check_random_state
@@ -16,11 +16,11 @@ def make_hub_retrieval(
     noise: float = 1.0,
     random_state: int | np.random.RandomState | None = None,
 ) -> Bunch:
-    r"""Make embeddings of two modalities with as many hubs as asked for.
+    r"""Make embeddings of two modalities with adjustable hubness.
 
-    Queries of one domain share a direction, as the captions of one collection do. Each
-    gallery item leans towards it by its own random amount: by as much it is similar to
-    every query of the domain, whatever they ask for.
+    Queries of one domain share a direction, as captions of one collection do. Each
+    gallery item leans towards it by a random amount, so it is similar to every query of
+    the domain, whatever the query asks for.
 
     Parameters
     ----------
@@ -33,30 +33,30 @@ def make_hub_retrieval(
     n_features : int, default=64
         Number of dimensions, >= 3.
     hubness : float, default=0.75
-        How much the gallery leans, in [0, 1]. At 0 there are no hubs but those that
-        chance makes; at 1 a few items are retrieved by most queries.
+        How much the gallery leans, in [0, 1]. At 0 only chance makes hubs; at 1 most
+        queries retrieve a few items.
     noise : float, default=1.0
-        Distance of a query from what it asks for, >= 0, where that of two unrelated
-        items is about 1.4.
+        Distance of a query from its relevant item, >= 0. Two unrelated items have a
+        distance of about 1.4.
     random_state : int, RandomState instance or None, default=None
-        Seed, for the same data every time.
+        Seed; an int makes the data reproducible.
 
     Returns
     -------
     data : Bunch
         ``bank_queries`` (n_bank, n_features) of the domain of the queries,
         ``bank_queries_ood`` (n_bank, n_features) of another, ``bank_gallery`` (n_bank,
-        n_features), the items that the bank's queries ask for, none of which is in the
+        n_features), the relevant items of the bank queries, none of which is in the
         gallery, ``queries`` (n_queries, n_features) and ``gallery`` (n_gallery,
         n_features), float64; ``relevant`` (n_queries,), the gallery index of each
-        query, drawn anew for each, so that some items are asked for more than once and
-        some by none; ``leaning`` (n_gallery,), in [0, 1], how much of a hub each item
-        is; and ``DESCR``.
+        query, drawn independently, so that some items are relevant to several queries
+        and some to none; ``leaning`` (n_gallery,), in [0, 1], the hubness of each item;
+        and ``DESCR``.
 
     Raises
     ------
     ValueError
-        If a size is no integer >= 1, or `hubness` or `noise` is out of range.
+        If a size is not an integer >= 1, or `hubness` or `noise` is out of range.
 
     See Also
     --------
@@ -93,10 +93,10 @@ def make_hub_retrieval(
         check_count(size, name)
     if check_count(n_features, "n_features") < 3:
         raise ValueError(
-            f"n_features must be at least 3, got {n_features}: one for each of two "
-            "domains, and the rest for what items show."
+            f"n_features must be at least 3, got {n_features}; each of the two domains "
+            "needs one dimension, and the items need the others."
         )
-    at_least_none = {"positive": False, "advice": "0 is for none of it"}
+    at_least_none = {"positive": False, "advice": "0 turns it off"}
     if check_number(hubness, "hubness", **at_least_none) > 1:
         raise ValueError(f"hubness must be in [0, 1], got {hubness}.")
     check_number(noise, "noise", **at_least_none)
