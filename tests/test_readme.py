@@ -1,13 +1,16 @@
-"""The README's commands, and the example in CONTRIBUTING.
+"""The README's commands, and the example and the walks in CONTRIBUTING.
 
 test_pages.py runs the README's other blocks.
 """
+
+import re
+import sys
 
 import numpy as np
 import pytest
 from sklearn.base import clone
 
-from sk_qbnorm import DynamicNormalizer, QuerybankRetriever
+from sk_qbnorm import DynamicNormalizer, InvertedSoftmax, QuerybankRetriever
 
 from .pages import FENCE, ROOT
 
@@ -24,7 +27,7 @@ def blocks(language):
     return [text for name, text in BLOCKS if name == language]
 
 
-def test_the_normalizer_of_the_contributing_guide_is_a_whole_one():
+def test_the_normalizer_of_the_contributing_guide_is_complete():
     text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
     (code,) = (block for language, block in FENCE.findall(text) if language == "python")
     names = {"__name__": "guide"}
@@ -41,12 +44,50 @@ def test_the_normalizer_of_the_contributing_guide_is_a_whole_one():
     items = one.fit(bank, gallery).augment_gallery(gallery)
     np.testing.assert_allclose(one.augment_queries(queries) @ items.T, scores)
     for normalizer in (one, DynamicNormalizer(one)):
-        retriever = QuerybankRetriever(normalizer, n_neighbors=9, metric="dot").fit(
-            bank, gallery
-        )
+        retriever = QuerybankRetriever(normalizer, n_neighbors=9, metric="dot")
+        retriever.fit(bank, gallery)
         found, order = retriever.kneighbors(queries)
         whole = np.take_along_axis(retriever.decision_function(queries), order, 1)
         np.testing.assert_array_equal(found, whole)
+
+
+def calls_of(function, *args):
+    """Qualified names of the package's functions that are called, in order."""
+    names = []
+
+    def record(frame, event, arg):
+        if event == "call" and "sk_qbnorm" in frame.f_code.co_filename:
+            names.append(frame.f_code.co_qualname)
+
+    before = sys.getprofile()
+    sys.setprofile(record)
+    try:
+        function(*args)
+    finally:
+        sys.setprofile(before)
+    return names
+
+
+@pytest.mark.parametrize("method", ["fit", "transform", "kneighbors"])
+def test_the_walks_of_the_contributing_guide_are_the_calls_that_are_made(method):
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    _, _, section = text.partition(f"### `{method}`\n")
+    steps = re.findall(r"^\d+\. `([\w.]+)`", section.partition("\n#")[0], re.MULTILINE)
+    random = np.random.default_rng(0)
+    bank, queries, gallery = random.normal(size=(3, 12, 4))
+    normalizer = InvertedSoftmax(beta=20, n_jobs=1)
+    retriever = QuerybankRetriever(normalizer, n_neighbors=3, n_jobs=1)
+    calls = {
+        "fit": lambda: normalizer.fit(bank, gallery),
+        "transform": lambda: normalizer.fit(bank, gallery).transform(sims),
+        "kneighbors": lambda: retriever.kneighbors(queries),
+    }
+    sims = np.tanh(random.normal(size=(5, 12)))
+    retriever.fit(bank, gallery)
+    found = iter(calls_of(calls[method]))
+    assert 5 <= len(steps) <= 10
+    for step in steps:
+        assert step in found, step  # after the steps before it
 
 
 def test_the_commands_that_set_up_are_those_that_ci_runs():
