@@ -325,7 +325,7 @@ def test_a_bank_that_is_not_the_one_is_refused_and_changes_nothing():
         (lambda: normalizer.remove_gallery([best]), "querybank"),
         (lambda: normalizer.remove_gallery([best], bank[:5], left), "6 rows, got 5"),
         (lambda: normalizer.remove_gallery([best], bank, gallery), "3 remaining items, got 4"),
-        (lambda: normalizer.remove_gallery([best], bank), "gallery"),
+        (lambda: normalizer.remove_gallery([best], bank), "metric was 'cosine'"),
         (
             lambda: (
                 clone(normalizer)

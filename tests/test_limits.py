@@ -56,7 +56,7 @@ each_dtype = pytest.mark.parametrize(
 def test_a_beta_that_rounding_drowns_is_refused(make, dtype, too_small):
     for scale in (1, 1e-6, 1e6):
         sims = (BANK * scale).astype(dtype)
-        with pytest.raises(ValueError, match=f"beta={too_small / scale}"):
+        with pytest.raises(ValueError, match=f"beta .*got {too_small / scale}"):
             make(too_small / scale).fit(sims)
         make(1e4 * too_small / scale).fit(sims)
 
@@ -97,7 +97,7 @@ def test_a_beta_too_small_for_parts_of_a_bank_is_refused(dtype, too_small):
 
 
 def test_a_beta_too_small_is_refused_where_all_columns_have_one_maximum():
-    with pytest.raises(ValueError, match="beta=1e-17"):
+    with pytest.raises(ValueError, match="beta .*got 1e-17"):
         OF_A_BETA["IS"](1e-17).fit(np.eye(4) * 3)
 
 

@@ -228,7 +228,7 @@ def test_graphs_are_sorted_and_hold_what_was_found(normalizer, metric):
         else:
             assert data.min() >= 0
             assert (np.diff(data, axis=1) >= 0).all()
-            if getattr(normalizer, "scale", "similarity") == "similarity":
+            if getattr(normalizer, "output", "similarity") == "similarity":
                 differences = -np.diff(scores, axis=1)
                 np.testing.assert_allclose(np.diff(data), differences, atol=1e-6)
 
