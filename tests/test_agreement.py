@@ -69,7 +69,7 @@ def test_a_foreign_bank_switches_itself_off():
 
 @each_normalizer
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_embeddings_similarities_and_searches_say_the_same(normalizer, dtype):
+def test_embeddings_similarities_and_searches_give_the_same_scores(normalizer, dtype):
     bank, gallery, queries = (each.astype(dtype) for each in (BANK, GALLERY, QUERIES))
     sims = pairwise_similarity(queries, gallery)
     of_embeddings = AgreementNormalizer(queries, normalizer).fit(bank, gallery)

@@ -45,7 +45,7 @@ def test_a_gallery_that_cannot_be_augmented_is_refused(options, message):
 @pytest.mark.parametrize(
     "corrected", [1, [True, False], np.ones(6), [[[True]]] * 6, "yes", None]
 )
-def test_which_queries_are_corrected_must_be_told_by_bools(corrected):
+def test_corrected_must_be_bools(corrected):
     with pytest.raises(ValueError, match="corrected"):
         augment_queries(BANK, corrected)
 
@@ -64,7 +64,7 @@ def test_a_query_has_a_flag_for_each_bias():
             normalizer.fit(BANK, GALLERY).augment_queries(BANK, wrong)
 
 
-def test_a_normalizer_augments_what_it_was_fitted_to():
+def test_a_normalizer_augments_only_the_gallery_of_its_fit():
     normalizer = InvertedSoftmax().fit(BANK, GALLERY)
     with pytest.raises(ValueError, match=r"expected shape \(3,\), or .*, got \(4,\)"):
         normalizer.augment_gallery(GALLERY[:3])
@@ -102,7 +102,7 @@ def spoilt(matrix, value):
         (BANK, np.arange(6), "constructor"),
     ],
 )
-def test_what_a_retriever_cannot_fit_is_refused_and_forgotten(bank, gallery, message):
+def test_input_that_a_retriever_cannot_fit_changes_nothing(bank, gallery, message):
     retriever = QuerybankRetriever(InvertedSoftmax(), n_neighbors=2).fit(BANK, GALLERY)
     expected = retriever.kneighbors(BANK)
     with pytest.raises(ValueError, match=message):
@@ -126,7 +126,7 @@ def test_settings_out_of_range_are_refused(settings, message):
     assert not hasattr(retriever, "normalizer_")
 
 
-def test_searches_that_make_no_sense_are_refused():
+def test_invalid_searches_are_refused():
     retriever = QuerybankRetriever(InvertedSoftmax(), n_neighbors=2).fit(BANK, GALLERY)
     for queries, message in (
         (BANK[:, :2], "X has 2 features, but QuerybankRetriever is expecting 3"),
@@ -158,7 +158,7 @@ def test_more_neighbors_than_items_are_cut_with_one_warning():
     assert retriever.kneighbors(BANK)[1].shape == (6, 4)
 
 
-def test_products_out_of_range_are_told():
+def test_products_out_of_range_raise():
     huge = np.full((2, 2), 1e200)
     retriever = QuerybankRetriever(InvertedSoftmax(), n_neighbors=1, metric="dot").fit(
         huge / 1e150, huge

@@ -75,7 +75,7 @@ def test_without_a_gallery_bank_it_is_the_querybank_alone():
 
 @each_dual
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_similarities_and_embeddings_say_the_same(dual, dtype):
+def test_similarities_and_embeddings_give_the_same_scores(dual, dtype):
     data = [each.astype(dtype) for each in (BANK, GALLERY, ITEMS)]
     sims = [each.astype(dtype) for each in SIMS]
     of_embeddings = clone(dual).fit(*data)
@@ -146,7 +146,7 @@ def test_a_shortlist_is_scored_as_the_whole_row(dual):
 
 @pytest.mark.parametrize("space", ["inner_product", "euclidean"])
 @each_dual
-def test_an_index_subtracts_what_each_query_asks_for(dual, space):
+def test_an_index_subtracts_the_biases_that_a_query_flags(dual, space):
     fitted = clone(dual).set_params(metric="dot").fit(BANK, GALLERY, ITEMS)
     sims = QUERIES @ GALLERY.T
     index = fitted.augment_gallery(GALLERY, space=space)
@@ -200,7 +200,7 @@ def test_a_retriever_takes_both_banks_in_parts(dual):
 
 
 @each_dual
-def test_what_does_not_match_is_refused_and_changes_nothing(dual):
+def test_inputs_that_do_not_match_are_refused_and_change_nothing(dual):
     fitted = clone(dual).fit(BANK, GALLERY, ITEMS)
     of_sims = clone(dual).set_params(**precomputed)
     of_sims.fit(SIMS[0], gallerybank=SIMS[1])
@@ -250,7 +250,7 @@ def test_beta_counts_from_the_next_fit_and_alpha_at_once():
     np.testing.assert_allclose(halved, SIMS[2] - 0.5 * dual.gallery_bias_)
 
 
-def test_doubts_are_told_once_and_point_at_the_caller():
+def test_a_warning_comes_once_and_points_at_the_caller():
     dual = DualDynamicInvertedSoftmax(n_activation=99)
     with pytest.warns(UserWarning, match="n_activation=99") as seen:
         dual.fit(BANK, GALLERY, ITEMS)

@@ -97,9 +97,7 @@ def test_an_empty_gallery_bank_is_refused_by_name():
             clone(sinkhorn).fit(*given)
     for sims, beside in ((SIMS, BESIDE), (blocks(SIMS), blocks(BESIDE))):
         with pytest.raises(ValueError, match="gallerybank"):
-            clone(sinkhorn).set_params(**precomputed).fit(
-                sims, gallerybank=beside[:0]
-            )
+            clone(sinkhorn).set_params(**precomputed).fit(sims, gallerybank=beside[:0])
     some = blocks(ITEMS)[blocks(ITEMS)[:, 0] > 0]
     found = clone(sinkhorn).fit(blocks(BANK), GALLERY, some)
     expected = clone(sinkhorn).fit(BANK, GALLERY, ITEMS[ITEMS[:, 0] > 0])
@@ -187,7 +185,7 @@ def test_the_gates_of_both_banks_go_by_the_count_of_now():
 
 
 @each_dual
-def test_errors_say_which_of_the_banks_is_meant(dual):
+def test_errors_name_the_bank(dual):
     fitted = clone(dual).fit(BANK, GALLERY, ITEMS)
     for act, message in (
         (

@@ -246,7 +246,7 @@ def write_into(matrix):
 
 @pytest.mark.parametrize("metric", ["cosine", "dot", product])
 @pytest.mark.parametrize("form", COPIED.values(), ids=COPIED)
-def test_a_retriever_does_not_see_what_is_written_into_its_gallery(form, metric):
+def test_writing_into_the_gallery_does_not_change_a_retriever(form, metric):
     gallery, new = form(SPARSE_GALLERY), form(SPARSE_GALLERY[:4] + 1)
     retriever = QuerybankRetriever(
         InvertedSoftmax(), n_neighbors=3, metric=metric, gallery=gallery
@@ -305,7 +305,7 @@ def test_names_come_and_go_with_the_items():
         (np.ones(4, dtype=bool), "A gallery cannot be empty"),
     ],
 )
-def test_items_that_are_none_are_refused(items, message):
+def test_items_outside_the_gallery_are_refused(items, message):
     bank, gallery = RANDOM.normal(size=(6, 3)), RANDOM.normal(size=(4, 3))
     for fitted in (
         InvertedSoftmax().fit(bank, gallery),
@@ -324,7 +324,10 @@ def test_a_bank_that_is_not_the_one_is_refused_and_changes_nothing():
         (lambda: normalizer.add_gallery(bank[:5], gallery), "6 rows, got 5"),
         (lambda: normalizer.remove_gallery([best]), "querybank"),
         (lambda: normalizer.remove_gallery([best], bank[:5], left), "6 rows, got 5"),
-        (lambda: normalizer.remove_gallery([best], bank, gallery), "3 remaining items, got 4"),
+        (
+            lambda: normalizer.remove_gallery([best], bank, gallery),
+            "3 remaining items, got 4",
+        ),
         (lambda: normalizer.remove_gallery([best], bank), "metric was 'cosine'"),
         (
             lambda: (

@@ -53,7 +53,7 @@ each_dtype = pytest.mark.parametrize(
 
 @each_of_a_beta
 @each_dtype
-def test_a_beta_that_rounding_drowns_is_refused(make, dtype, too_small):
+def test_a_beta_whose_bias_is_lost_in_rounding_is_refused(make, dtype, too_small):
     for scale in (1, 1e-6, 1e6):
         sims = (BANK * scale).astype(dtype)
         with pytest.raises(ValueError, match=f"beta .*got {too_small / scale}"):

@@ -256,7 +256,7 @@ def test_names_that_are_not_unique_are_refused_when_looked_up(index):
 
 @each_index
 def test_the_similarities_of_two_frames_are_a_frame(index):
-    bank, gallery, queries = framed(index)
+    _, gallery, queries = framed(index)
     queries.index = [f"query {row}" for row in range(5)]
     sims = pairwise_similarity(queries, gallery)
     assert list(sims.index) == list(queries.index)
@@ -272,7 +272,7 @@ def test_the_similarities_of_two_frames_are_a_frame(index):
         np.testing.assert_array_equal(found, expected)
 
 
-def test_names_are_strings_or_integers_of_an_index():
+def test_only_strings_and_integers_of_an_index_are_names():
     frame = pandas.DataFrame(np.eye(2), columns=["a", "b"], index=[5, 0])
     assert list(item_names(frame)) == [5, 0]
     assert list(item_names(frame, axis=1)) == ["a", "b"]
@@ -286,7 +286,7 @@ def test_names_are_strings_or_integers_of_an_index():
         assert item_names(nameless) is None
 
 
-def test_what_is_no_list_of_names_is_left_as_it_is():
+def test_other_items_than_names_are_returned_unchanged():
     strings = np.array(["cat", "dog"], dtype=object)
     integers = np.array([7, 5], dtype=object)
     for items in ([1, 0], [True, False], [], [["cat"]], "cat", [0.5]):

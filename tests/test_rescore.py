@@ -122,7 +122,7 @@ def test_entries_of_zero_are_candidates_too():
         (sparse.csr_array(np.eye(4)), [[1]], "indices"),
     ],
 )
-def test_shortlists_that_are_none_are_refused(scores, indices, message):
+def test_invalid_shortlists_are_refused(scores, indices, message):
     fitted = CSLS(n_neighbors=2, **precomputed).fit(np.eye(4))
     with pytest.raises(ValueError, match=message):
         fitted.rescore(scores, indices)

@@ -91,7 +91,9 @@ def test_the_search_is_transform_and_a_stable_sort(normalizer, drawn, k, single)
     "metric", ["cosine", "dot", lambda q, g: q[:, :2] @ g[:, :2].T]
 )
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_tiles_and_threads_do_not_show(normalizer, metric, dtype, monkeypatch):
+def test_tiles_and_threads_do_not_change_the_result(
+    normalizer, metric, dtype, monkeypatch
+):
     random = np.random.default_rng(0)
     bank, gallery, queries = (
         random.normal(size=(n, 4)).astype(dtype) for n in (30, 300, 25)

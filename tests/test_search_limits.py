@@ -93,7 +93,7 @@ def test_a_second_look_visits_only_the_rows_that_need_one(monkeypatch):
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_scores_out_of_range_are_told(dtype):
+def test_scores_out_of_range_raise(dtype):
     retriever = QuerybankRetriever(InvertedSoftmax(alpha=1e308), n_neighbors=3).fit(
         BANK.astype(dtype), abs(GALLERY).astype(dtype)
     )
@@ -193,7 +193,7 @@ def test_parameters_that_have_changed_are_noticed(changes, message):
         (CSLS(metric="dot"), "metric of the retriever, 'cosine'"),
     ],
 )
-def test_what_is_no_normalizer_of_the_retriever_is_refused(normalizer, message):
+def test_other_objects_than_normalizers_are_refused(normalizer, message):
     with pytest.raises(ValueError, match=message):
         QuerybankRetriever(normalizer, n_neighbors=3).fit(BANK, GALLERY)
 
@@ -293,7 +293,7 @@ def test_a_sparse_shortlist_with_one_full_row_stays_small():
     )
 
 
-def test_what_is_not_fitted_or_no_gallery_is_told():
+def test_an_unfitted_retriever_and_a_missing_gallery_raise():
     from sklearn.exceptions import NotFittedError
 
     for metric in ("cosine", "dot"):
