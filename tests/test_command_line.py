@@ -67,7 +67,7 @@ GROUPS = np.repeat(np.arange(N_VIDEOS), PER_VIDEO)
 
 
 @pytest.mark.parametrize("kind", ["npy", "pkl"])
-def test_captions_in_groups_are_measured_and_said_aloud(kind, capsys, folder, matrices):
+def test_several_captions_per_video_are_measured(kind, capsys, folder, matrices):
     bank, sims = matrices
     files = {
         "bank": f"bank.{kind}",
@@ -85,7 +85,7 @@ def test_captions_in_groups_are_measured_and_said_aloud(kind, capsys, folder, ma
     }
 
 
-def test_all_normalizers_stand_side_by_side(capsys, folder):
+def test_all_normalizers_can_be_compared_in_one_table(capsys, folder):
     printed = evaluate(capsys, folder, "--normalizer", "all", "--n-neighbors", 5)
     assert list(recalls(printed)) == [
         "raw",
@@ -108,7 +108,7 @@ def test_settings_reach_the_normalizer_and_scores_are_saved(capsys, folder, matr
     np.testing.assert_array_equal(np.load(saved), normalizer.transform(sims))
 
 
-def test_the_diagonal_is_taken_for_square_matrices(capsys, folder):
+def test_the_diagonal_is_relevant_for_square_matrices(capsys, folder):
     np.save(folder / "square.npy", np.eye(N_VIDEOS))
     printed = evaluate(capsys, folder, sims="square.npy")
     assert "the diagonal is taken" in printed
@@ -116,7 +116,7 @@ def test_the_diagonal_is_taken_for_square_matrices(capsys, folder):
 
 
 @pytest.mark.parametrize("form", ["indices", "indicator"])
-def test_relevance_may_be_given(form, capsys, folder, matrices):
+def test_relevance_may_be_a_file(form, capsys, folder, matrices):
     _, sims = matrices
     wanted = (GROUPS + 1) % N_VIDEOS
     given = wanted if form == "indices" else np.eye(N_VIDEOS)[wanted]
@@ -164,9 +164,7 @@ def test_a_missing_caption_needs_no_relevant_item(capsys, folder, masks):
     assert recalls(evaluate(capsys, folder, *options))
 
 
-def test_missing_captions_are_no_queries_to_hubs_either(
-    capsys, folder, matrices, masks
-):
+def test_missing_captions_do_not_count_for_hubs(capsys, folder, matrices, masks):
     bank, sims = matrices
     assert N_VIDEOS > 10  # else every item is among the first ten of all
     sims[~masks] = -np.arange(N_VIDEOS)  # as padding, the same lists everywhere
@@ -201,7 +199,7 @@ def bank_of_videos(folder):
     return bank
 
 
-def test_the_other_direction_asks_for_any_caption_of_a_video(
+def test_in_the_other_direction_any_caption_of_a_video_is_relevant(
     capsys, folder, matrices, masks, bank_of_videos
 ):
     _, sims = matrices
@@ -232,7 +230,7 @@ def test_the_bank_of_the_other_direction_may_have_captions_in_columns(
     assert "36 captions" in printed[: printed.index("raw")]  # says what it has taken
 
 
-def test_indices_of_captions_follow_when_captions_leave(
+def test_indices_of_captions_follow_when_captions_are_removed(
     capsys, folder, matrices, masks, bank_of_videos
 ):
     _, sims = matrices
@@ -271,47 +269,44 @@ def test_videos_that_lose_all_captions_are_left_out(
         np.zeros((36, 9)),
     ],
 )
-def test_relevance_that_does_not_match_is_refused(relevant, capsys, folder):
+def test_relevance_that_does_not_match_is_rejected(relevant, capsys, folder):
     np.save(folder / "relevant.npy", relevant)
     said = refusal(capsys, folder, "--relevant", folder / "relevant.npy")
-    assert "must hold 36 gallery indices in [0, 12), or 0 and 1 in the shape" in said
+    assert re.search(r"relevant\.npy.* 36 .*\[0, 12\)", said)
 
 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--normalizer", "gc", "--beta", "3"], "the normalizer gc has no --beta"),
-        (["--normalizer", "csls", "--alpha", "3"], "normalizer csls has no --alpha"),
-        (["--n-neighbors", "3"], "the normalizer dis has no --n-neighbors"),
-        (["--normalizer", "all", "--save", "x.npy"], "--save takes one normalizer"),
-        (["--beta", "1/1.99"], "expected a number or scale, got '1/1.99'"),
-        (["--normalizer", "gc", "--beta", "scale"], "normalizer gc has no --beta"),
+        (["--normalizer", "gc", "--beta", "3"], "gc has no --beta"),
+        (["--normalizer", "csls", "--alpha", "3"], "csls has no --alpha"),
+        (["--n-neighbors", "3"], "dis has no --n-neighbors"),
+        (["--normalizer", "all", "--save", "x.npy"], "--save"),
+        (["--beta", "1/1.99"], "'1/1.99'"),
+        (["--normalizer", "gc", "--beta", "scale"], "gc has no --beta"),
         (["--normalizer", "all", "--beta", "1e-17"], "1e-17"),
         (["--beta", "1e-17"], "1e-17"),
-        (["--beta", "-1"], "beta must be a finite number > 0, got -1.0"),
-        (["--beta", "nan"], "beta must be a finite number > 0, got nan"),
-        (["--beta", "cat"], "argument --beta: expected a number or scale, got 'cat'"),
-        (["--normalizer", "best"], "invalid choice: 'best'"),
-        (["--direction", "sideways"], "invalid choice: 'sideways'"),
-        (
-            ["--save", "nowhere/out.npy"],
-            "there is no such folder",
-        ),
-        (["--relevant", "nowhere.npy"], "No such file or directory: 'nowhere.npy'"),
+        (["--beta", "-1"], "got -1.0"),
+        (["--beta", "nan"], "got nan"),
+        (["--beta", "cat"], "'cat'"),
+        (["--normalizer", "best"], "'best'"),
+        (["--direction", "sideways"], "'sideways'"),
+        (["--save", "nowhere/out.npy"], "nowhere"),
+        (["--relevant", "nowhere.npy"], "nowhere.npy"),
     ],
 )
-def test_bad_options_are_refused_in_a_sentence(options, message, capsys, folder):
+def test_invalid_options_are_rejected_in_one_line(options, message, capsys, folder):
     assert message in refusal(capsys, folder, *options)
 
 
-def test_bad_options_are_refused_before_anything_is_printed(capsys, folder):
+def test_invalid_options_are_rejected_before_anything_is_printed(capsys, folder):
     for options in (["--beta", -1], ["--n-neighbors", 0]):
         with pytest.raises(SystemExit):
             evaluate(capsys, folder, "--normalizer", "all", *options)
         assert capsys.readouterr().out == ""
 
 
-def test_matrices_that_do_not_match_are_refused(capsys, folder):
+def test_matrices_that_do_not_match_are_rejected(capsys, folder):
     np.save(folder / "transposed.npy", np.zeros((N_VIDEOS, 50)))
     said = refusal(capsys, folder, bank="transposed.npy")
     assert re.search(r"transposed\.npy .*\(12, 50\).*sims\.npz .*\(36, 12\)", said)
@@ -322,26 +317,26 @@ def test_matrices_that_do_not_match_are_refused(capsys, folder):
         assert re.search(r"other\.npy .*\(50, 13\).*sims\.npz .*\(36, 12\)", said)
     np.save(folder / "flat.npy", np.zeros(50))
     said = refusal(capsys, folder, bank="flat.npy")
-    assert "flat.npy must hold a matrix of similarities, got shape (50,)" in said
+    assert re.search(r"flat\.npy .*\(50,\)", said)
     np.save(folder / "empty.npy", np.zeros((0, 12)))
     said = refusal(capsys, folder, sims="empty.npy")
-    assert "empty.npy must hold a matrix of similarities, got shape (0, 12)" in said
-    assert "is a folder; give the name" in refusal(capsys, folder, "--save", folder)
+    assert re.search(r"empty\.npy .*\(0, 12\)", said)
+    assert str(folder) in refusal(capsys, folder, "--save", folder)
     np.save(folder / "odd.npy", np.zeros((35, 12)))
     said = refusal(capsys, folder, sims="odd.npy")
     assert "35 rows" in said
     assert "12 columns" in said
     np.save(folder / "nan.npy", np.full((36, 12), np.nan))
-    assert "must be finite, got NaN in row 0" in refusal(capsys, folder, sims="nan.npy")
+    assert "NaN in row 0" in refusal(capsys, folder, sims="nan.npy")
 
 
-def test_masks_that_do_not_match_are_refused(capsys, folder):
+def test_masks_that_do_not_match_are_rejected(capsys, folder):
     np.save(folder / "masks.npy", np.ones(35))
     said = refusal(capsys, folder, "--masks", folder / "masks.npy")
-    assert "must hold 0 or 1 for each of the 36 captions, got 35 values" in said
+    assert re.search(r"masks\.npy.* 36 .* 35 ", said)
     np.save(folder / "masks.npy", np.zeros(36))
     said = refusal(capsys, folder, "--masks", folder / "masks.npy")
-    assert "masks.npy leaves no caption; expected at least one 1" in said
+    assert "masks.npy" in said
 
 
 class Evil:
@@ -349,14 +344,14 @@ class Evil:
         return print, ("code has run",)
 
 
-def test_a_pickle_that_would_run_code_is_refused(capsys, folder):
+def test_a_pickle_that_would_run_code_is_rejected(capsys, folder):
     (folder / "evil.pkl").write_bytes(pickle.dumps(Evil()))
     said = refusal(capsys, folder, sims="evil.pkl")
-    assert "refused: the pickle asks for 'builtins.print'" in said
+    assert "builtins.print" in said
     assert "code has run" not in capsys.readouterr().out + said
 
 
-def test_demo_shows_what_there_is(capsys, monkeypatch):
+def test_demo_shows_all_data_sets(capsys, monkeypatch):
     data = make_hub_retrieval(30, 25, 20, random_state=0)
     named = Bunch(**data, gallery_text=np.array([f"clip {j}" for j in range(20)]))
     sets = {"Without names": lambda: data, "With names": lambda: named}
@@ -380,7 +375,7 @@ def test_demo_names_the_hubs_of_every_set_with_texts(capsys):
     assert after < 100
 
 
-def test_warnings_are_notes_beside_the_table(capsys, folder):
+def test_warnings_go_to_standard_error(capsys, folder):
     np.save(folder / "small.npy", np.eye(3))
     small = str(folder / "small.npy")
     files = "--bank", small, "--sims", small
@@ -436,7 +431,7 @@ def test_closed_streams_are_no_error(monkeypatch):
 
 @pytest.mark.skipif(os.name == "nt", reason="Needs the shell of a Unix")
 @pytest.mark.parametrize("closed", ["| true", ">&-", "2>&-", ">/dev/null"])
-def test_help_prints_no_traceback_whoever_reads(closed):
+def test_help_prints_no_traceback_if_nobody_reads(closed):
     program = f"{sys.executable} -m sk_qbnorm --help {closed}"
     result = subprocess.run(program, shell=True, capture_output=True, check=False)
     assert b"Traceback" not in result.stderr
@@ -456,7 +451,7 @@ def test_ctrl_c_ends_a_command_without_a_traceback(monkeypatch):
     assert main(["demo"]) == 130
 
 
-def test_too_little_memory_is_said_in_a_sentence(monkeypatch, capsys):
+def test_too_little_memory_is_reported_in_one_line(monkeypatch, capsys):
     demo = failing_demo(MemoryError("Unable to allocate 9 TiB"))
     monkeypatch.setattr("sk_qbnorm.__main__.demo", demo)
     with pytest.raises(SystemExit) as stop:
@@ -466,7 +461,7 @@ def test_too_little_memory_is_said_in_a_sentence(monkeypatch, capsys):
 
 
 @pytest.mark.compiled
-def test_who_reads_may_stop_reading():
+def test_the_reader_of_a_pipe_may_stop():
     program = f"{sys.executable} -m sk_qbnorm demo | head -1"
     result = subprocess.run(program, shell=True, capture_output=True, check=True)
     assert result.stderr == b""

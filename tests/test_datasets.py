@@ -66,7 +66,7 @@ def test_shipped_data_give_the_reference_table(name, dtype):
 
 
 @pytest.mark.parametrize("name", REFERENCE)
-def test_loaded_data_fit_together(name):
+def test_the_parts_of_a_data_set_match(name):
     data = load(name)
     assert data.queries.dtype == data.gallery.dtype == np.float32
     assert data.bank_queries.shape[1] == data.queries.shape[1] == data.gallery.shape[1]
@@ -95,7 +95,7 @@ def recall_and_skewness(data, normalizer=None, bank="bank_queries"):
 
 
 @pytest.mark.compiled
-def test_the_dial_of_synthetic_data_turns_hubness():
+def test_hubness_of_synthetic_data_can_be_set():
     found = np.array(
         [
             recall_and_skewness(make_hub_retrieval(hubness=dial, random_state=0))
@@ -109,7 +109,7 @@ def test_the_dial_of_synthetic_data_turns_hubness():
 
 
 @pytest.mark.compiled
-def test_a_bank_of_the_domain_helps_and_one_of_another_does_not():
+def test_a_bank_of_the_same_domain_helps_and_another_does_not():
     data = make_hub_retrieval(random_state=0)
     raw, _ = recall_and_skewness(data)
     own, _ = recall_and_skewness(data, InvertedSoftmax())
@@ -118,7 +118,7 @@ def test_a_bank_of_the_domain_helps_and_one_of_another_does_not():
     assert other < raw + 0.02
 
 
-def test_synthetic_data_follow_their_seed():
+def test_the_random_state_determines_synthetic_data():
     first, again = (make_hub_retrieval(9, 8, 7, random_state=3) for _ in range(2))
     other = make_hub_retrieval(9, 8, 7, random_state=4)
     np.testing.assert_array_equal(first.queries, again.queries)

@@ -89,22 +89,22 @@ def test_the_scorer_sees_raw_scores_behind_every_estimator(data, sims, kind):
     assert found > 0
 
 
-def test_what_does_not_correct_scores_nothing(data, sims):
+def test_an_estimator_that_corrects_nothing_has_no_gain(data, sims):
     raw = make_pipeline("passthrough", NearestNeighborScorer()).fit(sims[0])
     assert gain_scorer(k=5)(raw, sims[1], data.relevant) == 0
     unmoved = InvertedSoftmax(alpha=0, metric="precomputed").fit(sims[0])
     assert gain_scorer()(unmoved, sims[1], data.relevant) == 0
 
 
-def test_the_scorer_is_shown_and_pickled_as_made(data, sims):
+def test_the_scorer_can_be_pickled_and_its_repr_recreates_it(data, sims):
     scorer = pickle.loads(pickle.dumps(gain_scorer(5, ties="pessimistic")))
     assert repr(scorer) == "gain_scorer(k=5, n_standard_errors=2.0, ties='pessimistic')"
     fitted = InvertedSoftmax(metric="precomputed").fit(sims[0])
-    with pytest.raises(ValueError, match="k must be an integer"):
+    with pytest.raises(ValueError, match="k"):
         gain_scorer(k=0)(fitted, sims[1], data.relevant)
 
 
-def test_grid_search_makes_the_choice_of_the_search(data, sims):
+def test_grid_search_chooses_the_same_as_normalizer_search(data, sims):
     pipeline = Pipeline([("normalizer", "passthrough"), ("s", NearestNeighborScorer())])
     candidates = [clone(each).set_params(metric="precomputed") for each in FEW]
     grid = GridSearchCV(
@@ -122,7 +122,7 @@ def test_grid_search_makes_the_choice_of_the_search(data, sims):
     assert grid.best_index_ == search.best_index_
 
 
-def test_the_bank_is_always_trained_on_and_never_tested():
+def test_the_bank_is_always_in_the_training_set_and_never_tested():
     split = QuerybankSplit(3)
     assert split.get_n_splits() == 1
     assert repr(split) == "QuerybankSplit(n_bank=3)"
@@ -130,7 +130,7 @@ def test_the_bank_is_always_trained_on_and_never_tested():
         ((train, test),) = split.split(given)
         np.testing.assert_array_equal(train, [0, 1, 2])
         np.testing.assert_array_equal(test, [3, 4])
-    with pytest.raises(ValueError, match="labelled queries behind the 3 rows"):
+    with pytest.raises(ValueError, match="3"):
         next(split.split(np.zeros((3, 2))))
-    with pytest.raises(ValueError, match="n_bank must be an integer"):
+    with pytest.raises(ValueError, match="n_bank"):
         next(QuerybankSplit(0.5).split(np.zeros((3, 2))))

@@ -57,7 +57,7 @@ def test_a_pickle_of_python_2_is_read(tmp_path):
     np.testing.assert_array_equal(load_matrix(path), [1.0, 1.5])
 
 
-def test_npy_and_npz_are_told_by_content(tmp_path):
+def test_npy_and_npz_are_recognized_by_content(tmp_path):
     np.save(tmp_path / "a.npy", np.eye(2))
     (tmp_path / "a.npy").rename(tmp_path / "a.txt")
     np.testing.assert_array_equal(load_matrix(tmp_path / "a.txt"), np.eye(2))
@@ -108,7 +108,7 @@ class EvilState(Evil):
 def test_a_pickle_cannot_run_code(hide, protocol, tmp_path):
     path, trap = tmp_path / "sims.pkl", tmp_path / "trap"
     path.write_bytes(pickle.dumps(hide(Evil(trap)), protocol))
-    with pytest.raises(ValueError, match=r"refused: the pickle"):
+    with pytest.raises(ValueError, match="pickle"):
         load_matrix(path)
     assert not trap.exists()
 
@@ -125,17 +125,17 @@ def test_a_pickle_cannot_run_code(hide, protocol, tmp_path):
         b"\x80\x04\x8c\x05numpy\x8c\x0edtype.__init__\x93.",
     ],
 )
-def test_only_the_makers_of_arrays_can_be_named(call, tmp_path):
+def test_a_pickle_can_only_name_constructors_of_arrays(call, tmp_path):
     path = tmp_path / "sims.pkl"
     path.write_bytes(call)
-    with pytest.raises(ValueError, match="refused: the pickle asks for"):
+    with pytest.raises(ValueError, match="pickle"):
         load_matrix(path)
 
 
-def test_what_makes_arrays_cannot_be_changed(tmp_path):
+def test_a_pickle_cannot_change_constructors_of_arrays(tmp_path):
     path = tmp_path / "sims.pkl"
     path.write_bytes(b"cnumpy\ndtype\nNb.")  # gives a state to what makes a dtype
-    with pytest.raises(ValueError, match="refused: the pickle tries to change"):
+    with pytest.raises(ValueError, match="pickle"):
         load_matrix(path)
 
 
@@ -152,14 +152,14 @@ def test_what_makes_arrays_cannot_be_changed(tmp_path):
         b"Pname\n.",
     ],
 )
-def test_what_no_array_needs_is_refused_unread(bomb, tmp_path):
+def test_opcodes_that_no_array_needs_are_rejected_unread(bomb, tmp_path):
     path = tmp_path / "sims.pkl"
     path.write_bytes(bomb)
     with pytest.raises(ValueError, match=r"sims\.pkl: "):
         load_matrix(path)
 
 
-def test_names_in_a_file_reach_no_terminal_as_they_are(tmp_path):
+def test_control_characters_in_names_are_escaped(tmp_path):
     path = tmp_path / "sims.pkl"
     path.write_bytes(b"c\x1b[31mos\nsystem\n.")
     with pytest.raises(ValueError, match="refused") as refusal:
@@ -181,7 +181,7 @@ def test_names_in_a_file_reach_no_terminal_as_they_are(tmp_path):
     ],
 )
 @pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
-def test_anything_but_numbers_is_refused(thing, message, protocol, tmp_path):
+def test_anything_except_numbers_is_rejected(thing, message, protocol, tmp_path):
     path = tmp_path / "sims.pkl"
     path.write_bytes(pickle.dumps(thing, protocol))
     with pytest.raises(ValueError, match=rf"sims\.pkl: .*{message}"):
@@ -267,9 +267,9 @@ def test_broken_files_are_named(content, tmp_path):
         load_matrix(path)
 
 
-def test_text_and_objects_in_npy_are_refused(tmp_path):
+def test_text_and_objects_in_npy_are_rejected(tmp_path):
     np.save(tmp_path / "text.npy", np.array(["cat"]))
-    with pytest.raises(ValueError, match="must hold an array of numbers, got"):
+    with pytest.raises(ValueError, match="numbers"):
         load_matrix(tmp_path / "text.npy")
     np.save(tmp_path / "objects.npy", np.array([None]), allow_pickle=True)
     with pytest.raises(ValueError, match="Object arrays cannot be loaded"):

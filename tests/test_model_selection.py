@@ -87,7 +87,7 @@ def test_the_bound_is_the_paired_gain_less_its_standard_errors(n_standard_errors
     np.testing.assert_array_equal(as_bool, found)
 
 
-def test_luck_is_seldom_chosen_where_the_best_mean_always_chooses_it():
+def test_the_bound_seldom_selects_a_lucky_candidate():
     chosen = []
     for seed in range(100):
         random = np.random.default_rng(seed)
@@ -110,7 +110,7 @@ def test_raw_wins_ties():
 
 
 @pytest.mark.parametrize("metric", ["cosine", "precomputed"])
-def test_the_search_does_what_its_candidates_do_by_themselves(data, sims, metric):
+def test_the_search_matches_its_candidates_fitted_alone(data, sims, metric):
     bank, queries = sims
     given = (bank,) if metric == "precomputed" else (data.bank_queries, data.gallery)
     shown = queries if metric == "precomputed" else data.queries
@@ -159,7 +159,7 @@ def test_candidates_that_differ_in_alpha_share_a_fit(data):
     assert search.best_estimator_.alpha == search.best_params_["alpha"]
 
 
-def test_queries_in_blocks_are_judged_as_all_at_once(data, monkeypatch):
+def test_block_sizes_do_not_change_the_hits(data, monkeypatch):
     relevant = [[item, (item + 7) % 40] for item in data.relevant]
     search = NormalizerSearch(data.queries, relevant, FEW, k=2)
     expected = search.fit(data.bank_queries, data.gallery).hits_
@@ -168,7 +168,7 @@ def test_queries_in_blocks_are_judged_as_all_at_once(data, monkeypatch):
     np.testing.assert_array_equal(hits, expected)
 
 
-def test_embeddings_come_in_every_form(data, tmp_path):
+def test_embeddings_may_have_any_form(data, tmp_path):
     search = NormalizerSearch(data.queries, data.relevant, FEW)
     expected = search.fit(data.bank_queries, data.gallery).hits_
     np.save(tmp_path / "gallery.npy", data.gallery)
@@ -182,7 +182,7 @@ def test_embeddings_come_in_every_form(data, tmp_path):
         assert (hits == expected).mean() > 0.99  # to rounding
 
 
-def test_dask_arrays_are_refused(data):
+def test_dask_arrays_are_rejected(data):
     array = pytest.importorskip("dask.array")
     search = NormalizerSearch(data.queries, data.relevant, FEW)
     with pytest.raises(ValueError, match="gallery"):
@@ -198,7 +198,7 @@ def test_ties_with_another_item_are_misses():
     np.testing.assert_array_equal(search.fit(bank).hits_[0], [False, True])
 
 
-def test_relevance_comes_in_every_form(data, sims):
+def test_relevance_may_have_any_form(data, sims):
     def hits(relevant, **options):
         search = NormalizerSearch(sims[1], relevant, FEW, metric="precomputed")
         return search.set_params(**options).fit(sims[0]).hits_
@@ -216,7 +216,7 @@ def test_relevance_comes_in_every_form(data, sims):
 
 
 @pytest.mark.compiled
-def test_raw_similarities_are_kept_where_nothing_gains():
+def test_raw_similarities_win_if_no_candidate_gains():
     solved, no_hubs = load_digits_labels(), load_emoji_vendor_nohub()
     labels = {"gallery_labels": solved.gallery_labels}
     for data, relevant, options in (
@@ -234,7 +234,7 @@ def test_raw_similarities_are_kept_where_nothing_gains():
         assert careless.fit(data.bank_queries, data.gallery).best_index_ > 0
 
 
-def test_a_pipeline_takes_it_as_any_normalizer(data, sims):
+def test_the_search_can_be_a_step_of_a_pipeline(data, sims):
     search = NormalizerSearch(sims[1][:40], data.relevant[:40], FEW)
     search.set_params(metric="precomputed")
     pipeline = make_pipeline(
@@ -248,7 +248,7 @@ def test_a_pipeline_takes_it_as_any_normalizer(data, sims):
     np.testing.assert_array_equal(corrected, search.transform(sims[0]))
 
 
-def test_a_retriever_takes_it_as_any_normalizer(data):
+def test_the_search_can_be_the_normalizer_of_a_retriever(data):
     search = NormalizerSearch(data.queries[:40], data.relevant[:40], FEW)
     retriever = QuerybankRetriever(search, n_neighbors=1)
     retriever.fit(data.bank_queries, data.gallery)
@@ -260,7 +260,7 @@ def test_a_retriever_takes_it_as_any_normalizer(data):
             np.testing.assert_array_equal(ours, theirs)
 
 
-def test_a_bank_and_a_gallery_that_change_leave_the_choice_as_it_is(data):
+def test_changes_of_bank_and_gallery_keep_the_choice(data):
     search = NormalizerSearch(data.queries, data.relevant, FEW[:1])
     bank, gallery = data.bank_queries, data.gallery
     in_parts = clone(search).partial_fit(bank[:100], gallery)
@@ -293,7 +293,7 @@ def test_names_of_the_gallery_are_kept(data):
     assert len(table) == len(FEW) + 1
 
 
-def test_copies_are_alike_and_share_the_queries(data, sims):
+def test_clones_share_the_queries(data, sims):
     search = NormalizerSearch(sims[1], data.relevant, FEW, metric="precomputed")
     params = search.get_params()
     assert params["candidates"] is FEW
@@ -311,7 +311,7 @@ def test_copies_are_alike_and_share_the_queries(data, sims):
         default.add_gallery(sims[0])
 
 
-def test_nothing_given_is_changed(data, sims):
+def test_the_input_is_not_changed(data, sims):
     bank, queries = (matrix.copy() for matrix in sims)
     for matrix in (bank, queries):
         matrix.flags.writeable = False
@@ -322,7 +322,7 @@ def test_nothing_given_is_changed(data, sims):
     assert candidates[0].metric is None
 
 
-def test_only_the_chosen_one_warns(data, sims):
+def test_only_the_chosen_normalizer_warns(data, sims):
     unsettled = SinkhornNormalizer(beta=20, max_iter=2, tol=1e-9)
     search = NormalizerSearch(sims[1], data.relevant, [unsettled], metric="precomputed")
     with pytest.warns(ConvergenceWarning) as seen:
@@ -334,7 +334,7 @@ def test_only_the_chosen_one_warns(data, sims):
         assert search.fit(sims[0]).best_index_ == 0
 
 
-def test_bars_are_shown_when_asked_for(data, sims, capsys):
+def test_verbose_shows_progress_bars(data, sims, capsys):
     pytest.importorskip("tqdm")
     search = NormalizerSearch(sims[1], data.relevant, FEW, verbose=True)
     search.set_params(metric="precomputed").fit(sims[0])
@@ -353,31 +353,31 @@ def test_the_candidates_are_those_of_the_documentation():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"candidates": [PCA()]}, "must be normalizers of sk_qbnorm, got PCA"),
-        ({"k": 0}, "k must be an integer >= 1"),
-        ({"n_standard_errors": -1}, "n_standard_errors must be a finite number >= 0"),
-        ({"metric": "euclid"}, "'cosine', 'dot', 'precomputed', got 'euclid'"),
-        ({"candidates": CSLS()}, "must be a list of normalizers, got CSLS"),
-        ({"candidates": 3}, "must be a list of normalizers, got 3; pass a list"),
-        ({"queries": None, "relevant": None}, "queries .* got None"),
-        ({"relevant": None}, "relevant must .* got None"),
+        ({"candidates": [PCA()]}, "candidates .* PCA"),
+        ({"k": 0}, "k .* 0"),
+        ({"n_standard_errors": -1}, "n_standard_errors .* -1"),
+        ({"metric": "euclid"}, "metric .* 'euclid'"),
+        ({"candidates": CSLS()}, "candidates .* CSLS"),
+        ({"candidates": 3}, "candidates .* 3"),
+        ({"queries": None, "relevant": None}, "queries .* None"),
+        ({"relevant": None}, "relevant .* None"),
         (
             {"relevant": [[]] * 80},
-            "number 0.* queries and relevant",
+            "relevant",
         ),
-        ({"relevant": [-1] * 80}, "queries and relevant"),
-        ({"relevant": [0]}, "relevant.* 80, got 1"),
+        ({"relevant": [-1] * 80}, "relevant"),
+        ({"relevant": [0]}, "relevant.* 80.* 1"),
         (
             {"queries": np.ones((80, 3))},
-            "queries and gallery must have the same number",
+            "queries and gallery",
         ),
-        ({"queries": [[np.nan] * 8] * 80}, "queries must be finite"),
-        ({"queries": iter([])}, "queries .* got list_iterator"),
-        ({"queries": np.ones((1, 8)), "relevant": [0]}, "2 labelled queries or more"),
+        ({"queries": [[np.nan] * 8] * 80}, "queries .* NaN"),
+        ({"queries": iter([])}, "queries .* list_iterator"),
+        ({"queries": np.ones((1, 8)), "relevant": [0]}, "queries"),
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
 )
-def test_bad_parameters_are_refused(data, options, message):
+def test_invalid_parameters_are_rejected(data, options, message):
     search = NormalizerSearch(data.queries, data.relevant, FEW)
     search.set_params(**options)
     with pytest.raises(ValueError, match=message):
@@ -385,7 +385,7 @@ def test_bad_parameters_are_refused(data, options, message):
     assert not hasattr(search, "n_features_in_")
 
 
-def test_a_choice_by_lists_of_the_whole_gallery_warns(sims, data):
+def test_k_of_the_whole_gallery_warns(sims, data):
     options = {"k": 40, "metric": "precomputed"}
     search = NormalizerSearch(sims[1], data.relevant, [CSLS(n_neighbors=5)], **options)
     with pytest.warns(UndefinedMetricWarning, match="k=40 .* 40 items") as found:
@@ -394,14 +394,14 @@ def test_a_choice_by_lists_of_the_whole_gallery_warns(sims, data):
     assert search.best_index_ == 0
 
 
-def test_bad_banks_and_galleries_are_refused(data, sims):
+def test_invalid_banks_and_galleries_are_rejected(data, sims):
     search = NormalizerSearch(data.queries, data.relevant, FEW)
     bank = data.bank_queries
     for given, message in (
-        ((bank,), "gallery .* got None"),
+        ((bank,), "gallery .* None"),
         ((bank, data.relevant), "gallery"),
-        ((iter([bank]), data.gallery), "querybank .* got list_iterator"),
-        ((bank, iter([data.gallery])), "gallery .* got list_iterator"),
+        ((iter([bank]), data.gallery), "querybank .* list_iterator"),
+        ((bank, iter([data.gallery])), "gallery .* list_iterator"),
     ):
         with pytest.raises(ValueError, match=message):
             clone(search).set_params(metric="cosine").fit(*given)
@@ -409,9 +409,9 @@ def test_bad_banks_and_galleries_are_refused(data, sims):
     with pytest.raises(ValueError, match="5 features"):
         search.fit(sims[0])
     for results, message in (
-        ([[1.0], [0.0]], "2 labelled queries or more, got 1"),
-        ([1.0, 0.0], "Expected 2D array"),
-        ([[1.0, np.nan]], "results must be finite"),
+        ([[1.0], [0.0]], "queries .* 1"),
+        ([1.0, 0.0], "2D"),
+        ([[1.0, np.nan]], "results .* NaN"),
     ):
         with pytest.raises(ValueError, match=message):
             gain_lower_bounds(results)

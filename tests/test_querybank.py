@@ -22,7 +22,7 @@ PRECOMPUTED = {"metric": "precomputed"}
 
 @each_strategy
 @given(drawn=bank_and_sims(), data=st.data())
-def test_rows_are_different_ones_of_the_queries(strategy, drawn, data):
+def test_rows_of_the_bank_are_distinct(strategy, drawn, data):
     sims, _ = drawn
     n_bank = data.draw(st.integers(1, len(sims)))
     options = {"strategy": strategy, "random_state": 0, **PRECOMPUTED}
@@ -76,7 +76,7 @@ def test_the_order_of_the_gallery_does_not_matter(strategy, seed):
 
 
 @each_strategy
-def test_draws_are_made_from_the_random_state(strategy):
+def test_the_random_state_determines_the_bank(strategy):
     sims = np.random.default_rng(0).random((60, 7))
     options = {"strategy": strategy, **PRECOMPUTED}
     first = sample_querybank(sims, 20, random_state=3, **options)
@@ -110,7 +110,7 @@ def test_a_random_bank_needs_no_gallery():
     assert len(set(rows.tolist())) == 20
 
 
-def test_blocks_do_not_show(monkeypatch):
+def test_block_sizes_do_not_change_the_bank(monkeypatch):
     queries, gallery = whole((40, 4)), whole((300, 4), seed=1)
     options = {"gallery": gallery, "strategy": "stratified", "random_state": 0}
     rows = sample_querybank(queries, 20, metric="dot", **options)
@@ -120,7 +120,7 @@ def test_blocks_do_not_show(monkeypatch):
     np.testing.assert_array_equal(again, rows)
 
 
-def test_input_is_left_as_it_is():
+def test_the_input_is_not_changed():
     queries, gallery = whole((20, 4)), whole((12, 4), 1)
     kept = queries.copy(), gallery.copy()
     options = {"gallery": gallery, "strategy": "stratified"}
@@ -132,7 +132,7 @@ def test_input_is_left_as_it_is():
     sample_querybank(queries, 5, **options)
 
 
-def test_rows_choose_texts_as_well():
+def test_rows_select_texts_too():
     data = make_hub_retrieval(random_state=0)
     rows = sample_querybank(
         data.bank_queries, 10, gallery=data.gallery, strategy="adversarial"
@@ -151,31 +151,31 @@ BAD = np.where(SIMS == 1, np.nan, 0)
 @pytest.mark.parametrize(
     ("queries", "n_bank", "options", "message"),
     [
-        (SIMS, 5, {}, "n_bank=5 is more than there are queries .* at most 4"),
-        (SIMS, 0, {}, "n_bank must be an integer >= 1, got 0"),
-        (SIMS, 2.0, {}, "n_bank must be an integer >= 1, got 2.0"),
-        (BAD, 2, {}, "queries must be finite, got NaN in row 0, column 0"),
-        ([["a"], ["b"]], 1, {}, "queries must hold numbers, got text"),
+        (SIMS, 5, {}, "n_bank.* 4"),
+        (SIMS, 0, {}, "n_bank .* 0"),
+        (SIMS, 2.0, {}, "n_bank .* 2.0"),
+        (BAD, 2, {}, "queries .* NaN in row 0, column 0"),
+        ([["a"], ["b"]], 1, {}, "queries .* text"),
         (SIMS[:0], 1, {}, r"0 sample\(s\)"),
-        (SIMS, 2, {"strategy": "best"}, "strategy must be one of 'random', 'stratif"),
-        (SIMS, 2, {"metric": "cos"}, "metric must be one of 'cosine', 'dot', 'precom"),
+        (SIMS, 2, {"strategy": "best"}, "strategy .* 'best'"),
+        (SIMS, 2, {"metric": "cos"}, "metric .* 'cos'"),
         (SIMS, 2, {"metric": "cosine"}, "gallery .* got None"),
-        (SIMS, 2, {"gallery": SIMS}, "gallery must be None"),
+        (SIMS, 2, {"gallery": SIMS}, "gallery"),
         (
             SIMS,
             2,
             {"metric": "dot", "gallery": SIMS[:, :3]},
-            "queries and gallery must have the same number of features",
+            "queries and gallery",
         ),
     ],
 )
-def test_what_no_bank_can_be_chosen_from_is_refused(queries, n_bank, options, message):
+def test_invalid_queries_and_options_are_rejected(queries, n_bank, options, message):
     options = {"strategy": "stratified", **PRECOMPUTED, **options}
     with pytest.raises(ValueError, match=message):
         sample_querybank(queries, n_bank, **options)
 
 
-def test_a_random_bank_is_of_numbers_too():
-    for queries, message in ((BAD, "must be finite"), ([["a"]], "must hold numbers")):
+def test_a_random_bank_needs_finite_numbers_too():
+    for queries, message in ((BAD, "queries .* NaN"), ([["a"]], "queries .* text")):
         with pytest.raises(ValueError, match=message):
             sample_querybank(queries, 1)

@@ -1,4 +1,4 @@
-"""What a report of a bank refuses, and what it says of that."""
+"""Input that querybank_report rejects."""
 
 import numpy as np
 import pytest
@@ -15,29 +15,29 @@ BAD = np.where(SIMS == 1, np.nan, 0)
 @pytest.mark.parametrize(
     ("bank", "options", "message"),
     [
-        (BAD, {}, "querybank must be finite, got NaN in row 0, column 0"),
-        (SIMS, {"queries": BAD}, "queries must be finite, got NaN in row 0, column 0"),
-        (SIMS[:1], {}, "querybank must have 2 rows or more, got 1"),
-        (SIMS, {"queries": SIMS[:1]}, "queries must have 2 rows or more, got 1"),
+        (BAD, {}, "querybank .* NaN in row 0, column 0"),
+        (SIMS, {"queries": BAD}, "queries .* NaN in row 0, column 0"),
+        (SIMS[:1], {}, "querybank .* 1"),
+        (SIMS, {"queries": SIMS[:1]}, "queries .* 1"),
         (SIMS, {"queries": SIMS[:, :3]}, "queries .* 4 .* got 3"),
-        ([["a", "b"]], {}, "querybank must hold numbers, got text"),
+        ([["a", "b"]], {}, "querybank .* text"),
         (SIMS[:0], {}, r"0 sample\(s\)"),
-        (SIMS, {"k": 5}, "k=5 is more than the gallery holds"),
-        (SIMS, {"k": 0}, "k must be an integer >= 1, got 0"),
-        (SIMS, {"beta": 0}, "beta must be a finite number > 0, got 0"),
-        (SIMS, {"beta": "wide"}, "got 'wide'; 20 is usual .* 'scale' goes by"),
-        (SIMS, {"n_resamples": 1}, "n_resamples must be an integer >= 2, got 1"),
-        (SIMS, {"n_resamples": 0}, "n_resamples must be an integer >= 1, got 0"),
+        (SIMS, {"k": 5}, "k .* 5"),
+        (SIMS, {"k": 0}, "k .* 0"),
+        (SIMS, {"beta": 0}, "beta .* 0"),
+        (SIMS, {"beta": "wide"}, "beta .* 'wide'"),
+        (SIMS, {"n_resamples": 1}, "n_resamples .* 1"),
+        (SIMS, {"n_resamples": 0}, "n_resamples .* 0"),
         (SIMS, {"metric": "cosine"}, "gallery .* got None"),
-        (SIMS, {"gallery": SIMS}, "gallery must be None"),
+        (SIMS, {"gallery": SIMS}, "gallery"),
         (
             SIMS,
             {"metric": "dot", "gallery": SIMS, "queries": SIMS[:, :3]},
-            "queries and gallery must have the same number of features",
+            "queries and gallery",
         ),
     ],
 )
-def test_what_is_no_bank_is_refused(bank, options, message):
+def test_invalid_banks_and_options_are_rejected(bank, options, message):
     with pytest.raises(ValueError, match=message):
         querybank_report(bank, **{"k": 2, **PRECOMPUTED, **options})
 
@@ -46,7 +46,7 @@ def test_columns_of_dataframes_must_match():
     pandas = pytest.importorskip("pandas")
     bank = pandas.DataFrame(whole((5, 2)), columns=["x", "y"])
     gallery = pandas.DataFrame(whole((5, 2)), columns=["y", "x"])
-    with pytest.raises(ValueError, match="same columns in the same order"):
+    with pytest.raises(ValueError, match="gallery"):
         querybank_report(bank, gallery, k=1)
 
 
@@ -62,10 +62,10 @@ def test_similarities_must_be_of_the_same_items_in_the_same_order():
 
 
 @pytest.mark.parametrize("name", ["querybank", "queries", "gallery"])
-def test_iterators_are_refused(name):
+def test_iterators_are_rejected(name):
     given = {"querybank": SIMS, "queries": SIMS, "gallery": SIMS}
     given[name] = iter([SIMS])
-    with pytest.raises(ValueError, match=f"{name} .* got an iterator of type list_"):
+    with pytest.raises(ValueError, match=f"{name} .* iterator"):
         querybank_report(**given, k=1)
 
 

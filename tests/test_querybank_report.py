@@ -19,7 +19,7 @@ from .cases import bank_and_sims, whole, without
 PRECOMPUTED = {"metric": "precomputed"}
 
 
-def test_blocks_do_not_show(monkeypatch):
+def test_block_sizes_do_not_change_the_report(monkeypatch):
     bank, queries = whole((50, 4), seed=2), whole((40, 4))
     gallery = whole((300, 4), seed=1)
     options = {"metric": "dot", "k": 7, "beta": 0.1, "random_state": 0}
@@ -32,7 +32,7 @@ def test_blocks_do_not_show(monkeypatch):
 
 
 @given(drawn=bank_and_sims(max_rows=8, max_items=6), data=st.data())
-def test_the_report_is_that_of_slow_loops(drawn, data):
+def test_the_report_matches_the_reference(drawn, data):
     bank, sims = (np.vstack([each, each[:1]]) for each in drawn)  # two rows or more
     k = data.draw(st.integers(1, bank.shape[1]))
     beta = data.draw(st.sampled_from([0.5, 20.0]))
@@ -69,7 +69,7 @@ def test_a_report_of_embeddings_is_that_of_their_similarities():
             assert report == pytest.approx(expected, rel=1e-9)
 
 
-def test_without_queries_the_bank_alone_is_judged():
+def test_the_queries_are_optional():
     data = make_hub_retrieval(60, 30, 40, random_state=0)
     options = {"random_state": 0}
     both = querybank_report(data.bank_queries, data.gallery, data.queries, **options)
@@ -90,7 +90,7 @@ def test_the_bias_is_that_of_the_normalizer():
     assert report["bias_spread"] == pytest.approx(bias.std())
 
 
-def test_the_bias_goes_by_the_scale_as_that_of_the_normalizer_does():
+def test_the_bias_at_beta_scale_is_that_of_the_normalizer():
     bank, gallery = whole((70, 4)), whole((9, 4), 1)
     fitted = InvertedSoftmax(beta="scale", metric="dot").fit(bank, gallery)
     options = {"k": 2, "metric": "dot", "random_state": 0}
@@ -100,7 +100,7 @@ def test_the_bias_goes_by_the_scale_as_that_of_the_normalizer_does():
 
 
 @pytest.mark.parametrize("beta", [1.0, 30.0])
-def test_groups_say_what_a_bootstrap_of_rows_says(beta):
+def test_errors_from_groups_match_a_bootstrap_of_rows(beta):
     random = np.random.default_rng(0)
     sims = random.normal(scale=0.3, size=(400, 60))
     report = querybank_report(
@@ -127,7 +127,7 @@ def test_extreme_scales_stay_finite():
 
 
 @pytest.mark.parametrize("shape", [(2, 1), (2, 5)])
-def test_a_gallery_without_any_difference_has_no_hubs(shape):
+def test_a_gallery_of_equal_items_has_no_hubs(shape):
     report = querybank_report(
         np.ones(shape), queries=np.ones(shape), k=1, **PRECOMPUTED
     )
@@ -145,7 +145,7 @@ def sentences(report, *starts):
     )
 
 
-def test_nothing_is_said_against_a_good_bank():
+def test_a_good_bank_gets_no_advice():
     data = make_hub_retrieval(300, 100, 80, random_state=0)
     options = {"random_state": 0}
     report = querybank_report(data.bank_queries, data.gallery, data.queries, **options)
@@ -153,7 +153,7 @@ def test_nothing_is_said_against_a_good_bank():
     assert report["hub_agreement"] > 0.95
 
 
-def test_a_foreign_bank_is_told():
+def test_a_bank_of_another_domain_gets_advice():
     random = np.random.default_rng(0)
     bank, queries = random.normal(scale=0.1, size=(2, 50, 40))
     bank[:, :10] += 1
@@ -178,7 +178,7 @@ def test_a_foreign_bank_is_told():
         (0.59, 0.4, 0.3, "The bank and the queries agree little"),
     ],
 )
-def test_little_agreement_is_a_small_bank_or_a_foreign_one(
+def test_little_agreement_means_a_small_bank_or_another_domain(
     agreement, expected, activated, says
 ):
     measures = {
@@ -197,7 +197,7 @@ def test_little_agreement_is_a_small_bank_or_a_foreign_one(
     assert ("hub_agreement" in advice) == bool(says)
 
 
-def test_a_small_bank_is_told():
+def test_a_small_bank_gets_advice():
     data = load_emoji_vendor_nohub()
     rows = sample_querybank(data.bank_queries, 30, random_state=0)
     report = querybank_report(
@@ -212,7 +212,7 @@ def test_a_small_bank_is_told():
     )
 
 
-def test_a_bank_that_knows_strong_hubs_is_not_small_however_large_the_gallery():
+def test_a_bank_that_knows_strong_hubs_is_not_small_for_a_large_gallery():
     data = make_hub_retrieval(200, 100, 8000, hubness=0.25, random_state=0)
     report = querybank_report(data.bank_queries, data.gallery, random_state=0)
     assert report["coverage_limit"] == 0.25
@@ -225,7 +225,7 @@ def test_a_bank_that_knows_strong_hubs_is_not_small_however_large_the_gallery():
     assert gain > 0.01  # and yet it corrects
 
 
-def test_a_small_bank_is_held_against_the_most_that_it_could_reach():
+def test_a_small_bank_is_compared_with_its_largest_possible_agreement():
     data = load_emoji_vendor_nohub()
     rows = sample_querybank(data.bank_queries, 25, random_state=0)
     report = querybank_report(data.bank_queries[rows], data.gallery, random_state=0)
@@ -248,7 +248,7 @@ def test_the_report_is_the_same_on_any_number_of_threads(metric):
 
 
 @pytest.mark.parametrize("limit", ["_BATCH_ROWS", "_BATCH_ENTRIES"])
-def test_groups_that_are_shown_together_do_not_show(monkeypatch, limit):
+def test_groups_visited_together_give_the_same_report(monkeypatch, limit):
     sims = whole((70, 9))
     options = {"k": 3, "beta": 0.1, "random_state": 0, **PRECOMPUTED}
     report = querybank_report(sims, **options)
@@ -258,7 +258,7 @@ def test_groups_that_are_shown_together_do_not_show(monkeypatch, limit):
     assert again == pytest.approx(report, rel=1e-12)
 
 
-def test_a_bias_that_hangs_on_one_group_is_found_without_it_too():
+def test_a_bias_that_depends_on_one_group_is_computed_without_it():
     sims = np.zeros((40, 3))
     sims[7, 1] = 1e4  # beyond the range of exp, where it is not drawn
     report = querybank_report(sims, k=1, beta=1.0, random_state=5, **PRECOMPUTED)
@@ -276,7 +276,7 @@ def test_a_bias_that_hangs_on_one_group_is_found_without_it_too():
     assert report["bias_standard_error"] == pytest.approx(expected)
 
 
-def test_the_report_may_be_a_frame():
+def test_the_report_can_be_a_dataframe():
     pandas = pytest.importorskip("pandas")
     sims = np.random.default_rng(0).random((90, 40))
     options = {"random_state": 0, **PRECOMPUTED}
@@ -291,13 +291,13 @@ def test_the_report_may_be_a_frame():
     assert said["hub_variation"].startswith("There are few hubs to correct")
 
 
-def test_a_frame_without_pandas_is_refused(monkeypatch):
+def test_a_dataframe_needs_pandas(monkeypatch):
     without(monkeypatch, "pandas")
     with pytest.raises(ImportError, match="as_frame"):
         querybank_report(np.eye(3), k=1, as_frame=True, **PRECOMPUTED)
 
 
-def test_input_is_left_as_it_is():
+def test_the_input_is_not_changed():
     bank, gallery = whole((20, 4)), whole((12, 4), 1)
     kept = bank.copy(), gallery.copy()
     querybank_report(bank, gallery, bank)
