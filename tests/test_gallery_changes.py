@@ -301,8 +301,8 @@ def test_names_come_and_go_with_the_items():
         ([0.5], "gallery indices or a mask of shape .4,., got float64"),
         ([[0, 1]], r"got int64 of shape \(1, 2\)"),
         ([True, False], r"a mask of shape \(4,\), got bool of shape \(2,\)"),
-        ([0, 1, 2, 3], "A gallery cannot be empty, got all of its 4 items"),
-        (np.ones(4, dtype=bool), "A gallery cannot be empty"),
+        ([0, 1, 2, 3], "items .* 4"),
+        (np.ones(4, dtype=bool), "items"),
     ],
 )
 def test_items_outside_the_gallery_are_refused(items, message):
