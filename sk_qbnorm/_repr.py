@@ -1,35 +1,38 @@
 """A short ``repr`` of estimators whose parameters hold data."""
 
-import inspect
+import sys
 
-import numpy as np
+_FEW = 3  # entries of a list that are printed
 
 
 class ShortReprMixin:
-    """Print the shape of a parameter that holds data, and not the data."""
+    """Print the shape of a parameter that holds data, and not the data.
+
+    scikit-learn prints an estimator, also as a step of a Pipeline, from its parameters.
+    They are replaced for its printer only.
+    """
+
+    def get_params(self, deep=True):
+        params = super().get_params(deep=deep)
+        if sys._getframe(1).f_globals.get("__name__") == "sklearn.utils._pprint":
+            return {name: _shortened(value) for name, value in params.items()}
+        return params
+
+
+class _Text(str):
+    """A text that is printed without quotes."""
+
+    __slots__ = ()
 
     def __repr__(self):
-        defaults = inspect.signature(type(self).__init__).parameters
-        changed = []
-        for name, value in sorted(self.get_params(deep=False).items()):
-            if value is not defaults[name].default and not _is_equal(
-                value, defaults[name].default
-            ):
-                changed.append(f"{name}={_short(value)}")
-        return f"{type(self).__name__}({', '.join(changed)})"
+        return str(self)
 
 
-def _is_equal(value, default):
-    return type(value) is type(default) and bool(np.all(value == default))
-
-
-def _short(value):
+def _shortened(value):
+    """Return a value, or a text in place of data."""
     shape = getattr(value, "shape", None)
     if shape is None and isinstance(value, (list, tuple)) and len(value) > _FEW:
-        return f"<{type(value).__name__} of {len(value)}>"
+        return _Text(f"<{type(value).__name__} of {len(value)}>")
     if not shape:
-        return repr(value)
-    return f"<{' x '.join(map(str, shape))} {type(value).__name__}>"
-
-
-_FEW = 3
+        return value
+    return _Text(f"<{' x '.join(map(str, shape))} {type(value).__name__}>")

@@ -27,8 +27,8 @@ def count_threads(n_jobs):
             f"n_jobs must be an integer or None, got {n_jobs!r}; -1 means all cores."
         )
     if n_jobs is None:
-        backend, configured = get_active_backend()
-        if configured is None and backend.nesting_level == 0:
+        backend, n_jobs = get_active_backend()
+        if n_jobs is None and backend.nesting_level == 0:
             return _blas.count_threads()
     n_threads = effective_n_jobs(n_jobs)
     if parent_process() is not None:
@@ -85,8 +85,12 @@ class _Blas:
             return self._current()
 
     def _current(self):
-        found = self._libraries().select(user_api="blas").info()
-        return max((library["num_threads"] for library in found), default=cpu_count())
+        found = [
+            library.num_threads
+            for library in self._libraries().lib_controllers
+            if library.user_api == "blas"
+        ]
+        return max(found, default=cpu_count())
 
     @contextmanager
     def on_one_thread(self):

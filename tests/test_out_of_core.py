@@ -1,4 +1,4 @@
-"""Banks and galleries that are on disk, that come in parts, or that are sparse."""
+"""Banks and galleries on disk, in parts, or sparse, and progress of long fits."""
 
 import subprocess
 import sys
@@ -15,10 +15,11 @@ from sk_qbnorm import (
     GallerySimilarity,
     InvertedSoftmax,
     QuerybankRetriever,
+    _progress,
     pairwise_similarity,
 )
 
-from .cases import NORMALIZERS
+from .cases import NORMALIZERS, without
 
 BANK, QUERIES = np.random.default_rng(0).normal(size=(2, 30, 6)) * 20
 GALLERY = np.random.default_rng(1).normal(size=(19, 6)) * 20
@@ -139,7 +140,7 @@ def in_parts(matrix):
 
 
 @each_normalizer
-def test_parts_of_any_size_tell_what_the_whole_tells(normalizer):
+def test_parts_of_any_size_give_the_fit_of_the_whole(normalizer):
     expected = clone(normalizer).fit(BANK @ GALLERY.T)
     assert_same_fit(clone(normalizer).fit(in_parts(BANK @ GALLERY.T)), expected)
     by_dot = clone(normalizer).set_params(metric="dot")
@@ -246,8 +247,38 @@ def test_verbose_shows_a_bar(give, capsys):
     assert "search: 100%" in capsys.readouterr().err
 
 
-def test_a_bar_needs_tqdm(monkeypatch):
-    monkeypatch.setitem(sys.modules, "tqdm.auto", None)
+def test_without_tqdm_progress_is_printed_in_lines(monkeypatch, capsys):
+    without(monkeypatch, "tqdm")
     InvertedSoftmax().fit(BANK, GALLERY)
-    with pytest.raises(ImportError, match=r"pip install sk-qbnorm\[progress\], or set"):
-        InvertedSoftmax(verbose=True).fit(BANK, GALLERY)
+    assert capsys.readouterr() == ("", "")
+    InvertedSoftmax(verbose=True).fit(BANK, GALLERY)
+    said = capsys.readouterr().err
+    assert "fit InvertedSoftmax" in said
+    assert "570" in said
+    assert "100%" in said
+    InvertedSoftmax(verbose=True).fit(in_parts(BANK), GALLERY)  # of unknown size
+    said = capsys.readouterr().err
+    assert "570" in said
+    assert "%" not in said
+
+
+def test_lines_of_progress_are_some_seconds_apart(monkeypatch, capsys):
+    without(monkeypatch, "tqdm")
+    now = 0.0
+    monkeypatch.setattr(_progress.time, "monotonic", lambda: now)
+    with _progress.progress_bar("search", 100, True) as progress:
+        for _ in range(10):
+            now += 2.0
+            progress(10)
+    lines = capsys.readouterr().err.splitlines()
+    assert [line.rpartition(" ")[2] for line in lines] == ["30%", "60%", "90%", "100%"]
+
+
+def test_a_search_that_fails_prints_no_last_line(monkeypatch, capsys):
+    without(monkeypatch, "tqdm")
+    with (
+        pytest.raises(RuntimeError, match="no"),
+        _progress.progress_bar("search", 100, True),
+    ):
+        raise RuntimeError("no")
+    assert capsys.readouterr() == ("", "")

@@ -1,4 +1,4 @@
-"""The estimators are scikit-learn's: its own checks say so."""
+"""The estimators pass the checks of scikit-learn."""
 
 import numpy as np
 import pytest
@@ -21,8 +21,8 @@ from .cases import ALL
 
 CLASSES = dict.fromkeys(map(type, ALL.values()))
 DEFAULTS = [
-    *(made(metric="precomputed") for made in CLASSES if made is not DynamicNormalizer),
-    DynamicNormalizer(CSLS(n_neighbors=2), metric="precomputed"),
+    *(made() for made in CLASSES if made is not DynamicNormalizer),
+    DynamicNormalizer(CSLS(n_neighbors=2)),
 ]
 
 
@@ -63,8 +63,8 @@ ESTIMATORS = [
 
 EXPECTED_FAILURES = {
     "check_fit_score_takes_y": (
-        "the second argument of fit is the gallery; for metric='precomputed' it is "
-        "ignored, as y is; so it is by a retriever that was built with a gallery"
+        "the second argument of fit is the gallery; labels in its place are ignored, "
+        "as y is, also by a retriever that was built with a gallery"
     )
 }
 
@@ -86,7 +86,8 @@ def test_checks_of_scikit_learn(estimator, check):
 def test_every_public_estimator_is_checked():
     public = [getattr(sk_qbnorm, name) for name in sk_qbnorm.__all__]
     estimators = {thing for thing in public if hasattr(thing, "fit")}
-    # Queries of some width, as AgreementNormalizer has, a retriever makes of any width.
+    # AgreementNormalizer and NormalizerSearch have queries of one width; the metric of
+    # their retriever accepts any.
     within = {type(getattr(estimator, "normalizer", None)) for estimator in ESTIMATORS}
     checked = {type(estimator) for estimator in ESTIMATORS} | within
     assert checked & estimators == estimators

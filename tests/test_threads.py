@@ -1,4 +1,4 @@
-"""Threads change how long it takes, and nothing else."""
+"""The number of threads changes how long it takes, and nothing else."""
 
 import contextlib
 import itertools
@@ -51,12 +51,40 @@ def test_shares_cover_everything_once():
 
 
 def test_n_jobs_means_what_it_means_to_joblib():
-    assert count_threads(None) == 1
     assert count_threads(3) == 3
     assert count_threads(-1) == cpu_count()
     with parallel_config(n_jobs=3):
         assert count_threads(None) == 3
         assert count_threads(2) == 2
+    with parallel_config(n_jobs=1):
+        assert count_threads(None) == 1
+
+
+@pytest.mark.parametrize("n_threads", [1, 2])
+def test_without_n_jobs_there_are_as_many_threads_as_blas_has(n_threads):
+    if n_threads > os.cpu_count():
+        pytest.skip("BLAS has one thread on one core")
+    with threadpool_limits(n_threads, user_api="blas"):
+        _threads._let_go()
+        assert count_threads(None) == n_threads
+        with limit_blas_threads():  # those that it has otherwise
+            assert count_threads(None) == n_threads
+        assert count_threads(None) == n_threads
+
+
+def test_without_blas_there_is_a_thread_per_core(monkeypatch):
+    class Nothing:
+        lib_controllers = ()
+
+    monkeypatch.setattr(_threads, "ThreadpoolController", Nothing)
+    assert _threads._Blas().count_threads() == cpu_count()
+
+
+def test_without_n_jobs_a_thread_of_joblib_starts_no_others():
+    found = Parallel(n_jobs=2, prefer="threads")(
+        delayed(count_threads)(n_jobs) for n_jobs in (None, None, 2)
+    )
+    assert found[:2] == [1, 1]
 
 
 @pytest.mark.parametrize("n_jobs", [1.5, "2"])
@@ -78,6 +106,12 @@ def test_a_worker_has_as_many_threads_as_joblib_leaves_it(monkeypatch):
     monkeypatch.setenv("OMP_NUM_THREADS", "3")
     assert count_threads(2) == 2
     assert count_threads(8) == 3
+    in_threads = Parallel(n_jobs=2, prefer="threads")
+    assert in_threads(delayed(count_threads)(None) for _ in range(2)) == [3, 3]
+    with parallel_config(n_jobs=2):
+        assert count_threads(None) == 2
+    with parallel_config(n_jobs=8):
+        assert count_threads(None) == 3
     for odd in ("4,2", "", "0", "many"):
         monkeypatch.setenv("OMP_NUM_THREADS", odd)
         assert count_threads(8) == 8
@@ -101,17 +135,15 @@ def two_blas_threads():
         yield
 
 
-def test_every_blas_has_one_thread_in_a_thread_that_is_told():
+def test_every_blas_has_one_thread_in_a_thread_that_limits_itself():
     with (
         limit_blas_threads() as alone,
         ThreadPoolExecutor(1, initializer=alone) as pool,
     ):
         assert pool.submit(blas_threads, of_all=False).result() == {1}
-    with limit_blas_threads() as alone:
-        assert alone is None
 
 
-def test_blas_is_held_to_one_thread_as_long_as_anybody_asks(two_blas_threads):
+def test_blas_has_one_thread_as_long_as_anybody_limits_it(two_blas_threads):
     before = blas_threads()
     first, second = limit_blas_threads(), limit_blas_threads()
     with first:
@@ -120,11 +152,9 @@ def test_blas_is_held_to_one_thread_as_long_as_anybody_asks(two_blas_threads):
     assert blas_threads() == {1}
     second.__exit__(None, None, None)
     assert blas_threads() == before
-    with limit_blas_threads():
-        assert blas_threads() == before
 
 
-def test_blas_is_given_back_by_whichever_thread_is_the_last(two_blas_threads):
+def test_the_last_thread_to_leave_restores_the_threads_of_blas(two_blas_threads):
     before = blas_threads()
     with ThreadPoolExecutor(1) as first, ThreadPoolExecutor(1) as second:
         held = limit_blas_threads(), limit_blas_threads()
@@ -139,7 +169,7 @@ def test_blas_is_given_back_by_whichever_thread_is_the_last(two_blas_threads):
         assert blas_threads() == before
 
 
-def test_a_failure_gives_blas_back(two_blas_threads):
+def test_a_failure_restores_the_threads_of_blas(two_blas_threads):
     before = blas_threads()
     with pytest.raises(RuntimeError, match="no"), limit_blas_threads():
         raise RuntimeError("no")
@@ -177,7 +207,7 @@ def use_blas_with_ctrl_c(moment):
     return False
 
 
-def test_ctrl_c_at_any_line_gives_blas_back(two_blas_threads):
+def test_ctrl_c_at_any_line_restores_the_threads_of_blas(two_blas_threads):
     before = blas_threads()
     with limit_blas_threads():
         pass  # finds the libraries once
@@ -244,11 +274,11 @@ assert blas_threads() == before
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="Windows does not fork")
-def test_a_child_forked_during_a_fit_gets_its_blas_back(two_blas_threads):
+def test_a_child_forked_during_a_fit_has_the_threads_of_blas(two_blas_threads):
     subprocess.run([sys.executable, "-c", FORKED], check=True, timeout=100)
 
 
-def test_libraries_that_are_imported_later_are_held_too(monkeypatch):
+def test_libraries_that_are_imported_later_are_limited_too(monkeypatch):
     looked, look = [], _threads.ThreadpoolController
     monkeypatch.setattr(
         _threads, "ThreadpoolController", lambda: looked.append(1) or look()
@@ -261,7 +291,7 @@ def test_libraries_that_are_imported_later_are_held_too(monkeypatch):
             assert len(looked) == expected
 
 
-def test_a_limit_that_cannot_be_set_leaves_nobody_behind(monkeypatch):
+def test_a_limit_that_cannot_be_set_leaves_no_user_behind(monkeypatch):
     def interrupted():
         raise KeyboardInterrupt
 

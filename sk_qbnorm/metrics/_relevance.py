@@ -52,6 +52,7 @@ def kept_queries(query_mask, n_queries):
     """Return an index for the queries that are not masked: a mask or a full slice."""
     if query_mask is None:
         return slice(None)
+    check_unmasked(query_mask, "query_mask")
     mask = np.asarray(query_mask)
     if mask.shape != (n_queries,) or not np.isin(mask, (0, 1)).all():
         raise ValueError(

@@ -61,10 +61,12 @@ class BankAccumulator:
         If `y` marks rows, only these are the bank. The columns are checked against
         those known to `estimator`, if given.
         """
-        if is_dask(sims):
-            return self._of_dask(sims[bank_rows(y, sims.shape)], None)
         if isinstance(sims, Iterator):
             y = None
+        if self._gallerybank is not None:
+            self._take_beside(bank_rows(y, np.shape(sims)), np.shape(sims)[:1])
+        if is_dask(sims):
+            return self._of_dask(sims[bank_rows(y, sims.shape)], None)
 
         reset = iter([self._known is None])  # the first part may set the columns
 
@@ -204,6 +206,14 @@ class BankAccumulator:
             return Spread(value=self._known.spread)
         is_cheap = not callable(self._metric)
         return Spread(tiles_of_sample, self._n_jobs, is_cheap=is_cheap)
+
+    def _take_beside(self, rows, n_rows):
+        """Take the columns of the gallery bank that belong to the marked rows."""
+        sims = self._gallerybank
+        if not isinstance(rows, slice) and np.shape(sims)[1:] == n_rows:
+            if not is_dask(sims):
+                sims = check_matrix(sims, "gallerybank", n_jobs=self._n_jobs)
+            self._gallerybank = sims[:, rows]
 
     def _similarities_beside(self):
         """Return a function that appends the gallery bank to tiles."""

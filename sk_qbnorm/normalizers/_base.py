@@ -1,5 +1,6 @@
 """The base classes of all normalizers, and the recipe for a new one."""
 
+import inspect
 from abc import ABC, abstractmethod
 from typing import Self
 
@@ -109,6 +110,12 @@ class BaseNormalizer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator, ABC)
         ValueError
             As in `fit`.
         """
+        unknown = fit_params.keys() - inspect.signature(self.fit).parameters.keys()
+        if unknown:
+            raise TypeError(
+                f"{type(self).__name__}.fit() got an unexpected argument "
+                f"{min(unknown)!r}."
+            )
         return self._fit(X, y, "precomputed", **fit_params).transform(X)
 
     def rescore(
