@@ -98,8 +98,8 @@ class SinkhornNormalizer(AdditiveNormalizer):
         e^{\beta (p_{ij} - b_j)}
 
     and query q scores item j :math:`s_{qj} - \alpha b_j`. All :math:`b_j` and
-    :math:`a_i` depend on each other, so a second `partial_fit`, `add_gallery` and
-    `remove_gallery` are not possible.
+    :math:`a_i` depend on each other, so the class has no `partial_fit`, `add_gallery`
+    and `remove_gallery`.
 
     With a gallery bank, the dual bank of [1]_, j runs over the items of both, and only
     :math:`b_j` of the gallery is used. Without one, every bank query is assigned to
