@@ -13,6 +13,18 @@ class ShortReprMixin:
     """
 
     def get_params(self, deep=True):
+        """Return the parameters of the estimator.
+
+        Parameters
+        ----------
+        deep : bool, default=True
+            Whether to include the parameters of nested estimators.
+
+        Returns
+        -------
+        params : dict
+            Parameter names and their values.
+        """
         params = super().get_params(deep=deep)
         if sys._getframe(1).f_globals.get("__name__") == "sklearn.utils._pprint":
             return {name: _shortened(value) for name, value in params.items()}
