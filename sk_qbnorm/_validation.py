@@ -268,6 +268,12 @@ def check_matrix(
     return checked
 
 
+def shape_of(matrix):
+    """Return the shape of any array-like, also of those numpy functions refuse."""
+    shape = getattr(matrix, "shape", None)
+    return np.asarray(matrix).shape if shape is None else tuple(shape)
+
+
 def item_names(matrix, axis=0):
     """Return the names of gallery items: the index (or columns) of a dataframe.
 

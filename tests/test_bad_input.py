@@ -63,7 +63,9 @@ def with_text():
     ],
 )
 @each_normalizer
-def test_what_is_no_matrix_of_similarities_is_refused(normalizer, matrix, error, message):
+def test_what_is_no_matrix_of_similarities_is_refused(
+    normalizer, matrix, error, message
+):
     with pytest.raises(error, match=message):
         clone(normalizer).fit(matrix)
     with pytest.raises(error, match=message):
@@ -256,7 +258,7 @@ def test_a_gallery_is_needed_and_its_labels_must_match():
     with pytest.raises(ValueError, match=r"gallery_labels .*\(4,\), got \(3,\)"):
         NearestNeighborScorer(gallery_labels=[0, 1, 2]).fit(SIMS)
     scorer = NearestNeighborScorer().fit(SIMS)
-    with pytest.raises(ValueError, match="n_neighbors=5 .* 4"):
+    with pytest.raises(ValueError, match="n_neighbors .*4.*5"):
         scorer.kneighbors(SIMS, n_neighbors=5)
 
 

@@ -9,6 +9,7 @@ from sklearn.base import clone
 
 from sk_qbnorm import CSLS, InvertedSoftmax, QuerybankRetriever, pairwise_similarity
 from sk_qbnorm.normalizers import AgreementNormalizer
+from sk_qbnorm.tiles import SimilaritySource
 
 from .cases import ALL
 
@@ -167,3 +168,36 @@ def test_a_retriever_takes_embeddings_for_every_normalizer_without_a_metric():
     retriever = QuerybankRetriever(CSLS(n_neighbors=2), n_neighbors=1)
     retriever.fit(BANK, GALLERY)
     assert retriever.normalizer_.metric_ == "cosine"
+
+
+def test_a_source_of_similarities_takes_no_gallery():
+    with pytest.raises(ValueError, match="gallery .*None"):
+        SimilaritySource(GALLERY, "precomputed")
+    with pytest.raises(ValueError, match="gallery .*None"):
+        SimilaritySource(None, "cosine")
+    with pytest.raises(ValueError, match="metric"):
+        SimilaritySource(GALLERY, "euclidean")
+
+
+def test_a_source_of_similarities_checks_the_items_of_all_matrices():
+    pandas = pytest.importorskip("pandas")
+    source = SimilaritySource(None, "precomputed")
+    named = pandas.DataFrame(SIMS, columns=list("abcdef"))
+    checked = source.check(named)
+    assert source.n_gallery == 6
+    assert list(source.names) == list("abcdef")
+    assert source.tiles(checked).shape == (9, 6)
+    source.check(SIMS)  # without names
+    with pytest.raises(ValueError, match="6 .*got 5"):
+        source.check(SIMS[:, :5])
+    with pytest.raises(ValueError, match="'b' in column 0, expected 'a'"):
+        source.check(named[list("bacdef")])
+
+
+def test_a_source_refuses_iterators():
+    for metric in ("cosine", "precomputed"):
+        source = SimilaritySource(GALLERY if metric == "cosine" else None, metric)
+        with pytest.raises(ValueError, match="queries .*iterator"):
+            source.check(iter([BANK]))
+    with pytest.raises(ValueError, match="gallery .*iterator"):
+        SimilaritySource(iter([GALLERY]), "cosine")

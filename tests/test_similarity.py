@@ -1,3 +1,5 @@
+"""Similarities as a function and as a transformer."""
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -30,7 +32,7 @@ def test_cosines_and_products_are_those_of_the_definition(dtype):
         np.testing.assert_array_equal(by_estimator, sims)
 
 
-def test_a_vector_of_zeros_is_like_nothing():
+def test_a_vector_of_zeros_has_similarity_zero():
     zeros = np.zeros((1, 3))
     np.testing.assert_array_equal(pairwise_similarity(zeros, GALLERY), np.zeros((1, 5)))
     np.testing.assert_array_equal(pairwise_similarity(QUERIES, zeros), np.zeros((7, 1)))
@@ -56,7 +58,7 @@ def test_the_length_of_vectors_does_not_matter(dtype, power):
 
 
 @pytest.mark.parametrize("value", [1.5e308, 5e-324, 1e-323, 1.0])
-def test_a_vector_is_like_itself_at_the_ends_of_the_range(value):
+def test_a_vector_has_similarity_one_to_itself_at_the_ends_of_the_range(value):
     vector = np.full((1, 2), value)
     assert pairwise_similarity(vector, vector)[0, 0] == pytest.approx(1, rel=1e-12)
 
@@ -74,7 +76,7 @@ def test_the_transformer_and_its_clones_do_not_copy_the_gallery():
         assert np.shares_memory(each.gallery_, GALLERY)
 
 
-def test_a_callable_decides_what_is_similar():
+def test_a_callable_may_compute_the_similarities():
     sims = pairwise_similarity(
         [[1.0], [4.0]], [[2.0], [3.0]], lambda q, g: -abs(q - g.T)
     )

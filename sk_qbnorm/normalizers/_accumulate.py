@@ -15,6 +15,7 @@ from sk_qbnorm._validation import (
     clone_sharing_data,
     column_names,
     item_names,
+    shape_of,
 )
 from sk_qbnorm.statistics import Bank, Spread, check_mergeable
 from sk_qbnorm.tiles import (
@@ -64,7 +65,8 @@ class BankAccumulator:
         if isinstance(sims, Iterator):
             y = None
         if self._gallerybank is not None:
-            self._take_beside(bank_rows(y, np.shape(sims)), np.shape(sims)[:1])
+            shape = shape_of(sims)
+            self._take_beside(bank_rows(y, shape), shape[:1])
         if is_dask(sims):
             return self._of_dask(sims[bank_rows(y, sims.shape)], None)
 
@@ -210,7 +212,7 @@ class BankAccumulator:
     def _take_beside(self, rows, n_rows):
         """Take the columns of the gallery bank that belong to the marked rows."""
         sims = self._gallerybank
-        if not isinstance(rows, slice) and np.shape(sims)[1:] == n_rows:
+        if not isinstance(rows, slice) and shape_of(sims)[1:] == n_rows:
             if not is_dask(sims):
                 sims = check_matrix(sims, "gallerybank", n_jobs=self._n_jobs)
             self._gallerybank = sims[:, rows]
@@ -339,7 +341,9 @@ def _size(tiles):
 
 def check_gallery_given(normalizer, gallery, metric):
     """Raise if a normalizer of embeddings gets no gallery."""
-    if gallery is None or (not isinstance(gallery, Iterator) and np.ndim(gallery) == 1):
+    if gallery is None or (
+        not isinstance(gallery, Iterator) and len(shape_of(gallery)) == 1
+    ):
         got = "None" if gallery is None else "one number per item"
         raise ValueError(
             f"gallery must hold the embeddings of the gallery for metric={metric!r}, "

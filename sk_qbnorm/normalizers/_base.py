@@ -18,6 +18,7 @@ from sk_qbnorm._validation import (
     check_matrix,
     item_positions,
     remaining_items,
+    shape_of,
     unchanged_on_error,
     warn_caller,
 )
@@ -208,9 +209,7 @@ class BaseNormalizer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator, ABC)
 
     def _check_not_embeddings(self, query_sims):
         width, n_gallery = self._n_dimensions, self.n_features_in_
-        if width is None or np.ndim(query_sims) != 2:
-            return
-        if np.shape(query_sims)[1] != width:
+        if width is None or shape_of(query_sims)[1:] != (width,):
             return
         advice = (
             "compare them first with pairwise_similarity(queries, gallery), or search "

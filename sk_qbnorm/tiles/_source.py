@@ -11,7 +11,13 @@ from sk_qbnorm._embeddings import (
     check_widths,
     is_dask,
 )
-from sk_qbnorm._validation import check_choice, check_matrix, column_names, item_names
+from sk_qbnorm._validation import (
+    check_choice,
+    check_matrix,
+    column_names,
+    item_names,
+    shape_of,
+)
 
 from ._gallery import Gallery
 from ._matrix import MatrixTiles
@@ -29,10 +35,10 @@ def resolve_metric(metric, querybank, gallery):
         return metric
     if gallery is None or _are_labels(gallery):
         return "precomputed"
-    if np.shape(gallery) == np.shape(querybank) and _is_indicator(gallery):
+    if shape_of(gallery) == shape_of(querybank) and _is_indicator(gallery):
         raise ValueError(
             "gallery may be embeddings or labels: it has the shape of querybank, "
-            f"{np.shape(gallery)}, and holds only 0 and 1; pass "
+            f"{shape_of(gallery)}, and holds only 0 and 1; pass "
             'metric="precomputed" if querybank holds similarities, or metric="cosine".'
         )
     return "cosine"
@@ -42,7 +48,7 @@ def _are_labels(gallery):
     if isinstance(gallery, Iterator):
         return False
     try:
-        return np.ndim(gallery) == 1 and not is_dask(gallery)
+        return len(shape_of(gallery)) == 1 and not is_dask(gallery)
     except ValueError:  # a list with several relevant items for some queries
         return True
 
