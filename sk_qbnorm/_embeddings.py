@@ -39,6 +39,14 @@ def check_embeddings(matrix, name, *, n_jobs=None, finite=True, keep_on_disk=Fal
     return checked
 
 
+def copy_if_shared(checked, given):
+    """Return checked embeddings that share no memory with those that were given."""
+    if sparse.issparse(checked):
+        return checked.copy()
+    is_new = checked is not given and checked.base is None
+    return checked if is_new else checked.copy("K")
+
+
 def check_widths(queries, gallery, name, metric, other="gallery"):
     """Raise if the metric cannot compare embeddings of these widths."""
     if not callable(metric) and queries.shape[1] != gallery.shape[1]:

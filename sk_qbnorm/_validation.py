@@ -128,6 +128,7 @@ def check_features(
 
 def check_items(items, n_gallery):
     """Return gallery indices, given as such or as a mask, as an array of int."""
+    check_unmasked(items, "items")
     items = np.asarray(items)
     if items.dtype == bool and items.shape == (n_gallery,):
         return np.flatnonzero(items)
@@ -195,16 +196,16 @@ def check_matrix(
 ):
     """Return embeddings or scores as a float32 or float64 matrix, and finite.
 
-    Sparse ones, where they are accepted, come as CSR.
+    float32 stays float32, also in dataframes and in arrays of other libraries. Sparse
+    matrices, where they are accepted, come as CSR.
     """
-    dtype = getattr(matrix, "dtype", None)
-    if getattr(dtype, "kind", "f") in "mMV":
-        raise ValueError(f"{name} must hold numbers, got dtype {dtype}.")
+    check_unmasked(matrix, name)
     with _matrix_of_numbers(name):
+        matrix, dtype = _readable(matrix, name)
         checked = check_array(
             matrix,
             accept_sparse="csr" if accept_sparse else False,
-            dtype=FLOATS,
+            dtype=dtype,
             ensure_all_finite=False,
             input_name=name,
             estimator=estimator,
@@ -212,6 +213,59 @@ def check_matrix(
     if finite:
         check_finite(checked, name, n_jobs)
     return checked
+
+
+def check_unmasked(values, name):
+    """Raise if entries of a masked array are masked: nothing here leaves them out."""
+    listed = values if isinstance(values, (list, tuple)) else [values]
+    if any(isinstance(each, np.ma.MaskedArray) and each.mask.any() for each in listed):
+        raise ValueError(
+            f"{name} must not have masked entries, got a masked array; replace them, "
+            "as by filled(0), or drop their rows first."
+        )
+
+
+def _readable(matrix, name):
+    """Return a matrix that `check_array` can read, and the dtype to ask it for.
+
+    By itself it makes float64 of every dtype that is not numpy's.
+    """
+    if hasattr(matrix, "iloc") and hasattr(matrix, "columns"):  # of pandas
+        dtypes = [_numpy_dtype(dtype) for dtype in set(matrix.dtypes)]
+        are_numbers = all(dtype.kind in "fiub" for dtype in dtypes)
+        is_single = are_numbers and np.result_type(np.int8, *dtypes) == np.float32
+        wanted = np.float32 if is_single else np.float64
+    else:
+        if not isinstance(matrix, np.ndarray) and not sparse.issparse(matrix):
+            matrix = _as_ndarray(matrix, name)
+        dtypes, wanted = [matrix.dtype], FLOATS
+    for dtype in dtypes:
+        if dtype.kind in "mMV":
+            raise ValueError(
+                f"{name} must hold numbers, got dtype {dtype}; convert it to float32 "
+                "or float64 first."
+            )
+    return matrix, wanted
+
+
+def _numpy_dtype(dtype):
+    """Return the numpy dtype of a column that may have missing values or be sparse."""
+    return getattr(dtype, "numpy_dtype", getattr(dtype, "subtype", dtype))
+
+
+def _as_ndarray(matrix, name):
+    """Return lists, and arrays and dataframes of other libraries, as numpy reads them.
+
+    Where it can, numpy shares their memory.
+    """
+    has_dlpack_only = hasattr(matrix, "__dlpack__") and not hasattr(matrix, "__array__")
+    try:
+        return np.from_dlpack(matrix) if has_dlpack_only else np.asarray(matrix)
+    except (TypeError, RuntimeError, BufferError) as error:  # on a GPU, or bfloat16
+        raise ValueError(
+            f"{name} must be an array that numpy can read, got {type(matrix).__name__} "
+            f"({error}); convert it to a numpy array of float32 first."
+        ) from error
 
 
 def row_names(matrix):

@@ -3,7 +3,13 @@
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ._validation import check_choice, check_matrix, check_number, float_dtype
+from ._validation import (
+    check_choice,
+    check_matrix,
+    check_number,
+    check_unmasked,
+    float_dtype,
+)
 
 _SPACES = ("inner_product", "euclidean")
 _RADIUS = "take the length of the longest item with its bias"
@@ -76,6 +82,7 @@ def augment_gallery(
     array([[-0.1,  0.4]])
     """
     check_choice(space, "space", _SPACES)
+    check_unmasked(bias, "bias")
     items, biases = check_matrix(gallery, "gallery"), np.asarray(bias)
     if biases.ndim not in (1, 2) or biases.shape[:1] != items.shape[:1]:
         raise ValueError(
@@ -144,6 +151,7 @@ def augment_queries(
     """
     check_choice(space, "space", _SPACES)
     checked = check_matrix(queries, "queries")
+    check_unmasked(corrected, "corrected")
     gate = np.asarray(corrected)
     fits = gate.ndim == 0 or (gate.ndim <= 2 and gate.shape[:1] == checked.shape[:1])
     if gate.dtype != bool or not fits:

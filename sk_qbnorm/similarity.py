@@ -81,15 +81,14 @@ def _finite(sims):
 
 
 def similarity_of(queries, gallery, metric):
-    """Return the similarities of checked embeddings."""
+    """Return the similarities of checked embeddings, compared in one dtype."""
+    dtype = float_dtype(queries, gallery)
+    queries = queries.astype(dtype, copy=False)
+    gallery = gallery.astype(dtype, copy=False)
     if callable(metric):
         return _called(metric, queries, gallery)
     if metric == "cosine":
         queries, gallery = unit_rows(queries), unit_rows(gallery)
-    if sparse.issparse(queries) and sparse.issparse(gallery):  # of one dtype, then
-        dtype = float_dtype(queries, gallery)
-        queries = queries.astype(dtype, copy=False)
-        gallery = gallery.astype(dtype, copy=False)
     with np.errstate(over="ignore", invalid="ignore"):  # told by the door above
         return safe_sparse_dot(queries, gallery.T, dense_output=True)
 
@@ -140,7 +139,8 @@ class GallerySimilarity(TransformerMixin, BaseEstimator):
     ----------
     gallery : array-like or sparse matrix of shape (n_gallery, n_features)
         Gallery embeddings. A dataframe's index, where it holds strings, names the
-        gallery items. Clones share the gallery: it is never copied.
+        gallery items. It is not copied, neither by clones nor by `fit`, as a search
+        over parameters fits many: do not change its numbers after `fit`.
     metric : {"cosine", "dot"} or callable, default="cosine"
         As in `pairwise_similarity`.
 

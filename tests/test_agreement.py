@@ -1,8 +1,13 @@
 """A correction that is as strong as the bank and the queries agree on the hubs."""
 
+import pickle
+from copy import copy
+
+import joblib
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import sparse
 from sklearn.base import clone
 from sklearn.pipeline import make_pipeline
 
@@ -217,6 +222,87 @@ def test_another_sample_starts_anew():
     fitted = AgreementNormalizer(QUERIES.copy(), InvertedSoftmax(5))
     fitted.fit(BANK, GALLERY[:50]).set_params(queries=QUERIES)  # the same numbers
     assert fitted.add_gallery(BANK, GALLERY[50:]).n_features_in_ == 60
+
+
+def strided(queries):
+    return np.repeat(queries, 2, axis=0)[::2]
+
+
+def on_disk(queries, folder):
+    np.save(folder / "queries.npy", queries)
+    return np.load(folder / "queries.npy", mmap_mode="r")
+
+
+def in_blocks(queries, chunks=(70, 3)):
+    return pytest.importorskip("dask.array").from_array(queries, chunks=chunks)
+
+
+SAMPLES = {
+    "strided": strided,
+    "F order": np.asfortranarray,
+    "reversed": lambda queries: queries[::-1].copy()[::-1],
+    "list": np.ndarray.tolist,
+    "pandas": lambda queries: pd.DataFrame(strided(queries)),
+    "sparse": sparse.csc_array,
+    "Dask": in_blocks,
+}
+
+
+@pytest.mark.parametrize("form", SAMPLES.values(), ids=SAMPLES)
+@pytest.mark.parametrize("reload", ["pickle", "joblib", "joblib on disk"])
+def test_a_sample_that_was_stored_and_loaded_is_the_same(form, reload, tmp_path):
+    queries = form(QUERIES)
+    fitted = AgreementNormalizer(queries, InvertedSoftmax(5)).fit(BANK, GALLERY[:50])
+    if reload == "pickle":
+        loaded = pickle.loads(pickle.dumps(fitted))
+    else:
+        joblib.dump(fitted, tmp_path / "fitted")
+        mmap_mode = "r" if "disk" in reload else None
+        loaded = joblib.load(tmp_path / "fitted", mmap_mode=mmap_mode)
+    loaded.add_gallery(BANK, GALLERY[50:])
+    expected = AgreementNormalizer(QUERIES, InvertedSoftmax(5)).fit(BANK, GALLERY)
+    assert loaded.agreement_ == pytest.approx(expected.agreement_, rel=1e-12)
+
+
+def test_a_sample_is_known_by_its_numbers_in_every_form(tmp_path):
+    queries = QUERIES.copy()
+    queries[0, :2] = 0
+    forms = [form(queries) for form in SAMPLES.values()]
+    with_zeros = sparse.csr_array(np.where(queries == 0, 7, queries))
+    with_zeros.data[with_zeros.data == 7] = 0
+    forms += [queries, on_disk(queries, tmp_path), in_blocks(queries, -1), with_zeros]
+    for known in forms:
+        fitted = AgreementNormalizer(known, InvertedSoftmax(5)).fit(BANK, GALLERY[:50])
+        for form in forms:
+            grown = copy(fitted).set_params(queries=form)
+            assert grown.add_gallery(BANK, GALLERY[50:]).n_features_in_ == 60
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda queries: queries[:-1],
+        lambda queries: np.vstack([queries, queries[:1]]),
+        lambda queries: queries[:, ::-1],
+        lambda queries: queries[::-1],
+        lambda queries: np.where(np.arange(queries.size) == 7, 0, queries.ravel()),
+        lambda queries: np.nextafter(queries, 9),
+    ],
+)
+@pytest.mark.parametrize("form", [np.asarray, sparse.csr_array, in_blocks])
+def test_a_sample_with_other_numbers_is_another(change, form):
+    fitted = AgreementNormalizer(QUERIES, InvertedSoftmax(5)).fit(BANK, GALLERY[:50])
+    other = change(QUERIES).reshape(-1, QUERIES.shape[1])
+    with pytest.raises(ValueError, match="queries have changed"):
+        fitted.set_params(queries=form(other)).add_gallery(BANK, GALLERY[50:])
+
+
+def test_a_sample_that_was_written_into_is_another():
+    queries = QUERIES.copy()
+    fitted = AgreementNormalizer(queries, InvertedSoftmax(5)).fit(BANK, GALLERY[:50])
+    queries[3, 2] += 1
+    with pytest.raises(ValueError, match="queries have changed"):
+        fitted.add_gallery(BANK, GALLERY[50:])
 
 
 def test_clones_share_the_sample():

@@ -1,14 +1,18 @@
 """A gallery to which items come, and from which they go, is one fitted anew."""
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import sparse
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
 from sk_qbnorm import (
     CSLS,
+    AgreementNormalizer,
     DynamicInvertedSoftmax,
     InvertedSoftmax,
     QuerybankRetriever,
@@ -124,6 +128,138 @@ def test_only_the_bank_queries_that_lost_an_item_are_probed_again():
     assert fresh.activation_counts_[idle] == 0
     fresh.remove_gallery([idle])  # nobody retrieved it, so nobody need be asked
     assert fresh.activation_counts_.sum() == 50
+
+
+def on_disk(matrix, folder):
+    file = folder / f"{len(list(folder.iterdir()))}.npy"
+    np.save(file, matrix)
+    return np.load(file, mmap_mode="r")
+
+
+def in_blocks(matrix, folder):
+    array = pytest.importorskip("dask.array")
+    return array.from_array(matrix, chunks=(4, 3))
+
+
+def in_sparse_blocks(matrix, folder):
+    array = pytest.importorskip("dask.array")
+    blocks = array.from_array(matrix, chunks=(3, -1))
+    return blocks.map_blocks(sparse.csr_array, meta=sparse.csr_array((0, 0)))
+
+
+def in_undeclared_sparse_blocks(matrix, folder):
+    """Return sparse blocks that Dask takes for dense ones."""
+    array = pytest.importorskip("dask.array")
+    blocks = array.from_array(matrix, chunks=(3, -1))
+    return blocks.map_blocks(sparse.csr_matrix, meta=np.empty((0, 0)))
+
+
+GALLERY_FORMS = {
+    "dense": lambda matrix, folder: matrix,
+    "csr": lambda matrix, folder: sparse.csr_array(matrix),
+    "csc": lambda matrix, folder: sparse.csc_matrix(matrix),
+    "memmap": on_disk,
+    "Dask": in_blocks,
+    "sparse Dask": in_sparse_blocks,
+    "undeclared sparse Dask": in_undeclared_sparse_blocks,
+}
+SPARSE_BANK, SPARSE_QUERIES = np.random.default_rng(1).normal(size=(2, 12, 6))
+SPARSE_GALLERY = np.random.default_rng(2).normal(size=(14, 6))
+SPARSE_GALLERY[np.random.default_rng(3).random(SPARSE_GALLERY.shape) < 0.4] = 0
+SPARSE_GALLERY[:, 0] += 0.1
+
+
+def product(queries, gallery):
+    return (queries @ gallery.T) / 3
+
+
+JOINING = {
+    "IS": (InvertedSoftmax(), "cosine"),
+    "DIS": (DynamicInvertedSoftmax(), "dot"),
+    "CSLS": (CSLS(3), product),
+    "agreement": (
+        AgreementNormalizer(SPARSE_QUERIES, InvertedSoftmax(), n_neighbors=2),
+        "cosine",
+    ),
+}
+JOINED = [*itertools.product(GALLERY_FORMS, GALLERY_FORMS, ["IS"])]
+JOINED += [
+    (*forms, name)
+    for forms in [("Dask", "csr"), ("memmap", "sparse Dask"), ("csr", "dense")]
+    for name in JOINING
+    if name != "IS"
+]
+
+
+@pytest.mark.parametrize(("known", "new", "name"), JOINED)
+def test_items_of_any_form_join_a_gallery_of_any_form(known, new, name, tmp_path):
+    def assert_same_as_fresh(retriever, left):
+        fresh = clone(retriever).fit(SPARSE_BANK, SPARSE_GALLERY[left])
+        scores, items = retriever.kneighbors(SPARSE_QUERIES)
+        expected = fresh.kneighbors(SPARSE_QUERIES)
+        np.testing.assert_array_equal(items, expected[1])
+        np.testing.assert_allclose(scores, expected[0], rtol=1e-10, atol=1e-12)
+        by_blocks = retriever.kneighbors(in_blocks(SPARSE_QUERIES, tmp_path))
+        np.testing.assert_array_equal(by_blocks[1], expected[1])
+
+    known, new = (
+        GALLERY_FORMS[form](part, tmp_path)
+        for form, part in ((known, SPARSE_GALLERY[:9]), (new, SPARSE_GALLERY[9:]))
+    )
+    normalizer, metric = JOINING[name]
+    retriever = QuerybankRetriever(normalizer, 3, metric).fit(SPARSE_BANK, known)
+    retriever.add_gallery(SPARSE_BANK, new)
+    left = np.arange(14)
+    assert_same_as_fresh(retriever, left)
+    for gone in ([2, 8, 10], [0, 1, 2]):  # the second is all of a block
+        retriever.remove_gallery(gone, SPARSE_BANK)
+        left = np.delete(left, gone)
+        assert_same_as_fresh(retriever, left)
+    retriever.add_gallery(SPARSE_BANK, known)
+    assert retriever.kneighbors(SPARSE_QUERIES)[1].max() < 17
+
+
+COPIED = {
+    "dense": np.copy,
+    "view": lambda matrix: np.repeat(matrix, 2, axis=0)[::2],
+    "F order": lambda matrix: np.array(matrix, order="F"),
+    "float32": lambda matrix: matrix.astype(np.float32),
+    "int64": lambda matrix: (matrix * 9).astype(np.int64),
+    "csr": sparse.csr_array,
+    "csc": sparse.csc_array,
+}
+
+
+def write_into(matrix):
+    numbers = matrix.data if sparse.issparse(matrix) else matrix
+    numbers[:] = numbers[::-1].copy()
+
+
+@pytest.mark.parametrize("metric", ["cosine", "dot", product])
+@pytest.mark.parametrize("form", COPIED.values(), ids=COPIED)
+def test_a_retriever_does_not_see_what_is_written_into_its_gallery(form, metric):
+    gallery, new = form(SPARSE_GALLERY), form(SPARSE_GALLERY[:4] + 1)
+    retriever = QuerybankRetriever(InvertedSoftmax(), 3, metric, gallery=gallery)
+    retriever.fit(SPARSE_BANK)
+    expected = retriever.kneighbors(SPARSE_QUERIES)
+    write_into(gallery)
+    found = retriever.kneighbors(SPARSE_QUERIES)
+    np.testing.assert_array_equal(found, expected)
+    retriever.add_gallery(SPARSE_BANK, new)
+    expected = retriever.kneighbors(SPARSE_QUERIES)
+    write_into(new)
+    found = retriever.kneighbors(SPARSE_QUERIES)
+    np.testing.assert_array_equal(found, expected)
+
+
+def test_a_frame_is_copied_by_a_retriever():
+    pandas = pytest.importorskip("pandas")
+    numbers = SPARSE_GALLERY.copy()
+    frame = pandas.DataFrame(numbers, copy=False)
+    retriever = QuerybankRetriever(InvertedSoftmax(), 3, "dot").fit(SPARSE_BANK, frame)
+    expected = retriever.kneighbors(SPARSE_QUERIES)
+    numbers[:] = 0
+    np.testing.assert_array_equal(retriever.kneighbors(SPARSE_QUERIES), expected)
 
 
 def test_names_come_and_go_with_the_items():

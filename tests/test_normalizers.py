@@ -350,3 +350,17 @@ def test_bank_ranks_count_the_closer_bank_queries():
     ranks = reference.bank_ranks(bank.tolist(), sims.tolist())
     np.testing.assert_array_equal(fitted.bank_ranks(sims), ranks)
     np.testing.assert_array_equal(fitted.bank_columns_, np.sort(bank.T, axis=1))
+
+
+@may_clip
+@pytest.mark.parametrize("normalizer", ALL.values(), ids=ALL)
+def test_what_is_written_into_a_bank_after_fit_changes_nothing(normalizer, embeddings):
+    bank, gallery, queries = embeddings
+    bank, sims = (
+        pairwise_similarity(bank, gallery),
+        pairwise_similarity(queries, gallery),
+    )
+    fitted = clone(normalizer).set_params(**precomputed).fit(bank)
+    scores = fitted.transform(sims)
+    bank[:] = bank[::-1, ::-1].copy() + 1
+    np.testing.assert_array_equal(fitted.transform(sims), scores)

@@ -78,6 +78,34 @@ def test_it_ends_when_nothing_moves_and_says_where_it_has_not():
         SinkhornNormalizer(*settings, **precomputed).fit(SIMS)
 
 
+@pytest.mark.parametrize("sims", [SIMS[:, :1], np.ones((9, 4))])
+def test_tol_of_zero_takes_all_steps_even_where_nothing_moves(sims):
+    array = pytest.importorskip("dask.array")
+    settings = SinkhornNormalizer(20, 7, 0, **precomputed)
+    assert clone(settings).fit(sims).n_iter_ == 7
+    blocks = array.from_array(sims, chunks=(4, 1))
+    assert clone(settings).fit(blocks).n_iter_ == 7
+    settings.set_params(tol=1e-300)
+    assert clone(settings).fit(sims).n_iter_ == 2
+    assert clone(settings).fit(blocks).n_iter_ == 2
+
+
+@pytest.mark.filterwarnings("error::sklearn.exceptions.ConvergenceWarning")
+def test_biases_that_move_by_exactly_tol_end_it():
+    two, three = (
+        SinkhornNormalizer(8, n_iter, 0, **precomputed).fit(SIMS).gallery_bias_
+        for n_iter in (2, 3)
+    )
+    change = np.ptp(three - two) * 8
+    for n_iter in (3, 9):  # nor is there a warning where these were the last steps
+        fitted = SinkhornNormalizer(8, n_iter, change, **precomputed).fit(SIMS)
+        assert fitted.n_iter_ == 3
+    smaller = np.nextafter(change, 0)
+    assert SinkhornNormalizer(8, 9, smaller, **precomputed).fit(SIMS).n_iter_ == 4
+    with pytest.warns(ConvergenceWarning):
+        SinkhornNormalizer(8, 3, smaller, **precomputed).fit(SIMS)
+
+
 def test_products_are_held_where_the_budget_allows_it():
     asked = []
 

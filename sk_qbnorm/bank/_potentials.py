@@ -42,10 +42,8 @@ class Potentials(Statistic):
         if self.n_steps > 1:  # constants do not count: they move all scores alike
             self.change = float(np.ptp(bias - self.bias)) * self.settings["beta"]
         self.bias = bias
-        return (
-            self.n_steps >= self.settings["n_iter"]
-            or self.change <= self.settings["tol"]
-        )
+        n_iter, tol = self.settings["n_iter"], self.settings["tol"]
+        return self.n_steps >= n_iter or 0 < tol >= self.change
 
     def update(self, tile, rows, columns):
         """Add a tile."""

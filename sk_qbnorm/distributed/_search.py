@@ -2,6 +2,8 @@
 
 import itertools
 
+from scipy import sparse
+
 from sk_qbnorm._embeddings import check_embeddings, check_widths
 from sk_qbnorm.tiles import Gallery, walk
 
@@ -28,19 +30,58 @@ class DaskGallery:
     def __init__(self, embeddings, metric):
         check_two_dimensions(embeddings, "gallery")
         check_known_sizes(embeddings, "the gallery", "so that its items have places")
-        self.embeddings = embeddings
+        self.embeddings = embeddings.rechunk({1: -1})
         self.metric = metric
 
     def extended(self, embeddings):
         """Return the gallery with more items behind those of this one."""
         from dask import array
 
-        both = array.concatenate([self.embeddings, array.asarray(embeddings)])
+        both = array.concatenate([self.embeddings, _as_dask(embeddings)])
         return DaskGallery(both, self.metric)
 
     def kept(self, items):
-        """Return some of the items alone."""
-        return DaskGallery(self.embeddings[items], self.metric)
+        """Return some of the items, ascending, alone.
+
+        Each block gives its own rows, as Dask cannot join dense and sparse ones.
+        """
+        from dask import array
+
+        parts = []
+        for block, stop in enumerate(itertools.accumulate(self.embeddings.chunks[0])):
+            rows = self.embeddings.blocks[block]
+            start = stop - rows.shape[0]
+            left = items[(items >= start) & (items < stop)] - start
+            if left.size:
+                chunks = ((left.size,), rows.chunks[1])
+                options = {"dtype": rows.dtype, "meta": rows._meta, "chunks": chunks}
+                parts.append(rows.map_blocks(_rows_of, left, **options))
+        return DaskGallery(array.concatenate(parts), self.metric)
+
+
+def extended(gallery, embeddings):
+    """Return a gallery with more items behind its own, a Dask array if either is.
+
+    Parameters
+    ----------
+    gallery : tiles.Gallery or DaskGallery
+    embeddings : ndarray, CSR matrix or dask.array.Array of shape (n_new, n_features)
+    """
+    if is_dask(embeddings) and not is_dask(gallery.embeddings):
+        gallery = DaskGallery(_as_dask(gallery.embeddings), gallery.metric)
+    return gallery.extended(embeddings)
+
+
+def _as_dask(matrix):
+    from dask import array
+
+    if sparse.issparse(matrix):  # as it is, in one block
+        return array.from_array(matrix, chunks=matrix.shape, asarray=False)
+    return array.asarray(matrix)
+
+
+def _rows_of(block, items):
+    return block[items]
 
 
 def search(gallery, queries, correction, k, verbose):

@@ -5,7 +5,7 @@ import math
 import numpy as np
 from numpy.typing import ArrayLike
 
-from sk_qbnorm._validation import check_count
+from sk_qbnorm._validation import check_count, check_unmasked
 
 
 def hub_agreement(
@@ -128,6 +128,7 @@ def _excess(counts, n_queries, k):
 
 def _check_counts(counts, name, k):
     """Return counts as an array, and the number of queries."""
+    check_unmasked(counts, name)
     counts = np.asarray(counts)
     if counts.ndim != 1 or counts.dtype.kind not in "iu" or counts.size == 0:
         raise ValueError(

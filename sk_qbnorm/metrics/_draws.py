@@ -3,7 +3,7 @@
 import numpy as np
 from sklearn.utils import check_random_state, gen_batches
 
-from sk_qbnorm._validation import check_count, check_number
+from sk_qbnorm._validation import check_count, check_number, check_unmasked
 
 from ._relevance import kept_queries
 
@@ -81,6 +81,7 @@ class Draws:
 
 def _members(groups, n_queries, query_mask):
     """Return the queries of each group."""
+    check_unmasked(groups, "groups")
     groups = np.asarray(groups)
     n_given = n_queries if query_mask is None else np.size(query_mask)
     if groups.shape != (n_given,):

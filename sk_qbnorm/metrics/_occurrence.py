@@ -8,7 +8,7 @@ from scipy import sparse
 
 from sk_qbnorm import _kernels
 from sk_qbnorm._threads import count_threads
-from sk_qbnorm._validation import check_count, check_matrix
+from sk_qbnorm._validation import check_count, check_matrix, check_unmasked
 
 Retrieved: TypeAlias = ArrayLike | sparse.sparray | sparse.spmatrix
 
@@ -80,6 +80,7 @@ def occurrence_counts(scores, k, n_gallery):
     One axis says that they are counts; there is at least one that is not 0.
     """
     if n_gallery is None and not sparse.issparse(scores) and np.ndim(scores) == 1:
+        check_unmasked(scores, "scores")
         counts = np.asarray(scores)
         if counts.dtype.kind not in "iu" or counts.size == 0 or counts.min() < 0:
             raise ValueError(
@@ -123,6 +124,7 @@ def _check_indices(scores, n_gallery):
             f"n_gallery={n_gallery} goes with gallery indices, got a sparse graph, "
             "which has a column for each item; leave n_gallery out."
         )
+    check_unmasked(scores, "scores")
     rows = np.asarray(scores)
     if rows.dtype.kind not in "iu" or rows.ndim != 2 or rows.size == 0:
         raise ValueError(

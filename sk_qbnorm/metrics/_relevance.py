@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 
-from sk_qbnorm._validation import check_finite, check_matrix
+from sk_qbnorm._validation import check_finite, check_matrix, check_unmasked
 
 Relevance: TypeAlias = (
     ArrayLike | Sequence[ArrayLike] | sparse.sparray | sparse.spmatrix
@@ -55,6 +55,8 @@ def relevant_items(relevant, shape, gallery_labels, kept, by=" by query_mask"):
 
     Its columns are sorted, without repetition, at least one a row.
     """
+    check_unmasked(relevant, "relevant")
+    check_unmasked(gallery_labels, "gallery_labels")
     if gallery_labels is not None:
         indicator = _from_labels(relevant, gallery_labels, shape)
     elif sparse.issparse(relevant) or np.ndim(_peek(relevant)) == 2:
@@ -165,6 +167,7 @@ def _from_indices(relevant, shape, kept, by):
 
 
 def _check_mask(query_mask, n_queries):
+    check_unmasked(query_mask, "query_mask")
     mask = np.asarray(query_mask)
     if mask.shape != (n_queries,) or not np.isin(mask, (0, 1)).all():
         raise ValueError(

@@ -14,6 +14,7 @@ from sk_qbnorm._embeddings import (
     check_embeddings,
     check_metric,
     check_same_columns,
+    copy_if_shared,
     is_on_disk,
 )
 from sk_qbnorm._validation import (
@@ -47,6 +48,7 @@ class GalleryKeeper(InputChecker):
             array, or an iterator of matrices of some queries each.
         gallery : array-like of shape (n_gallery, n_features), default=None
             Embeddings of the gallery, dense, sparse, a `numpy.memmap` or a Dask array.
+            It is copied, except for the last two: do not change these after `fit`.
             Ignored where the constructor was given the gallery.
         gallerybank : array-like of shape (n_gallerybank, n_features), default=None
             Embeddings of other items, like those of the gallery, for a normalizer that
@@ -123,8 +125,9 @@ class GalleryKeeper(InputChecker):
         querybank : array-like of shape (n_bank, n_features)
             All of the bank that the known items were probed with, in the same order.
         gallery : array-like of shape (n_new, n_features)
-            Embeddings of the new items. If the gallery is a `numpy.memmap`, all of it
-            is copied to memory.
+            Embeddings of the new items, in any form that `fit` takes. If these or the
+            gallery are a Dask array, the larger gallery is one. If the gallery is a
+            `numpy.memmap`, all of it is copied to memory.
         gallerybank : array-like of shape (n_gallerybank, n_features), default=None
             All of the gallery bank, where there was one.
 
@@ -159,7 +162,7 @@ class GalleryKeeper(InputChecker):
             querybank = self._check_queries(querybank, "querybank", reset=False)
             beside = self._check_gallerybank(gallerybank, normalizer, columns)
             normalizer.add_gallery(querybank, gallery, **beside)
-            self._learn(normalizer, self._gallery.extended(new))
+            self._learn(normalizer, distributed.extended(self._gallery, new))
         return self
 
     def remove_gallery(
@@ -238,11 +241,14 @@ class GalleryKeeper(InputChecker):
             )
 
     def _kept_for_search(self, gallery):
+        """Return a copy of the gallery, unless it is on disk: callers change theirs."""
         keep_units = not is_on_disk(gallery)
         # What is not finite the normalizer has found.
         options = {"finite": False, "keep_on_disk": True}
-        gallery = check_embeddings(gallery, "gallery", **options)
-        return Gallery(gallery, self.metric, keep_units=keep_units)
+        kept = check_embeddings(gallery, "gallery", **options)
+        if keep_units and self.metric != "cosine":  # whose unit rows are a copy
+            kept = copy_if_shared(kept, gallery)
+        return Gallery(kept, self.metric, keep_units=keep_units)
 
     def _learn(self, normalizer, gallery):
         self.normalizer_, self._gallery = normalizer, gallery

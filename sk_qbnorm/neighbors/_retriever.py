@@ -7,7 +7,7 @@ from sklearn.utils import gen_batches
 from sklearn.utils.validation import check_is_fitted
 
 from sk_qbnorm import distributed
-from sk_qbnorm._validation import check_choice, check_count
+from sk_qbnorm._validation import check_choice, check_count, check_unmasked
 from sk_qbnorm.metrics import Relevance, relevant_ranks
 from sk_qbnorm.normalizers._base import BaseNormalizer, correction_of
 from sk_qbnorm.similarity import Metric
@@ -43,7 +43,8 @@ class QuerybankRetriever(GalleryKeeper):
     gallery : array-like of shape (n_gallery, n_features), default=None
         Embeddings of the gallery, for use with `GridSearchCV` and the like: `fit` then
         takes the querybank alone and ignores its second argument, as `y` is. Clones
-        share it.
+        share it. `fit` copies it, so that you may change the array afterwards. A
+        `numpy.memmap` and a Dask array are not copied: do not change these after `fit`.
     n_jobs : int, default=None
         Number of threads, -1 for all processors; the result does not depend on it.
         None means 1 outside of `joblib.parallel_config`, with matrix products left to
@@ -72,8 +73,9 @@ class QuerybankRetriever(GalleryKeeper):
 
     Notes
     -----
-    For ``metric="cosine"`` a copy of the gallery is kept, with rows of length 1. A
-    `numpy.memmap` is kept as it is, and its rows are scaled whenever they are read.
+    A copy of the gallery is kept, in its own dtype; for ``metric="cosine"`` its rows
+    have length 1, to the precision of that dtype. A `numpy.memmap` is kept as it is,
+    and its rows are scaled whenever they are read.
 
     The search for `CSLS` goes through the gallery a second time for queries of which
     rounding makes more equal scores than it has candidates; on Dask arrays it does not.
@@ -263,6 +265,7 @@ class QuerybankRetriever(GalleryKeeper):
         check_is_fitted(self)
         k = self._count(None)
         checked = self._check_queries(queries, "queries", reset=False)
+        check_unmasked(y, "y")
         _check_length(y, checked.shape[0])
         n_rows = max(1, _BLOCK_ENTRIES // self.n_gallery_)
         ranks = [

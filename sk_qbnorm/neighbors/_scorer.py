@@ -9,7 +9,12 @@ from sklearn.utils.validation import check_is_fitted
 
 from sk_qbnorm import _kernels
 from sk_qbnorm._threads import count_threads
-from sk_qbnorm._validation import check_count, check_features, warn_caller
+from sk_qbnorm._validation import (
+    check_count,
+    check_features,
+    check_unmasked,
+    warn_caller,
+)
 from sk_qbnorm.metrics import Relevance, recall_at_k
 
 
@@ -192,6 +197,7 @@ class NearestNeighborScorer(BaseEstimator):
         return recall_at_k(y, scores, **options)
 
     def _check_labels(self, n_gallery):
+        check_unmasked(self.gallery_labels, "gallery_labels")
         labels = np.asarray(self.gallery_labels)
         if labels.shape != (n_gallery,):
             raise ValueError(

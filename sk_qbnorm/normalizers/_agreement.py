@@ -38,7 +38,8 @@ class AgreementNormalizer(Retrieving, Delegating):
     queries : array-like of shape (n_sample, n_features) or (n_sample, n_gallery)
         Embeddings of some queries of the kind that will come, 50 to 200 of a query log,
         in any form that `fit` takes but an iterator. They must not be part of the bank.
-        For ``metric="precomputed"`` their similarities to the gallery. Clones share it.
+        For ``metric="precomputed"`` their similarities to the gallery. They are not
+        copied: clones share them, and `add_gallery` refuses numbers that have changed.
     normalizer : normalizer, default=None
         What corrects: any that subtracts a bias of each item with a strength `alpha`
         and has no gate. A clone is fitted, which takes the `metric` from here, and an

@@ -4,7 +4,7 @@ import numpy as np
 from scipy import sparse
 
 from sk_qbnorm import _kernels
-from sk_qbnorm._validation import check_finite, check_matrix
+from sk_qbnorm._validation import check_finite, check_matrix, check_unmasked
 
 _BLOCK_ENTRIES = 2**18  # of sparse rows that are made dense at once
 
@@ -32,6 +32,7 @@ def _check_dense(scores, indices, n_gallery):
             "rescore needs the indices of the candidates, got None; pass the gallery "
             "item of every score, or a sparse matrix of scores."
         )
+    check_unmasked(indices, "indices")
     items = np.asarray(indices)
     if items.dtype.kind not in "iu":
         raise ValueError(

@@ -31,14 +31,14 @@ class Gallery:
 
     def __init__(self, embeddings, metric, *, keep_units=False):
         self.metric = metric
-        is_sparse = sparse.issparse(embeddings)
-        self._are_units = metric == "cosine" and (keep_units or is_sparse)
+        self._are_units = metric == "cosine" and keep_units
         if self._are_units:
             embeddings = unit_rows(
                 embeddings.astype(float_dtype(embeddings), copy=False)
             )
         self.embeddings = embeddings
-        self._peak = _peak(embeddings) if metric == "dot" and not is_sparse else None
+        has_peak = metric == "dot" and not sparse.issparse(embeddings)
+        self._peak = _peak(embeddings) if has_peak else None
 
     def tiles(self, queries):
         """Return the similarities of queries, tile by tile."""
