@@ -11,24 +11,44 @@ from .commands import NORMALIZERS, demo, evaluate
 def main(arguments=None):
     """Run one command and return its exit status."""
     parser = _parser()
-    options = vars(parser.parse_args(arguments))
-    run = options.pop("run")
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("default")
-            warnings.showwarning = _show_warning
-            run(**options)
-            sys.stdout.flush()
-    except BrokenPipeError:  # who reads has seen enough, such as head
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        try:
+            _run(vars(parser.parse_args(arguments)))
+        finally:
+            _flush()
+    except BrokenPipeError:  # the reader has seen enough, such as head
         return 1
+    except KeyboardInterrupt:
+        return 130  # as shells say for Ctrl-C
+    except MemoryError as error:
+        parser.exit(2, f"sk_qbnorm: error: not enough memory: {error}\n")
     except (ValueError, OSError) as error:
         parser.exit(2, f"sk_qbnorm: error: {error}\n")
     return 0
 
 
+def _run(options):
+    run = options.pop("run")
+    with warnings.catch_warnings():
+        warnings.simplefilter("default")
+        warnings.showwarning = _show_warning
+        run(**options)
+
+
+def _flush():
+    """Write what is left, which Python's exit could not do without a traceback."""
+    if sys.stdout is None:  # closed, as by >&- in a shell
+        return
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise
+
+
 def _show_warning(message, *where):
-    sys.stderr.write(f"sk_qbnorm: note: {message}\n")
+    if sys.stderr is not None:
+        sys.stderr.write(f"sk_qbnorm: note: {message}\n")
 
 
 def _parser():
@@ -87,8 +107,9 @@ def _add_evaluate(commands):
         "--direction",
         choices=("text-to-video", "video-to-text"),
         default="text-to-video",
-        help="video-to-text transposes both matrices: their rows are still test "
-        "captions, the columns of the bank its videos (default: %(default)s)",
+        help="the rows of --sims are captions in both directions; for video-to-text "
+        "the bank compares its videos with these captions, in rows or in columns "
+        "(default: %(default)s)",
     )
     add(
         "--normalizer",

@@ -5,6 +5,7 @@ import sys
 import threading
 from contextlib import contextmanager, nullcontext
 from multiprocessing import parent_process
+from numbers import Integral
 
 from joblib import effective_n_jobs
 from threadpoolctl import OpenBLASController, ThreadpoolController
@@ -16,6 +17,10 @@ _let_go = getattr(OpenBLASController, "clear_controlling_thread", lambda: None)
 
 def count_threads(n_jobs):
     """Return the number of threads that `n_jobs` means here."""
+    if n_jobs is not None and not isinstance(n_jobs, Integral):
+        raise ValueError(
+            f"n_jobs must be an integer or None, got {n_jobs!r}; -1 means all cores."
+        )
     n_threads = effective_n_jobs(n_jobs)
     if parent_process() is not None:
         # In a worker: joblib says so how many threads each of the workers may have.
@@ -38,22 +43,26 @@ def own_threads(n_jobs):
 
 
 class _Blas:
-    """Holds BLAS to one thread as long as anybody asks for it.
+    """Limits BLAS to one thread as long as anybody needs it.
 
-    The limit is one for the whole process: the first to come sets it, the last to
-    leave takes it back, and so fits in several Python threads do not undo each
-    other's.
+    The limit applies to the whole process: the first user sets it and the last one
+    restores what was before, so that fits in several Python threads do not undo each
+    other's limits.
+
+    Ctrl-C may interrupt any line. What was before is therefore recorded before the
+    limit is set, and forgotten only after it is restored; until then, whoever comes
+    next restores it.
     """
 
     def __init__(self):
-        self.start_anew()
-
-    def start_anew(self):
-        """Know of nobody who asks, as in a forked child: its threads are gone."""
-        self._lock = threading.Lock()
-        self._users = 0
-        self._controller = self._limit = None
+        self._controller = self._before = None
         self._n_modules = 0
+        self.forget_users()
+
+    def forget_users(self):
+        """Forget all users, as in a forked child, where their threads are gone."""
+        self._lock = threading.Lock()
+        self._users = set()
 
     def _libraries(self):
         # To look for them costs milliseconds, and only an import brings new ones.
@@ -64,26 +73,41 @@ class _Blas:
 
     @contextmanager
     def on_one_thread(self):
-        with self._lock:
-            if self._users == 0:
-                self._limit = self._libraries().limit(limits=1, user_api="blas")
-                _let_go()
-            self._users += 1
+        user = object()
         try:
-            yield self._on_this_thread
-        finally:
-            with self._lock:
-                self._users -= 1
-                if self._users == 0:
-                    self._limit.restore_original_limits()
-                    _let_go()
+            try:
+                with self._lock:
+                    if not self._users:
+                        self._restore()  # what a fork or a second Ctrl-C has left
+                        self._before = self._libraries().limit(limits=None)
+                        self._limit_this_thread()
+                    self._users.add(user)
+                yield self._limit_this_thread
+            finally:
+                self._remove(user)
+        finally:  # again, as Ctrl-C may have interrupted the first
+            self._remove(user)
 
-    def _on_this_thread(self):
+    def _remove(self, user):
+        with self._lock:
+            self._users.discard(user)
+            if not self._users:
+                self._restore()
+
+    def _restore(self):
+        if self._before is not None:
+            self._before.restore_original_limits()
+            _let_go()
+            self._before = None
+
+    def _limit_this_thread(self):
         # A BLAS on OpenMP has a limit for each thread; it ends as the thread does.
-        self._controller.limit(limits=1, user_api="blas")
+        for library in self._controller.lib_controllers:
+            if library.user_api == "blas":
+                library.set_num_threads(1)
         _let_go()
 
 
 _blas = _Blas()
 at_fork = getattr(os, "register_at_fork", lambda **hooks: None)  # Windows has none
-at_fork(after_in_child=_blas.start_anew)
+at_fork(after_in_child=_blas.forget_users)

@@ -1,6 +1,10 @@
+import io
+import os
 import pickle
+import re
 import subprocess
 import sys
+import warnings
 
 import numpy as np
 import pytest
@@ -122,6 +126,22 @@ def test_relevance_may_be_given(form, capsys, folder, matrices):
     assert recalls(printed)["raw"] == percent(recall_at_k(wanted, sims))
 
 
+def without_item(n_queries, n_gallery, query):
+    relevant = np.zeros((n_queries, n_gallery), dtype=int)
+    relevant[:, 0] = 1
+    relevant[query] = 0
+    return relevant
+
+
+def test_a_query_without_a_relevant_item_is_named(capsys, folder):
+    np.save(folder / "relevant.npy", without_item(36, N_VIDEOS, query=2))
+    options = "--relevant", folder / "relevant.npy"
+    said = refusal(capsys, folder, *options)
+    assert "relevant.npy" in said
+    assert "row 2" in said
+    assert "query_mask" not in said
+
+
 @pytest.fixture
 def masks(folder):
     mask = np.ones((N_VIDEOS, PER_VIDEO), dtype=np.int32)
@@ -136,6 +156,12 @@ def test_missing_captions_are_left_out(capsys, folder, matrices, masks):
     assert "2 of 36 captions are missing" in printed
     expected = recall_at_k(GROUPS[masks], sims[masks])
     assert recalls(printed)["raw"] == percent(expected)
+
+
+def test_a_missing_caption_needs_no_relevant_item(capsys, folder, masks):
+    np.save(folder / "relevant.npy", without_item(36, N_VIDEOS, query=2))
+    options = "--relevant", folder / "relevant.npy", "--masks", folder / "masks.pkl"
+    assert recalls(evaluate(capsys, folder, *options))
 
 
 def test_missing_captions_are_no_queries_to_hubs_either(
@@ -190,6 +216,18 @@ def test_the_other_direction_asks_for_any_caption_of_a_video(
     assert "12 queries, 34 gallery items" in printed
     expected = recall_at_k(indicator[:, masks], sims.T[:, masks])
     assert recalls(printed)["raw"] == percent(expected)
+
+
+def test_the_bank_of_the_other_direction_may_have_captions_in_columns(
+    capsys, folder, bank_of_videos
+):
+    np.save(folder / "natural.npy", bank_of_videos.T)
+    np.save(folder / "square.npy", np.eye(36))
+    options = "--direction", "video-to-text"
+    expected = evaluate(capsys, folder, *options, bank="videos.npy")
+    assert evaluate(capsys, folder, *options, bank="natural.npy") == expected
+    printed = evaluate(capsys, folder, *options, bank="square.npy")
+    assert "36 captions" in printed[: printed.index("raw")]  # says what it has taken
 
 
 def test_indices_of_captions_follow_when_captions_leave(
@@ -264,13 +302,22 @@ def test_bad_options_are_refused_in_a_sentence(options, message, capsys, folder)
     assert message in refusal(capsys, folder, *options)
 
 
+def test_bad_options_are_refused_before_anything_is_printed(capsys, folder):
+    for options in (["--beta", -1], ["--n-neighbors", 0]):
+        with pytest.raises(SystemExit):
+            evaluate(capsys, folder, "--normalizer", "all", *options)
+        assert capsys.readouterr().out == ""
+
+
 def test_matrices_that_do_not_match_are_refused(capsys, folder):
     np.save(folder / "transposed.npy", np.zeros((N_VIDEOS, 50)))
     said = refusal(capsys, folder, bank="transposed.npy")
-    assert "got shapes (12, 50) and (36, 12): is one of them transposed?" in said
+    assert re.search(r"transposed\.npy .*\(12, 50\).*sims\.npz .*\(36, 12\)", said)
     np.save(folder / "other.npy", np.zeros((50, 13)))
-    said = refusal(capsys, folder, bank="other.npy")
-    assert "got shapes (50, 13) and (36, 12): are both of the same gallery?" in said
+    other_direction = "--direction", "video-to-text"
+    for options in ((), other_direction):
+        said = refusal(capsys, folder, *options, bank="other.npy")
+        assert re.search(r"other\.npy .*\(50, 13\).*sims\.npz .*\(36, 12\)", said)
     np.save(folder / "flat.npy", np.zeros(50))
     said = refusal(capsys, folder, bank="flat.npy")
     assert "flat.npy must hold a matrix of similarities, got shape (50,)" in said
@@ -280,7 +327,8 @@ def test_matrices_that_do_not_match_are_refused(capsys, folder):
     assert "is a folder; give the name" in refusal(capsys, folder, "--save", folder)
     np.save(folder / "odd.npy", np.zeros((35, 12)))
     said = refusal(capsys, folder, sims="odd.npy")
-    assert "35 captions are not a whole number for each of 12 videos" in said
+    assert "35 rows" in said
+    assert "12 columns" in said
     np.save(folder / "nan.npy", np.full((36, 12), np.nan))
     assert "must be finite, got NaN in row 0" in refusal(capsys, folder, sims="nan.npy")
 
@@ -337,16 +385,79 @@ def test_warnings_are_notes_beside_the_table(capsys, folder):
     assert "note" not in captured.out
 
 
-def test_a_closed_pipe_is_no_error(monkeypatch):
-    def write_to_a_closed_pipe():
-        raise BrokenPipeError
+class BrokenOutput(io.StringIO):
+    """Standard output that nobody can write to."""
 
-    closed = []
-    monkeypatch.setattr("sk_qbnorm.__main__.demo", write_to_a_closed_pipe)
-    monkeypatch.setattr("os.dup2", lambda *files: closed.append(files))
-    monkeypatch.setattr(sys.stdout, "fileno", lambda: 1, raising=False)
-    assert main(["demo"]) == 1
-    assert closed
+    def __init__(self, error):
+        super().__init__()
+        self.error = error
+
+    def flush(self):
+        raise self.error
+
+    def fileno(self):
+        return 1
+
+
+@pytest.mark.parametrize("arguments", [["demo"], ["--help"]])
+@pytest.mark.parametrize(
+    ("error", "status"), [(BrokenPipeError(), 1), (OSError(28, "No space left"), 2)]
+)
+def test_output_that_cannot_be_written_is_replaced(
+    error, status, arguments, monkeypatch, capsys
+):
+    replaced = []
+    monkeypatch.setattr("sk_qbnorm.__main__.demo", lambda: None)
+    monkeypatch.setattr("os.dup2", lambda *files: replaced.append(files))
+    monkeypatch.setattr(sys, "stdout", BrokenOutput(error))
+    try:
+        found = main(arguments)
+    except SystemExit as stop:
+        found = stop.code
+    assert found == status
+    assert replaced
+    assert ("No space left" in capsys.readouterr().err) == (status == 2)
+
+
+def test_closed_streams_are_no_error(monkeypatch):
+    def warn():
+        warnings.warn("nobody reads this", UserWarning, stacklevel=1)
+
+    monkeypatch.setattr("sk_qbnorm.__main__.demo", warn)
+    monkeypatch.setattr(sys, "stdout", None)
+    monkeypatch.setattr(sys, "stderr", None)
+    assert main(["demo"]) == 0
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Needs the shell of a Unix")
+@pytest.mark.parametrize("closed", ["| true", ">&-", "2>&-", ">/dev/null"])
+def test_help_prints_no_traceback_whoever_reads(closed):
+    program = f"{sys.executable} -m sk_qbnorm --help {closed}"
+    result = subprocess.run(program, shell=True, capture_output=True, check=False)
+    assert b"Traceback" not in result.stderr
+    assert b"Error" not in result.stderr
+
+
+def failing_demo(error):
+    def demo():
+        raise error
+
+    return demo
+
+
+def test_ctrl_c_ends_a_command_without_a_traceback(monkeypatch):
+    demo = failing_demo(KeyboardInterrupt())
+    monkeypatch.setattr("sk_qbnorm.__main__.demo", demo)
+    assert main(["demo"]) == 130
+
+
+def test_too_little_memory_is_said_in_a_sentence(monkeypatch, capsys):
+    demo = failing_demo(MemoryError("Unable to allocate 9 TiB"))
+    monkeypatch.setattr("sk_qbnorm.__main__.demo", demo)
+    with pytest.raises(SystemExit) as stop:
+        main(["demo"])
+    assert stop.value.code == 2
+    assert "9 TiB" in capsys.readouterr().err
 
 
 @pytest.mark.compiled

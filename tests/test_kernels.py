@@ -4,9 +4,11 @@ import math
 import subprocess
 import sys
 from itertools import pairwise
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from numba.core.errors import TypingError
 
 from sk_qbnorm import _kernels
 from sk_qbnorm._kernels import _jit
@@ -243,3 +245,107 @@ def test_kernels_compile_where_numba_finds_no_place_for_a_cache(monkeypatch):
 
     monkeypatch.setattr(_jit.numba, "njit", without_locator)
     assert _jit.kernel(len) is len
+
+
+def fit_and_warn(folder, before="", **environment):
+    """Run a fit that has to compile with this cache; return what it warns of."""
+    code = (
+        before + "import warnings\nwith warnings.catch_warnings(record=True) as seen:\n"
+    )
+    code += "    warnings.simplefilter('always')\n"
+    code += "".join(f"    {line}\n" for line in FIRST_FIT.splitlines())
+    code += (
+        f"assert [{str(folder)!r} in str(each.message) for each in seen] == [True]\n"
+    )
+    run(code, NUMBA_CACHE_DIR=str(folder), NUMBA_DISABLE_JIT="0", **environment)
+
+
+@pytest.mark.compiled
+def test_a_fit_works_and_warns_once_where_files_of_the_cache_are_damaged(tmp_path):
+    run(FIRST_FIT, NUMBA_CACHE_DIR=str(tmp_path), NUMBA_DISABLE_JIT="0")
+    indexes = sorted(tmp_path.rglob("*.nbi"))
+    codes = sorted(tmp_path.rglob("*.nbc"))
+    for empty in (indexes[0], codes[-1]):
+        empty.write_bytes(b"")
+    for cut in (indexes[1], codes[-2]):
+        cut.write_bytes(cut.read_bytes()[: cut.stat().st_size // 2])
+    fit_and_warn(tmp_path)
+
+
+@pytest.mark.compiled
+def test_a_fit_works_and_warns_once_where_the_cache_cannot_grow(tmp_path):
+    resource = pytest.importorskip("resource", reason="Windows limits no file sizes")
+    limit = resource.RLIMIT_FSIZE
+    fit_and_warn(
+        tmp_path,
+        f"import resource, sk_qbnorm\nresource.setrlimit({limit}, (100, 100))\n",
+    )
+
+
+class FakeKernel:
+    """What numba makes of a function, as far as `_jit` uses it."""
+
+    stats = SimpleNamespace(cache_path="folder of the cache")
+
+    def __init__(self, failures=()):
+        self.failures = list(failures)
+        self.overloads = {}
+
+    def compile(self, signature):
+        if self.failures:
+            raise self.failures.pop(0)
+        self.overloads[signature] = f"code for {signature}"
+        return self.overloads[signature]
+
+    def add_overload(self, result):
+        self.overloads[result.removeprefix("code for ")] = result
+
+
+@pytest.fixture
+def kernel_whose_cache_fails(monkeypatch):
+    """Make a kernel out of the errors that its cache raises one after another."""
+    monkeypatch.setattr(_jit, "_warned_of", set())
+
+    def make(*failures):
+        def njit(**options):
+            return lambda function: FakeKernel(failures if "cache" in options else ())
+
+        monkeypatch.setattr(_jit.numba, "njit", njit)
+        return _jit.kernel(len)
+
+    return make
+
+
+@pytest.mark.parametrize(
+    "failures", [[OSError(28, "no space")], [EOFError(), EOFError()]]
+)
+def test_what_the_cache_cannot_keep_or_give_is_compiled(
+    failures, kernel_whose_cache_fails
+):
+    kernel = kernel_whose_cache_fails(*failures)
+    with pytest.warns(RuntimeWarning, match="folder of the cache") as seen:
+        assert kernel.compile("float64") == "code for float64"
+    assert len(seen) == 1
+    assert kernel.overloads == {"float64": "code for float64"}
+
+
+def test_a_broken_cache_is_warned_of_once(kernel_whose_cache_fails):
+    first = kernel_whose_cache_fails(EOFError(), EOFError())
+    with pytest.warns(RuntimeWarning, match="folder of the cache"):
+        first.compile("float32")
+    second = kernel_whose_cache_fails(EOFError(), EOFError())
+    assert second.compile("float64") == "code for float64"  # a warning is an error here
+
+
+def test_code_that_numba_refuses_is_no_matter_of_the_cache(kernel_whose_cache_fails):
+    kernel = kernel_whose_cache_fails(TypingError("no such type"))
+    with pytest.raises(TypingError):
+        kernel.compile("str")
+
+
+def test_code_that_is_there_already_is_not_added_twice(kernel_whose_cache_fails):
+    kernel = kernel_whose_cache_fails(EOFError(), EOFError())
+    kernel.overloads["float64"] = "code of another thread"
+    with pytest.warns(RuntimeWarning, match="folder of the cache"):
+        kernel.compile("float64")
+    assert kernel.overloads["float64"] == "code of another thread"

@@ -1,5 +1,9 @@
+import bz2
+import gzip
+import lzma
 import os
 import pickle
+from concurrent.futures import ThreadPoolExecutor
 from zipfile import ZipFile
 
 import numpy as np
@@ -60,13 +64,15 @@ def test_npy_and_npz_are_told_by_content(tmp_path):
     np.savez(tmp_path / "one.npz", sims=np.eye(3))
     np.testing.assert_array_equal(load_matrix(tmp_path / "one.npz"), np.eye(3))
     np.savez_compressed(tmp_path / "two.npz", sims=np.eye(3), bank=np.eye(4))
-    np.testing.assert_array_equal(
-        load_matrix(f"{tmp_path / 'two.npz'}:bank"), np.eye(4)
-    )
-    with pytest.raises(
-        ValueError, match="holds the arrays 'sims', 'bank'; say which one"
-    ):
+    with pytest.raises(ValueError, match="'sims', 'bank'"):
         load_matrix(tmp_path / "two.npz")
+
+
+@pytest.mark.parametrize("name", ["two.npz", "TWO.NPZ"])
+def test_an_array_of_an_npz_is_chosen_by_its_name(name, tmp_path):
+    with open(tmp_path / name, "wb") as file:
+        np.savez(file, sims=np.eye(3), bank=np.eye(4))
+    np.testing.assert_array_equal(load_matrix(f"{tmp_path / name}:bank"), np.eye(4))
 
 
 class Evil:
@@ -149,7 +155,7 @@ def test_what_makes_arrays_cannot_be_changed(tmp_path):
 def test_what_no_array_needs_is_refused_unread(bomb, tmp_path):
     path = tmp_path / "sims.pkl"
     path.write_bytes(bomb)
-    with pytest.raises(ValueError, match="holds more than one NumPy array of numbers"):
+    with pytest.raises(ValueError, match=r"sims\.pkl: "):
         load_matrix(path)
 
 
@@ -164,24 +170,78 @@ def test_names_in_a_file_reach_no_terminal_as_they_are(tmp_path):
 @pytest.mark.parametrize(
     ("thing", "message"),
     [
-        ([[1.0]], "refused: the pickle holds more than one NumPy array"),
-        ({"sims": np.eye(2)}, "refused: the pickle holds more than one NumPy array"),
-        (np.array(["cat"]), "numbers expected, got dtype 'U3'"),
-        (np.array([1j]), "numbers expected, got dtype 'c16'"),
-        (np.zeros(1, dtype=[("s", "f8")]), "refused: the pickle holds more than one"),
-        ((np.eye(2), np.eye(2)), "one NumPy array of numbers, got one of tuple"),
-        (
-            np.array(["2020-01-01"], dtype="M8[D]"),
-            "numbers expected, got dtype 'M8'|refused: the pickle holds",
-        ),
-        (np.dtype("f8"), "one NumPy array of numbers, got one of _DType"),
+        ([[1.0]], "list"),
+        ({"sims": np.eye(2)}, "dict"),
+        (np.array(["cat"]), "U3"),
+        (np.array([1j]), "c16"),
+        (np.zeros(1, dtype=[("s", "f8")]), ""),
+        ((np.eye(2), np.eye(2)), "tuple"),
+        (np.array(["2020-01-01"], dtype="M8[D]"), ""),
+        (np.dtype("f8"), "dtype"),
     ],
 )
-def test_anything_but_numbers_is_refused(thing, message, tmp_path):
+@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
+def test_anything_but_numbers_is_refused(thing, message, protocol, tmp_path):
     path = tmp_path / "sims.pkl"
-    path.write_bytes(pickle.dumps(thing))
-    with pytest.raises(ValueError, match=message):
+    path.write_bytes(pickle.dumps(thing, protocol))
+    with pytest.raises(ValueError, match=rf"sims\.pkl: .*{message}"):
         load_matrix(path)
+
+
+@pytest.mark.parametrize(
+    ("content", "what"),
+    [
+        (b"", "empty"),
+        (b"query,item\n0.5,0.25\n", "text"),
+        (b"0.5,0.25\n1,2\n", "text"),
+        ("caption\tsimilarité\r\n".encode() * 50, "text"),
+        (gzip.compress(b"0.5", mtime=0), "gzip"),
+        (bz2.compress(b"0.5"), "bzip2"),
+        (lzma.compress(b"0.5"), "xz"),
+        (b"MATLAB 5.0 MAT-file, Platform: GLNXA64" + bytes(90), "MATLAB"),
+        (b"\x89HDF\r\n\x1a\n" + bytes(90), "HDF5"),
+        (b"PAR1\x15\x04", "Parquet"),
+        (b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19.\x80\x02M\xe9\x03.", "PyTorch"),
+        (b"\x80\x02ctorch._utils\n_rebuild_tensor_v2\nq\x00.", "PyTorch"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_other_formats_are_named(content, what, tmp_path):
+    path = tmp_path / "sims.pkl"
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=rf"sims\.pkl: .*{what}"):
+        load_matrix(path)
+
+
+@pytest.mark.parametrize(
+    ("member", "what"), [("sims/data.pkl", "PyTorch"), ("readme", "zip")]
+)
+def test_other_zip_archives_are_named(member, what, tmp_path):
+    with ZipFile(tmp_path / "sims.pt", "w") as archive:
+        archive.writestr(member, "no array")
+    with pytest.raises(ValueError, match=rf"sims\.pt: .*{what}"):
+        load_matrix(tmp_path / "sims.pt")
+
+
+def test_an_array_too_large_for_memory_is_named(tmp_path):
+    header = {"descr": "<f8", "fortran_order": False, "shape": (2**50,)}
+    with open(tmp_path / "sims.npy", "wb") as file:
+        np.lib.format.write_array_header_1_0(file, header)
+    with pytest.raises(MemoryError, match=r"sims\.npy"):
+        load_matrix(tmp_path / "sims.npy")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="Windows has no named pipes")
+@pytest.mark.parametrize("kind", ["npy", "npz", "pkl"])
+def test_pipes_are_read(kind, tmp_path):
+    np.save(tmp_path / "sims.npy", np.eye(3))
+    np.savez(tmp_path / "sims.npz", np.eye(3))
+    (tmp_path / "sims.pkl").write_bytes(pickle.dumps(np.eye(3)))
+    content, pipe = (tmp_path / f"sims.{kind}").read_bytes(), tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with ThreadPoolExecutor(1) as writer:
+        writer.submit(pipe.write_bytes, content)
+        np.testing.assert_array_equal(load_matrix(pipe), np.eye(3))
 
 
 @pytest.mark.parametrize(
@@ -203,15 +263,11 @@ def test_anything_but_numbers_is_refused(thing, message, tmp_path):
 def test_broken_files_are_named(content, tmp_path):
     path = tmp_path / "sims.pkl"
     path.write_bytes(content)
-    with pytest.raises(ValueError, match=r"sims\.pkl: "):
+    with pytest.raises(ValueError, match=r"sims\.pkl"):
         load_matrix(path)
 
 
 def test_text_and_objects_in_npy_are_refused(tmp_path):
-    with ZipFile(tmp_path / "text.npz", "w") as archive:
-        archive.writestr("readme", "no array")
-    with pytest.raises(ValueError, match="must hold an array of numbers, got bytes"):
-        load_matrix(tmp_path / "text.npz")
     np.save(tmp_path / "text.npy", np.array(["cat"]))
     with pytest.raises(ValueError, match="must hold an array of numbers, got"):
         load_matrix(tmp_path / "text.npy")

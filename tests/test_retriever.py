@@ -242,6 +242,16 @@ def test_neither_matrix_is_ever_held():
         assert peak < 3000 * 30_000 * 4 / 4
 
 
+def test_no_distance_is_negative_where_a_similarity_is_rounded_above_one():
+    random = np.random.default_rng(0)
+    gallery = random.normal(size=(500, 7)).astype(np.float32)
+    gallery[:, 6] = 0
+    bank = np.eye(7, dtype=np.float32)[6:]  # orthogonal to all items: no bias
+    retriever = QuerybankRetriever(InvertedSoftmax(), 1).fit(bank, gallery)
+    assert retriever.kneighbors_graph(gallery, mode="score").data.max() > 1
+    assert retriever.kneighbors_graph(gallery, mode="distance").data.min() == 0
+
+
 def test_estimators_of_scikit_learn_take_the_graph():
     random = np.random.default_rng(3)
     labels = np.repeat([0, 1, 2], 20)

@@ -106,6 +106,21 @@ def test_biases_that_move_by_exactly_tol_end_it():
         SinkhornNormalizer(8, 3, smaller, **precomputed).fit(SIMS)
 
 
+def test_it_ends_by_the_spread_of_the_changes_as_constants_do_not_count():
+    beta, step = 20, 3
+    biases = [
+        SinkhornNormalizer(beta, n, 0, **precomputed).fit(SIMS).gallery_bias_
+        for n in (step - 1, step)
+    ]
+    changes = beta * np.diff(biases, axis=0)
+    spread, largest = np.ptp(changes), np.abs(changes).max()
+    assert spread > 1.1 * largest
+    tol = (spread + largest) / 2
+    assert SinkhornNormalizer(beta, 50, tol, **precomputed).fit(SIMS).n_iter_ > step
+    tol = 1.01 * spread
+    assert SinkhornNormalizer(beta, 50, tol, **precomputed).fit(SIMS).n_iter_ <= step
+
+
 def test_products_are_held_where_the_budget_allows_it():
     asked = []
 

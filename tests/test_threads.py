@@ -1,5 +1,8 @@
 """Threads change how long it takes, and nothing else."""
 
+import contextlib
+import itertools
+import linecache
 import os
 import subprocess
 import sys
@@ -7,9 +10,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
+import threadpoolctl
 from joblib import Parallel, cpu_count, delayed, parallel_config
 from sklearn.base import clone
-from threadpoolctl import threadpool_info
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from sk_qbnorm import _threads, pairwise_similarity
 from sk_qbnorm._kernels import share
@@ -55,6 +59,14 @@ def test_n_jobs_means_what_it_means_to_joblib():
         assert count_threads(2) == 2
 
 
+@pytest.mark.parametrize("n_jobs", [1.5, "2"])
+def test_a_number_of_threads_that_is_no_integer_is_refused(n_jobs):
+    with pytest.raises(ValueError, match="n_jobs"):
+        clone(NORMALIZERS["DIS"]).set_params(n_jobs=n_jobs).fit(
+            RANDOM.normal(size=(5, 4))
+        )
+
+
 @pytest.mark.parametrize("n_jobs", [None, -1, 2])
 def test_a_worker_does_not_start_threads_of_its_own(n_jobs):
     in_workers = Parallel(n_jobs=2)(delayed(count_threads)(n_jobs) for _ in range(2))
@@ -79,6 +91,16 @@ def blas_threads(of_all=True):
     return {pool["num_threads"] for pool in pools}
 
 
+@pytest.fixture
+def two_blas_threads():
+    """BLAS with two threads, whatever an earlier test has left."""
+    if os.cpu_count() == 1:
+        pytest.skip("BLAS has one thread on one core, with a limit or without")
+    with threadpool_limits(2, user_api="blas"):
+        _threads._let_go()  # else other threads cannot set a limit
+        yield
+
+
 def test_every_blas_has_one_thread_in_a_thread_that_is_told():
     with own_threads(2) as alone, ThreadPoolExecutor(1, initializer=alone) as pool:
         assert pool.submit(blas_threads, of_all=False).result() == {1}
@@ -86,7 +108,7 @@ def test_every_blas_has_one_thread_in_a_thread_that_is_told():
         assert alone is None
 
 
-def test_blas_is_held_to_one_thread_as_long_as_anybody_asks():
+def test_blas_is_held_to_one_thread_as_long_as_anybody_asks(two_blas_threads):
     before = blas_threads()
     first, second = own_threads(2), own_threads(1)
     with first:
@@ -99,7 +121,7 @@ def test_blas_is_held_to_one_thread_as_long_as_anybody_asks():
         assert blas_threads() == before
 
 
-def test_blas_is_given_back_by_whichever_thread_is_the_last():
+def test_blas_is_given_back_by_whichever_thread_is_the_last(two_blas_threads):
     before = blas_threads()
     with ThreadPoolExecutor(1) as first, ThreadPoolExecutor(1) as second:
         held = own_threads(2), own_threads(2)
@@ -114,12 +136,113 @@ def test_blas_is_given_back_by_whichever_thread_is_the_last():
         assert blas_threads() == before
 
 
-def test_a_failure_gives_blas_back():
+def test_a_failure_gives_blas_back(two_blas_threads):
     before = blas_threads()
     with pytest.raises(RuntimeError, match="no"), own_threads(2):
         raise RuntimeError("no")
     assert blas_threads() == before
-    assert _threads._blas._users == 0
+    assert not _threads._blas._users
+
+
+INTERRUPTED = {_threads.__file__, threadpoolctl.__file__, contextlib.__file__}
+
+
+def use_blas_with_ctrl_c(moment):
+    """Interrupt a use at one of its lines; return whether it has as many."""
+    lines_left = moment
+
+    def trace(frame, event, argument):
+        nonlocal lines_left
+        name = frame.f_code.co_filename
+        line = linecache.getline(name, frame.f_lineno).strip()
+        # Python looks at no signal between a block and the release of its lock.
+        if name in INTERRUPTED and event in ("call", "line") and line[:5] != "with ":
+            lines_left -= 1
+            if lines_left < 0:
+                raise KeyboardInterrupt
+        return trace
+
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        with own_threads(2):
+            pass
+    except KeyboardInterrupt:
+        return True
+    finally:
+        sys.settrace(before)
+    return False
+
+
+def test_ctrl_c_at_any_line_gives_blas_back(two_blas_threads):
+    before = blas_threads()
+    with own_threads(2):
+        pass  # finds the libraries once
+    for moment in itertools.count():
+        was_interrupted = use_blas_with_ctrl_c(moment)
+        assert blas_threads() == before, moment
+        if not was_interrupted:
+            break
+    assert moment > 20
+
+
+def test_a_limit_that_could_not_be_restored_is_restored_by_the_next_use(
+    two_blas_threads, monkeypatch
+):
+    before = blas_threads()
+    monkeypatch.setattr(_threads, "_let_go", lambda: 1 / 0)
+    with pytest.raises(ZeroDivisionError), own_threads(2):
+        pass
+    monkeypatch.undo()
+    with threadpool_limits(1, user_api="blas"):
+        _threads._let_go()
+    with own_threads(2):
+        assert blas_threads() == {1}
+    assert blas_threads() == before
+
+
+FORKED = """
+import os
+import threading
+import warnings
+from threadpoolctl import threadpool_info, threadpool_limits
+from sk_qbnorm import _threads
+
+def blas_threads():
+    pools = [pool for pool in threadpool_info() if pool["user_api"] == "blas"]
+    pools = [pool for pool in pools if pool["threading_layer"] != "openmp"]
+    return {pool["num_threads"] for pool in pools}
+
+warnings.simplefilter("ignore")  # forks of a process with threads
+threadpool_limits(2, user_api="blas")
+_threads._let_go()
+before = blas_threads()
+entered, leave = threading.Event(), threading.Event()
+
+def use():
+    with _threads.own_threads(2):
+        entered.set()
+        leave.wait()
+
+thread = threading.Thread(target=use)
+thread.start()
+entered.wait()
+assert blas_threads() == {1}
+child = os.fork()
+if child == 0:
+    with _threads.own_threads(2):
+        pass
+    os._exit(0 if blas_threads() == before else 1)
+leave.set()
+thread.join()
+assert os.waitpid(child, 0)[1] == 0
+assert blas_threads() == before
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="Windows does not fork")
+def test_a_child_forked_during_a_fit_gets_its_blas_back(two_blas_threads):
+    subprocess.run([sys.executable, "-c", FORKED], check=True, timeout=100)
 
 
 def test_libraries_that_are_imported_later_are_held_too(monkeypatch):
@@ -143,7 +266,7 @@ def test_a_limit_that_cannot_be_set_leaves_nobody_behind(monkeypatch):
     monkeypatch.setattr(_threads, "ThreadpoolController", interrupted)
     with pytest.raises(KeyboardInterrupt), blas.on_one_thread():
         pass
-    assert blas._users == 0
+    assert not blas._users
 
 
 CONCURRENT = """

@@ -1,7 +1,11 @@
 """How kernels are compiled: the one module that imports numba."""
 
+import threading
+import warnings
+
 import numba
 import numpy as np
+from numba.core.errors import NumbaError
 from numba.extending import overload
 
 # contract: a product and a sum may be one instruction, rounded once.
@@ -12,6 +16,11 @@ from numba.extending import overload
 FLAGS = {"contract", "nnan", "nsz"}
 
 
+OPTIONS = {"nogil": True, "fastmath": FLAGS}
+
+_warned_of: set[str] = set()  # folders
+
+
 def kernel(function):
     """Compile a serial kernel that releases the GIL and is cached on disk.
 
@@ -19,11 +28,57 @@ def kernel(function):
     release the GIL meets none of the limits of numba's threading layers (one of
     which aborts the process when two Python threads call it at once).
     """
-    options = {"nogil": True, "fastmath": FLAGS}
     try:
-        return numba.njit(cache=True, **options)(function)
+        compiled = numba.njit(cache=True, **OPTIONS)(function)
     except RuntimeError:  # neither the package nor the user has a writable cache
-        return numba.njit(**options)(function)
+        return numba.njit(**OPTIONS)(function)
+    if compiled is not function:  # as it is where NUMBA_DISABLE_JIT is set
+        compiled.compile = _compile_without_cache_on_failure(compiled, function)
+    return compiled
+
+
+def _compile_without_cache_on_failure(compiled, function):
+    """Return `compiled.compile`, but independent of the state of the cache.
+
+    numba calls it once per signature, from Python and from kernels that call this one.
+    A full disk fails once the code is compiled; a damaged file fails before.
+    """
+    compile_cached = compiled.compile
+    uncached = numba.njit(**OPTIONS)(function)
+    lock = threading.Lock()
+
+    def compile(signature):
+        try:
+            return compile_cached(signature)
+        except NumbaError:
+            raise
+        except Exception as error:
+            cause = error
+        try:
+            entry_point = compile_cached(signature)  # if only saving has failed
+        except Exception:
+            entry_point = uncached.compile(signature)
+            with lock:
+                for types, result in uncached.overloads.items():
+                    if types not in compiled.overloads:
+                        compiled.add_overload(result)
+        _warn_of_cache(compiled.stats.cache_path, cause)
+        return entry_point
+
+    return compile
+
+
+def _warn_of_cache(folder, cause):
+    if folder in _warned_of:
+        return
+    _warned_of.add(folder)
+    warnings.warn(
+        f"numba cannot use its cache in {folder} ({type(cause).__name__}: {cause}), so "
+        "kernels are compiled again in each process. Free disk space, delete the .nbi "
+        "and .nbc files in this folder, or set NUMBA_CACHE_DIR to another folder.",
+        RuntimeWarning,
+        stacklevel=2,
+    )
 
 
 def by_float_width(single, double):

@@ -1,5 +1,6 @@
 """``python -m sk_qbnorm evaluate``: matrices from files, corrected and measured."""
 
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -27,8 +28,9 @@ def evaluate(
     Parameters
     ----------
     bank, sims : str
-        Files of matrices, bank queries x gallery and queries x gallery. They are
-        transposed for ``direction="video-to-text"``.
+        Files of matrices, bank queries x gallery and captions x videos. For
+        ``direction="video-to-text"``, the gallery are the captions of `sims`, which
+        may be the rows or the columns of `bank`.
     relevant : str, default=None
         File of one gallery index a query, or of an indicator.
     masks : str, default=None
@@ -45,13 +47,13 @@ def evaluate(
         Parameters of the normalizer; None for its default.
     """
     normalizers = _make_normalizers(normalizer, settings, save)
-    bank, sims = _load_pair(bank, sims)
-    mask = None if masks is None else _load_mask(masks, sims.shape[0])
-    if direction == "video-to-text":
-        bank, sims = bank.T, sims.T
-    _check_gallery(bank, sims)
-    relevant = _load_relevant(relevant, sims.shape, direction, write)
-    query_mask = None
+    bank, sims = _load_pair(bank, sims, direction, write)
+    mask = None
+    if masks is not None:
+        n_captions = sims.shape[0 if direction == "text-to-video" else 1]
+        mask = _load_mask(masks, n_captions)
+    relevant_file, query_mask = relevant, None
+    relevant = _load_relevant(relevant_file, sims.shape, direction, write)
     if mask is not None:
         write(f"masks: {(~mask).sum()} of {mask.size} captions are missing")
         if direction == "text-to-video":
@@ -59,6 +61,7 @@ def evaluate(
         else:  # missing captions are no queries here but gallery items: they leave it
             bank, sims = bank[:, mask], sims[:, mask]
             relevant, query_mask = _without(relevant, mask, write)
+    _check_every_query_is_answered(relevant_file, relevant, query_mask)
     write(
         f"{len(sims)} queries, {sims.shape[1]} gallery items, {len(bank)} bank queries"
     )
@@ -77,6 +80,7 @@ def evaluate(
 def _make_normalizers(normalizer, settings, save):
     chosen = NORMALIZERS if normalizer == "all" else (normalizer,)
     settings = {name: value for name, value in settings.items() if value is not None}
+    smallest_bank = np.eye(2, dtype=np.float32)
     if len(chosen) > 1 and save is not None:
         raise ValueError("--save takes one normalizer, got --normalizer all.")
     if save is not None and not Path(save).absolute().parent.is_dir():
@@ -91,31 +95,39 @@ def _make_normalizers(normalizer, settings, save):
             option = min(unknown).replace("_", "-")
             raise ValueError(f"the normalizer {name} has no --{option}; leave it out.")
         known = {key: settings[key] for key in settings if key not in unknown}
-        made.append(each.set_params(**known))
+        with warnings.catch_warnings(action="ignore"):  # on how small this bank is
+            made.append(each.set_params(**known).fit(smallest_bank))
     return made
 
 
-def _load_pair(bank, sims):
-    matrices = load_matrix(bank), load_matrix(sims)
-    for path, matrix in zip((bank, sims), matrices, strict=True):
+def _load_pair(bank_file, sims_file, direction, write):
+    """Return both matrices with the gallery in columns."""
+    matrices = load_matrix(bank_file), load_matrix(sims_file)
+    for path, matrix in zip((bank_file, sims_file), matrices, strict=True):
         if matrix.ndim != 2 or matrix.size == 0:
             raise ValueError(
                 f"{path} must hold a matrix of similarities, got shape {matrix.shape}."
             )
-    return matrices
-
-
-def _check_gallery(bank, sims):
-    if bank.shape[1] != sims.shape[1]:
-        advice = (
-            "is one of them transposed"
-            if sims.shape[1] in bank.shape
-            else ("are both of the same gallery")
-        )
+    bank, sims = matrices
+    shapes = f"{bank_file} has shape {bank.shape}, {sims_file} has shape {sims.shape}"
+    if direction == "text-to-video":
+        if bank.shape[1] != sims.shape[1]:
+            raise ValueError(
+                f"{shapes}; expected as many columns in both, one per item of the same "
+                "gallery. Transpose the one whose rows are the gallery."
+            )
+        return bank, sims
+    n_captions = len(sims)
+    if n_captions not in bank.shape:
         raise ValueError(
-            "The bank and the similarities must have one column an item of the same "
-            f"gallery, got shapes {bank.shape} and {sims.shape}: {advice}?"
+            f"{shapes}; for --direction video-to-text the bank must compare its videos "
+            f"with the {n_captions} captions that are the rows of {sims_file}."
         )
+    if len(bank) == n_captions:
+        if bank.shape[1] == n_captions:
+            write(f"bank: square; its rows are taken as the {n_captions} captions")
+        bank = bank.T
+    return bank, sims.T
 
 
 def _load_mask(path, n_captions):
@@ -153,9 +165,9 @@ def _load_relevant(path, shape, direction, write):
     size, left_over = divmod(n_captions, n_videos)
     if left_over or not size:
         raise ValueError(
-            f"The similarities are of {n_queries} queries x {n_gallery} gallery items, "
-            f"and {n_captions} captions are not a whole number for each of {n_videos} "
-            "videos; say what is relevant with --relevant."
+            f"--sims has {n_captions} rows, the captions, and {n_videos} columns, the "
+            "videos, which is not a whole number of captions per video; transpose it, "
+            "or say what is relevant with --relevant."
         )
     write(
         f"relevant: not given; groups of {size} captions in a row are taken for each "
@@ -165,6 +177,19 @@ def _load_relevant(path, shape, direction, write):
     if text_to_video:
         return groups
     return (groups == np.arange(n_videos)[:, None]).astype(np.int8)
+
+
+def _check_every_query_is_answered(path, relevant, query_mask):
+    if relevant.ndim == 1:
+        return
+    missing = ~relevant.any(axis=1)
+    if query_mask is not None:
+        missing &= query_mask
+    if missing.any():
+        raise ValueError(
+            f"{path}: {missing.sum()} queries have no relevant item, the first in row "
+            f"{missing.argmax()}. Leave these queries out of --sims and --relevant."
+        )
 
 
 def _without(relevant, mask, write):

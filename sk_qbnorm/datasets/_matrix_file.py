@@ -3,6 +3,7 @@
 import pickle
 import pickletools
 import re
+from io import BytesIO
 from os import PathLike
 
 import numpy as np
@@ -19,6 +20,25 @@ _OPCODES = {
     *("LONG1", "STRING", "BINSTRING", "SHORT_BINSTRING", "UNICODE", "BINUNICODE"),
     *("SHORT_BINUNICODE", "BINUNICODE8", "BINBYTES", "SHORT_BINBYTES", "BINBYTES8"),
     "BYTEARRAY8",
+}
+_CONTAINERS = {
+    "DICT": "dict",
+    "EMPTY_DICT": "dict",
+    "LIST": "list",
+    "EMPTY_LIST": "list",
+}
+_TEXT = bytes({*range(32, 256), *b"\t\n\r"})
+_PICKLED_AS_TEXT = re.compile(rb"\(*c[a-zA-Z_][\w.]*\r?\n[a-zA-Z_][\w.]*\r?\n|\([dilp]")
+_SAVE = "save the matrix itself with numpy.save"
+_PYTORCH = "a PyTorch file; save the tensor with numpy.save(FILE, tensor.cpu().numpy())"
+_OTHER_FORMATS = {
+    b"\x1f\x8b": "a gzip file; decompress it with gunzip",
+    b"BZh": "a bzip2 file; decompress it with bunzip2",
+    b"\xfd7zXZ": "an xz file; decompress it with unxz",
+    b"\x89HDF": f"an HDF5 file; read it with h5py and {_SAVE}",
+    b"MATLAB": f"a MATLAB file; read it with scipy.io.loadmat and {_SAVE}",
+    b"PAR1": f"a Parquet file; read it with pandas and {_SAVE}",
+    b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19": _PYTORCH,  # before PyTorch 1.6
 }
 
 
@@ -45,6 +65,8 @@ def load_matrix(path: str | PathLike) -> NDArray:
     ------
     ValueError
         If the file holds anything else, or several arrays.
+    MemoryError
+        If the array is too large for memory.
     OSError
         If it cannot be read.
 
@@ -66,21 +88,21 @@ def load_matrix(path: str | PathLike) -> NDArray:
     """
     path, name = _split(str(path))
     with open(path, "rb") as file:
-        start = file.read(6)
-        file.seek(0)
-        read = _read_pickle
-        if start == b"\x93NUMPY":
-            read = _read_npy
-        elif start[:2] == b"PK":
-            read = _read_npz
         try:
-            matrix = read(file, name)
+            # A pipe cannot be read twice.
+            source = file if file.seekable() else BytesIO(file.read())
+            matrix = _reader(source)(source, name)
+        except MemoryError as error:
+            raise MemoryError(
+                f"{path} is too large for memory ({error}); use float32, or pass "
+                "numpy.load(path, mmap_mode='r') to a normalizer in Python"
+            ) from error
         except ValueError as error:
             raise ValueError(f"{path}: {error}") from error
         except Exception as error:  # a broken file may fail in any way it likes
             raise ValueError(
-                f"{path}: neither .npy, .npz nor a pickle of one NumPy array of "
-                f"numbers ({type(error).__name__}: {error})"
+                f"{path} is damaged, or neither .npy, .npz nor a pickle of one NumPy "
+                f"array of numbers ({type(error).__name__}: {error}); {_SAVE}"
             ) from error
     kind = getattr(getattr(matrix, "dtype", None), "kind", None)
     if kind is None or kind not in _NUMBERS:
@@ -91,9 +113,30 @@ def load_matrix(path: str | PathLike) -> NDArray:
 
 def _split(path):
     head, colon, name = path.rpartition(":")
-    if colon and head.endswith(".npz"):
+    if colon and head.lower().endswith(".npz"):
         return head, name
     return path, None
+
+
+def _reader(file):
+    """Return the function that reads this format, which the first bytes tell."""
+    start = file.read(256)
+    file.seek(0)
+    if not start:
+        raise ValueError("the file is empty")
+    for magic, advice in _OTHER_FORMATS.items():
+        if start.startswith(magic):
+            raise ValueError(f"this is {advice}")
+    if start.startswith(b"\x93NUMPY"):
+        return _read_npy
+    if start.startswith(b"PK"):
+        return _read_npz
+    is_text = not start.translate(None, delete=_TEXT)
+    if is_text and not _PICKLED_AS_TEXT.match(start):
+        raise ValueError(
+            f"this is a text file; read it with numpy.loadtxt or pandas and {_SAVE}"
+        )
+    return _read_pickle
 
 
 def _read_npy(file, name):
@@ -102,10 +145,16 @@ def _read_npy(file, name):
 
 def _read_npz(file, name):
     arrays = np.load(file, allow_pickle=False)
-    if name is None and len(arrays.files) == 1:
-        name = arrays.files[0]
-    if name not in arrays.files:
-        known = ", ".join(map(repr, arrays.files))
+    files = arrays.zip.namelist()
+    if any(file.endswith("data.pkl") for file in files):
+        raise ValueError(f"this is {_PYTORCH}")
+    names = [file[:-4] for file in files if file.endswith(".npy")]
+    if not names:
+        raise ValueError(f"this is a zip archive without a .npy file; {_SAVE}")
+    if name is None and len(names) == 1:
+        name = names[0]
+    if name not in names:
+        known = ", ".join(map(repr, names))
         raise ValueError(
             f"the file holds the arrays {known}; say which one with FILE.npz:NAME"
         )
@@ -118,10 +167,8 @@ def _read_pickle(file, name):
     found = _NumbersOnly(file, encoding="latin1").load()
     if isinstance(found, _Array):
         return found.to_numpy()
-    raise ValueError(
-        "expected a pickle of one NumPy array of numbers, got one of "
-        f"{type(found).__name__}"
-    )
+    what = type(found).__name__.strip("_").lower()
+    raise ValueError(f"the pickle holds a {what}, not a NumPy array; {_SAVE}")
 
 
 def _check_opcodes(file):
@@ -130,13 +177,14 @@ def _check_opcodes(file):
     That is a few dozen strings, numbers, tuples and calls. Nothing that nests deeply,
     hashes, makes objects by itself or goes around the names that are looked up.
     """
+    only_begun = True
     for count, (opcode, argument, _) in enumerate(pickletools.genops(file)):
         is_far = opcode.name in _MEMO and int(argument) > _LONGEST
         if opcode.name not in _OPCODES or count > _LONGEST or is_far:
-            raise ValueError(
-                "refused: the pickle holds more than one NumPy array of numbers "
-                f"({opcode.name})"
-            )
+            what = _CONTAINERS.get(opcode.name) if only_begun else None
+            what = f"a {what}" if what else "more than one NumPy array of numbers"
+            raise ValueError(f"refused: the pickle holds {what}; {_SAVE}")
+        only_begun = only_begun and opcode.name in ("PROTO", "FRAME", "MARK")
 
 
 class _DType:
@@ -221,8 +269,10 @@ class _NumbersOnly(pickle.Unpickler):
 
     def find_class(self, module, name):
         if (module, name) not in _MAKERS:
+            of_torch = module.partition(".")[0] == "torch"
+            what = f"this is {_PYTORCH}" if of_torch else _SAVE
             raise ValueError(
-                f"refused: the pickle asks for {f'{module}.{name}'!r}, and only NumPy "
-                "arrays of numbers are read from a pickle"
+                f"refused: the pickle asks for {f'{module}.{name}'!r}, not for a NumPy "
+                f"array of numbers alone; {what}"
             )
         return _MAKERS[module, name]
