@@ -200,15 +200,6 @@ def remaining_items(items, n_gallery):
     return kept
 
 
-def check_bank_given(querybank):
-    """Raise if new gallery items come without the bank, which no fit keeps."""
-    if querybank is None:
-        raise ValueError(
-            "querybank must be all of the bank that the known items were fitted with, "
-            "got None; the bank is not kept, so pass it again, in the same order."
-        )
-
-
 def warn_caller(message, category=UserWarning):
     """Warn at the first line outside of this package and scikit-learn."""
     own = "sk_qbnorm", "sklearn", "joblib"  # by which scikit-learn calls
