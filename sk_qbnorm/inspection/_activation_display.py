@@ -106,7 +106,7 @@ class ActivationDisplay:
     >>> sims = pairwise_similarity(data.queries, data.gallery)
     >>> display = ActivationDisplay.from_estimator(normalizer, sims, data.relevant)
     >>> display.counts_["better"], display.counts_["worse"]
-    (96, 17)
+    (103, 13)
     """
 
     def __init__(

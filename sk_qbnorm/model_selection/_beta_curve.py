@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from typing import Any
 
@@ -96,8 +97,9 @@ def beta_curve(
     Notes
     -----
     The scores of one fit are in memory at a time. All values share the same resamples
-    of the queries, so the intervals do not jump from value to value; they hold for each
-    value separately.
+    of the queries, so the intervals do not jump from value to value. Each interval
+    describes one value; together they are no confidence band. The warnings of `fit`
+    about a beta that is small or large for the similarities are not shown.
 
     The maximum of the curve is too optimistic, as it was chosen on these queries.
     Choose the value on other queries than those that you report.
@@ -134,7 +136,10 @@ def beta_curve(
     def scores():
         for place, value in enumerate(values.tolist()):
             fitted = clone(estimator).set_params(**{param_name: value})
-            results = BeforeAfter(fitted.fit(querybank, gallery), queries)
+            with warnings.catch_warnings():
+                warnings.filterwarnings("ignore", r"\w*beta\w*=")
+                fitted.fit(querybank, gallery)
+            results = BeforeAfter(fitted, queries)
             if place == 0:
                 yield results.scores_before()
             yield results.scores_after()

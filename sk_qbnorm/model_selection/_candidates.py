@@ -47,7 +47,7 @@ def default_candidates() -> list[BaseNormalizer]:
     >>> from sk_qbnorm.model_selection import default_candidates
     >>> candidates = default_candidates()
     >>> len(candidates), candidates[0]
-    (68, InvertedSoftmax(alpha=0.25, beta='scale'))
+    (68, InvertedSoftmax(alpha=0.25))
     """
     families = [
         *(InvertedSoftmax(beta=beta) for beta in BETAS),

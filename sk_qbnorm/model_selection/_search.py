@@ -129,7 +129,7 @@ class NormalizerSearch(ShortReprMixin, BaseNormalizer):
     >>> data = load_emoji_names_hi_en()
     >>> search = NormalizerSearch(data.queries[:100], data.relevant[:100])
     >>> search.fit(data.bank_queries, data.gallery).best_estimator_
-    NearestNeighborNormalizer(n_neighbors=4)
+    NearestNeighborNormalizer(metric='cosine', n_neighbors=4)
     >>> search.results_["gain"][search.best_index_].round(2)
     np.float64(0.15)
     >>> retriever = QuerybankRetriever(search.best_estimator_, n_neighbors=1)
