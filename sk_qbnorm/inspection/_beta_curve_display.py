@@ -67,8 +67,8 @@ class BetaCurveDisplay:
 
     Notes
     -----
-    The intervals are those of `paired_bootstrap_report`. All values share
-    the same resamples, and each interval describes one value. The maximum of the curve is too
+    The intervals are those of `paired_bootstrap_report`. All values share the same
+    resamples, and each interval describes one value. The maximum of the curve is too
     optimistic, as it was chosen on these queries. Choose the value on other queries
     than those that you report.
 
