@@ -62,7 +62,7 @@ def check_count(value, name, *, largest=None):
 
 def check_choice(value, name, choices):
     """Return `value` if it is one of the choices, else raise."""
-    if not isinstance(value, str) or value not in choices:
+    if not isinstance(value, str | None) or value not in choices:
         known = ", ".join(repr(choice) for choice in choices)
         raise ValueError(f"{name} must be one of {known}, got {value!r}.")
     return value

@@ -15,10 +15,10 @@ from sklearn.model_selection import (
 from sklearn.pipeline import make_pipeline
 
 from sk_qbnorm import (
-    AgreementNormalizer,
     DualInvertedSoftmax,
     GallerySimilarity,
     InvertedSoftmax,
+    MixNormalizer,
     NearestNeighborScorer,
     QuerybankRetriever,
     SinkhornNormalizer,
@@ -131,7 +131,7 @@ def test_agreement_and_search_are_fitted_to_the_marked_rows_only(data, stacked):
     sims = pairwise_similarity(queries, data.gallery)
     sample = pairwise_similarity(data.queries[40:], data.gallery)
     for normalizer in (
-        AgreementNormalizer(sample, InvertedSoftmax()),
+        MixNormalizer(sample, InvertedSoftmax()),
         NormalizerSearch(sample, data.relevant[40:], [InvertedSoftmax()]),
     ):
         fitted = clone(normalizer).fit(sims, relevant)

@@ -12,7 +12,6 @@ from sklearn.exceptions import NotFittedError
 
 from sk_qbnorm import (
     CSLS,
-    AgreementNormalizer,
     DynamicInvertedSoftmax,
     InvertedSoftmax,
     QuerybankRetriever,
@@ -184,10 +183,6 @@ JOINING = {
     "IS": (InvertedSoftmax(beta=20), "cosine"),
     "DIS": (DynamicInvertedSoftmax(beta=20), "dot"),
     "CSLS": (CSLS(n_neighbors=3), product),
-    "agreement": (
-        AgreementNormalizer(SPARSE_QUERIES, InvertedSoftmax(beta=20), n_neighbors=2),
-        "cosine",
-    ),
 }
 JOINED = [*itertools.product(GALLERY_FORMS, GALLERY_FORMS, ["IS"])]
 JOINED += [

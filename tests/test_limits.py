@@ -6,7 +6,6 @@ from sklearn.base import clone
 
 from sk_qbnorm import (
     CSLS,
-    AgreementNormalizer,
     DualDynamicInvertedSoftmax,
     DualInvertedSoftmax,
     DynamicInvertedSoftmax,
@@ -30,9 +29,6 @@ OF_A_BETA = {
     "DualDIS": lambda beta: DualDynamicInvertedSoftmax(beta_query=beta, **PRECOMPUTED),
     "Dynamic": lambda beta: DynamicNormalizer(
         InvertedSoftmax(beta=beta), **PRECOMPUTED
-    ),
-    "Agreement": lambda beta: AgreementNormalizer(
-        SIMS, normalizer=InvertedSoftmax(beta=beta), **PRECOMPUTED
     ),
 }
 OF_AN_ALPHA = {

@@ -8,7 +8,7 @@ from scipy import sparse
 from sklearn.base import clone
 
 from sk_qbnorm import CSLS, InvertedSoftmax, QuerybankRetriever, pairwise_similarity
-from sk_qbnorm.normalizers import AgreementNormalizer
+from sk_qbnorm.normalizers import MixNormalizer
 from sk_qbnorm.tiles import SimilaritySource
 
 from .cases import ALL
@@ -158,7 +158,7 @@ def test_a_row_is_refused_as_one_row_and_not_as_embeddings():
 
 @pytest.mark.parametrize("metric", ["cosine", "dot"])
 def test_a_source_of_embeddings_needs_a_gallery(metric):
-    sample = AgreementNormalizer(BANK, InvertedSoftmax(), metric=metric)
+    sample = MixNormalizer(BANK, InvertedSoftmax(), metric=metric)
     for normalizer in (InvertedSoftmax(metric=metric), sample):
         with pytest.raises(ValueError, match="gallery"):
             normalizer.fit(SIMS)

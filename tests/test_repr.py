@@ -7,9 +7,9 @@ from sklearn.base import clone
 from sklearn.pipeline import make_pipeline
 
 from sk_qbnorm import (
-    AgreementNormalizer,
     GallerySimilarity,
     InvertedSoftmax,
+    MixNormalizer,
     NearestNeighborScorer,
     QuerybankRetriever,
 )
@@ -48,9 +48,7 @@ def test_a_pipeline_prints_no_gallery():
         InvertedSoftmax(beta=3),
         NearestNeighborScorer(gallery_labels=np.arange(30)),
     )
-    retriever = QuerybankRetriever(
-        AgreementNormalizer(DATA, InvertedSoftmax()), gallery=DATA
-    )
+    retriever = QuerybankRetriever(MixNormalizer(DATA, InvertedSoftmax()), gallery=DATA)
     for estimator in (pipeline, retriever):
         printed = repr(estimator)
         assert "30 x 20 ndarray" in printed

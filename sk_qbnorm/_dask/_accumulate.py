@@ -1,5 +1,6 @@
 """Statistics of querybanks and galleries that are Dask arrays."""
 
+import math
 from dataclasses import replace
 from functools import partial
 
@@ -22,7 +23,15 @@ from ._tasks import (
 
 
 def accumulate(
-    querybank, gallery, metric, make_statistics, spread_from, verbose, name, gallerybank
+    querybank,
+    gallery,
+    metric,
+    make_statistics,
+    spread_from,
+    verbose,
+    name,
+    gallerybank,
+    known,
 ):
     """Return the bank of Dask arrays: a task per pair of blocks, merged as a tree.
 
@@ -44,6 +53,8 @@ def accumulate(
     name : str
         Name of the bank in error messages.
     gallerybank : dask.array.Array, ndarray or None
+    known : Bank or None
+        The bank to which these gallery items will be appended.
 
     Returns
     -------
@@ -81,9 +92,24 @@ def accumulate(
     )
     for key, statistic in fresh.items():
         if not statistic.mergeable:
-            balance(columns, beside, statistic, verbose)
+            statistic.shape = bank.n_bank, bank.n_gallery
+            statistic.n_gallery = bank.n_gallery
+            if known is not None:
+                if is_dask(querybank):
+                    why = "to match the bank that was fitted"
+                    check_known_sizes(querybank, name, why)
+                statistic.start_from(known[key])
+            balance(columns, beside, _row_sizes(querybank), statistic, verbose)
             bank = bank.with_statistic(key, statistic)
     return bank
+
+
+def _row_sizes(querybank):
+    """Return the number of queries in each block; None for unknown numbers."""
+    if not is_dask(querybank):
+        return [querybank.shape[0]]
+    sizes = querybank.chunks[0]
+    return None if any(map(math.isnan, sizes)) else list(sizes)
 
 
 def _sample(querybank, gallery, metric, name):

@@ -396,5 +396,9 @@ def _learns_alike(one, other):
     """Return whether two normalizers differ at most in what they do after `fit`."""
     if type(one) is not type(other) or not hasattr(one, "alpha"):
         return False
-    without_alpha = [parameters_of(each, but={"alpha"}) for each in (one, other)]
-    return without_alpha[0] == without_alpha[1]
+    of_one, of_other = (parameters_of(each, but={"alpha"}) for each in (one, other))
+    return all(_is_same(of_one[name], of_other[name]) for name in of_one)
+
+
+def _is_same(one, other):
+    return one is other or (np.isscalar(one) and np.isscalar(other) and one == other)

@@ -261,7 +261,7 @@ class QuerybankRetriever(ShortReprMixin, BaseEstimator):
         with unchanged_on_error(self):
             normalizer = self._current_normalizer("add_gallery")
             self._check_gallery(gallery)
-            if querybank is None:
+            if querybank is None and normalizer.n_bank_seen_:
                 raise ValueError(
                     "querybank must be the complete bank that was fitted, with "
                     f"{normalizer.n_bank_seen_} rows, got None; pass all of it."
@@ -279,7 +279,8 @@ class QuerybankRetriever(ShortReprMixin, BaseEstimator):
             columns = getattr(self, "feature_names_in_", None)
             new_columns = column_names(gallery)
             check_same_columns(columns, new_columns, "querybank", self.metric)
-            querybank = self._check_queries(querybank, "querybank", reset=False)
+            if querybank is not None:
+                querybank = self._check_queries(querybank, "querybank", reset=False)
             options = self._gallerybank_option(gallerybank, normalizer, columns)
             normalizer.add_gallery(querybank, gallery, **options)
             self._finalize(normalizer, _dask.append_items(self._gallery, new))
@@ -515,10 +516,20 @@ class QuerybankRetriever(ShortReprMixin, BaseEstimator):
         check_count(self.n_neighbors, "n_neighbors")
         y, gallery = gallery, self.gallery if self.gallery is not None else gallery
         self._check_gallery(gallery)
-        check_columns(querybank, gallery, "querybank", self.metric)
-        normalizer, columns = self._new_normalizer(), column_names(querybank)
+        normalizer = self._new_normalizer()
         _check_has(normalizer, method)
-        querybank = self._check_queries(querybank, "querybank", reset=True)
+        if querybank is None and normalizer._needs_a_bank:
+            raise ValueError(
+                f"querybank must be a matrix for {type(normalizer).__name__}, got "
+                "None; pass one, or use MixNormalizer(queries)."
+            )
+        if querybank is None:  # the width of the gallery is that of the queries
+            self._check_queries(gallery, "gallery", reset=True)
+            columns = column_names(gallery)
+        else:
+            check_columns(querybank, gallery, "querybank", self.metric)
+            columns = column_names(querybank)
+            querybank = self._check_queries(querybank, "querybank", reset=True)
         options = self._gallerybank_option(gallerybank, normalizer, columns)
         querybank = self._bank_alone(querybank, y, gallery)
         kept = None
@@ -606,8 +617,8 @@ class QuerybankRetriever(ShortReprMixin, BaseEstimator):
 
     def _bank_alone(self, querybank, y, gallery):
         """Return the rows of the querybank, if `y` marks them by -1."""
-        if self.gallery is None or isinstance(querybank, Iterator):
-            return querybank
+        if self.gallery is None or not hasattr(querybank, "shape"):
+            return querybank  # None and iterators have no rows to select
         shape = querybank.shape[0], np.shape(gallery)[0]
         return querybank[bank_rows(y, shape)]
 
