@@ -344,3 +344,15 @@ def test_strengths_can_be_chosen_among():
 def test_the_strength_counts_at_once():
     mix = MixNormalizer(SIMS).fit(BANK_SIMS).set_params(alpha=0)
     np.testing.assert_array_equal(mix.transform(SIMS), SIMS)
+
+
+def test_another_sample_needs_no_other_fit_to_the_bank():
+    fitted = MixNormalizer(QUERIES[:50]).fit(BANK, GALLERY)
+    before = fitted.gallery_bias_
+    expected = MixNormalizer(QUERIES[50:]).fit(BANK, GALLERY)
+    other = fitted.with_sample(QUERIES[50:], GALLERY)
+    np.testing.assert_array_equal(other.gallery_bias_, expected.gallery_bias_)
+    np.testing.assert_array_equal(fitted.gallery_bias_, before)
+    assert fitted.queries.shape == (50, 8)
+    with pytest.raises(ValueError, match="gallery"):
+        fitted.with_sample(QUERIES[50:])

@@ -44,8 +44,8 @@ class LabelledQueries:
             keep_units=not is_on_disk(gallery),
             n_jobs=n_jobs,
         )
-        self._queries = self._source.check(queries)
-        self.shape = self._queries.shape[0], self._source.n_gallery
+        self.queries = self._source.check(queries)
+        self.shape = self.queries.shape[0], self._source.n_gallery
         unseen = np.broadcast_to(np.float32(0), self.shape)  # only the shape matters
         known = relevant, unseen, gallery_labels, None, "queries"
         found = check_relevance(*known, by=" of queries and relevant")
@@ -72,7 +72,7 @@ class LabelledQueries:
         n_threads = count_threads(n_jobs)
         hits = np.empty((len(corrections), n_queries), dtype=bool)
         for rows in gen_batches(n_queries, max(1, _BLOCK_ENTRIES // n_gallery)):
-            sims = whole_matrix(self._source.tiles(self._queries[rows]), n_jobs)
+            sims = whole_matrix(self._source.tiles(self.queries[rows]), n_jobs)
             scores = np.empty_like(sims)
             indptr = self._indptr[rows.start : rows.stop + 1]
             indices = self._indices[indptr[0] : indptr[-1]]

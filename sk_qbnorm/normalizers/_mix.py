@@ -383,11 +383,46 @@ class MixNormalizer(ShortReprMixin, VectorIndexMixin, BaseNormalizer):
             self._finalize(bank, sample)
         return self
 
+    def with_sample(self, queries: ArrayLike, gallery: ArrayLike | None = None) -> Self:
+        """Return a fitted copy with the same bank and another sample.
+
+        Parameters
+        ----------
+        queries : array-like of shape (n_sample, n_features) or (n_sample, n_gallery)
+            The sample, in the forms that the constructor takes.
+        gallery : array-like of shape (n_gallery, n_features), default=None
+            The gallery of the last `fit`, which is not stored, if it took embeddings.
+
+        Returns
+        -------
+        twin : MixNormalizer
+            The copy; this normalizer stays as it is.
+
+        Raises
+        ------
+        ValueError
+            As in `fit`.
+        """
+        check_is_fitted(self)
+        twin = copy.copy(self).set_params(queries=queries)
+        twin._check_parameters()
+        twin._check_gallery(gallery, self.metric_)
+        twin._sample = _matrix_of(queries, self.metric_)
+        sample = twin._fit_sample(queries, gallery, self.metric_)
+        twin._finalize(twin._bank_counts, sample)
+        return twin
+
     def _resolve_metric(self, querybank, gallery):
         known = self.queries if querybank is None else querybank
         return resolve_metric(self.metric, known, gallery)
 
     def _fit_sample(self, queries, gallery, metric):
+        n_queries = self._sample.shape[0]
+        if n_queries < 2:
+            raise ValueError(
+                "queries must hold at least 2 queries, better 100 or more, got "
+                f"{n_queries}; pass a larger sample."
+            )
         sinkhorn = SinkhornNormalizer(shrinkage="noise")
         counting = self._new(sinkhorn, metric)
         counting._bank_name = "queries"
