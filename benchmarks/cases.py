@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from scipy import sparse
 
 from sk_qbnorm import datasets, pairwise_similarity
 
@@ -39,6 +40,7 @@ def shipped():
         narrow = likeness.argsort()[::-1][: len(own) // 8]
         banks = {
             "own": own,
+            "50 of it": own[:50],
             "one topic": own[narrow],
             "noise": random.normal(size=own.shape),
         }
@@ -49,7 +51,8 @@ def shipped():
             hubness=hubness, noise=1.5, random_state=0, n_queries=1000
         )
         title = "synthetic, hubs" if hubness else "synthetic, no hubs"
-        yield _of_embeddings(title, "own", data.bank_queries, data, data.bank_gallery)
+        own = _of_embeddings(title, "own", data.bank_queries, data, data.bank_gallery)
+        yield from (own, _small(own))
         yield _of_embeddings(title, "other domain", data.bank_queries_ood, data)
 
 
@@ -67,15 +70,36 @@ def in_folder(folder):
         data["relevance"] = _relevance(data)
         if "sims" in data:
             sims = data["bank_sims"], data["sims"]
-            yield Case(path.stem, "own", *sims, data["relevance"])
+            own = Case(path.stem, "own", *sims, data["relevance"])
+            yield from (own, _small(own))
             continue
         for name in sorted(data):
             if name.startswith("bank_queries"):
                 bank = name.removeprefix("bank_queries").strip("_") or "own"
                 beside = data.get("bank_gallery") if bank == "own" else None
-                yield _of_embeddings(path.stem, bank, data[name], data, beside)
+                case = _of_embeddings(path.stem, bank, data[name], data, beside)
+                yield case
+                if bank == "own":
+                    yield _small(case)
             elif name == "bank_gallery":
                 yield _of_embeddings(path.stem, "items", data[name], data)
+
+
+def _small(case):
+    """Return the case with the first bank queries only."""
+    return case._replace(bank="50 of it", bank_sims=case.bank_sims[:50], beside=None)
+
+
+def rows_of(relevance, rows):
+    """Return the relevance of some queries."""
+    relevant = relevance["relevant"]
+    if isinstance(relevant, list):
+        relevant = [relevant[row] for row in rows]
+    elif sparse.issparse(relevant):
+        relevant = relevant.tocsr()[rows]
+    else:
+        relevant = np.asarray(relevant)[rows]
+    return {**relevance, "relevant": relevant}
 
 
 def _of_embeddings(title, bank, bank_queries, data, bank_gallery=None):
