@@ -1,5 +1,7 @@
 """Similarities of queries to a gallery, as a function and as a transformer."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from typing import Any, Self
 

@@ -1,5 +1,7 @@
 """The lower bound of the gain over raw similarities, as a scorer."""
 
+from __future__ import annotations
+
 import math
 from collections.abc import Callable
 from copy import copy

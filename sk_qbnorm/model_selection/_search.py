@@ -1,5 +1,7 @@
 """Choose a normalizer and its parameters by labelled queries."""
 
+from __future__ import annotations
+
 import copy
 from collections.abc import Iterator, Sequence
 from typing import Self

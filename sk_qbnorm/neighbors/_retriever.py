@@ -1,5 +1,7 @@
 """Exact search for the best items of a gallery of embeddings by corrected score."""
 
+from __future__ import annotations
+
 import copy
 import math
 from collections.abc import Iterator

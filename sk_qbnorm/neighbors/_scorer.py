@@ -1,5 +1,7 @@
 """The last step of a retrieval Pipeline: the best items of each row of scores."""
 
+from __future__ import annotations
+
 import math
 from typing import Self
 

@@ -1,5 +1,7 @@
 """Measures of a querybank, with advice."""
 
+from __future__ import annotations
+
 from typing import Any
 
 import numpy as np
