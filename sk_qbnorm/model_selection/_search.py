@@ -13,7 +13,6 @@ from sklearn.utils.validation import check_is_fitted
 
 from sk_qbnorm._embeddings import is_dask
 from sk_qbnorm._progress import progress_bar
-from sk_qbnorm._repr import ShortReprMixin
 from sk_qbnorm._validation import (
     check_count,
     clone_sharing_data,
@@ -33,7 +32,7 @@ from ._gain import check_standard_errors, paired_gains
 from ._labelled import LabelledQueries
 
 
-class NormalizerSearch(ShortReprMixin, BaseNormalizer):
+class NormalizerSearch(BaseNormalizer):
     r"""Choose a normalizer by labelled queries, or none if none is surely better.
 
     Each candidate is fitted to the querybank once and measured on the labelled queries.

@@ -26,7 +26,6 @@ from sk_qbnorm._embeddings import (
     is_dask,
     is_on_disk,
 )
-from sk_qbnorm._repr import ShortReprMixin
 from sk_qbnorm._validation import (
     check_choice,
     check_count,
@@ -54,7 +53,7 @@ from ._search import search, whole_rows
 _BLOCK_ENTRIES = 2**24  # of scores that `score` stores at once
 
 
-class QuerybankRetriever(ShortReprMixin, BaseEstimator):
+class QuerybankRetriever(BaseEstimator):
     """Search a gallery of embeddings for the best items by corrected score.
 
     Products, corrections and top-k are computed together, block by block, without

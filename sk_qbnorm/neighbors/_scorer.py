@@ -16,7 +16,6 @@ from sk_qbnorm._bank_rows import (
     labelled_rows,
     take_rows,
 )
-from sk_qbnorm._repr import ShortReprMixin
 from sk_qbnorm._threads import count_threads
 from sk_qbnorm._validation import (
     check_count,
@@ -28,7 +27,7 @@ from sk_qbnorm._validation import (
 from sk_qbnorm.metrics import Relevance, recall_at_k
 
 
-class NearestNeighborScorer(ShortReprMixin, BaseEstimator):
+class NearestNeighborScorer(BaseEstimator):
     """Return the best gallery items of each query from a matrix of scores.
 
     `fit` only stores the size of the gallery and the names of its items.
