@@ -72,6 +72,11 @@ def test_the_present_value_is_marked_if_it_is_a_number_in_the_range(present, is_
     assert all("20" in text for text in marked)
 
 
+def test_the_value_of_scale_is_marked():
+    display = drawn(BetaCurveDisplay.from_estimator(clone(NORMALIZER), *SIMILARITIES))
+    assert any(text.startswith("beta = ") for text in texts(display))
+
+
 @pytest.mark.parametrize(
     ("changed", "match"),
     [

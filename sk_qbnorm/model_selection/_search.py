@@ -57,6 +57,8 @@ class NormalizerSearch(BaseNormalizer):
         Recall at `k` is compared, >= 1, with the tie rule of `recall_at_k`.
     gallery_labels : array-like of shape (n_gallery,), default=None
         Class labels of the gallery, as in `relevant_ranks`.
+    gallery_ids : array-like of shape (n_gallery,), default=None
+        Names of the gallery items, as in `relevant_ranks`. None for ``gallery_names_``.
     n_standard_errors : float, default=2.0
         Number of standard errors subtracted from the gains, >= 0. 0 chooses the best
         mean, which may be due to chance if the queries are few.
@@ -147,6 +149,7 @@ class NormalizerSearch(BaseNormalizer):
         *,
         k: int = 1,
         gallery_labels: ArrayLike | None = None,
+        gallery_ids: ArrayLike | None = None,
         n_standard_errors: float = 2.0,
         metric: Metric | None = None,
         copy: bool = True,
@@ -158,6 +161,7 @@ class NormalizerSearch(BaseNormalizer):
         self.candidates = candidates
         self.k = k
         self.gallery_labels = gallery_labels
+        self.gallery_ids = gallery_ids
         self.n_standard_errors = n_standard_errors
         self.metric = metric
         self.copy = copy
@@ -375,6 +379,7 @@ class NormalizerSearch(BaseNormalizer):
             self.queries,
             self.relevant,
             self.gallery_labels,
+            self.gallery_ids,
             gallery=gallery,
             normalizer=fitted,
             n_jobs=self.n_jobs,

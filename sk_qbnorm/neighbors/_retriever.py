@@ -38,7 +38,7 @@ from sk_qbnorm._validation import (
     unchanged_on_error,
     warn_caller,
 )
-from sk_qbnorm.metrics import Relevance, relevant_ranks
+from sk_qbnorm.metrics import Relevance, indices_of_names, relevant_ranks
 from sk_qbnorm.normalizers import (
     BaseNormalizer,
     DynamicInvertedSoftmax,
@@ -477,8 +477,9 @@ class QuerybankRetriever(BaseEstimator):
         queries : array-like of shape (n_queries, n_features)
             Query embeddings, dense or sparse.
         y : array-like, list of array-like or sparse matrix
-            The relevant items, in any form that `recall_at_k` takes. Queries without a
-            relevant item, marked by -1, an empty list or a row of zeros, are left out.
+            The relevant items, in any form that `recall_at_k` takes, or by their names
+            in ``gallery_names_``. Queries without a relevant item, marked by -1, an
+            empty list or a row of zeros, are left out.
 
         Returns
         -------
@@ -494,6 +495,8 @@ class QuerybankRetriever(BaseEstimator):
         if labelled is None:
             return math.nan
         checked, y = checked[labelled], take_rows(y, labelled)
+        shape = checked.shape[0], self.n_gallery_
+        y = indices_of_names(y, self.gallery_names_, shape)
         n_rows = max(1, _BLOCK_ENTRIES // self.n_gallery_)
         ranks = [
             relevant_ranks(take_rows(y, rows), self.decision_function(checked[rows]))

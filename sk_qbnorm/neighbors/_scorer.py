@@ -204,9 +204,10 @@ class NearestNeighborScorer(BaseEstimator):
         X : array-like of shape (n_queries, n_gallery)
             Scores (larger is better).
         y : array-like, list of array-like or sparse matrix
-            The relevant items in any form that `recall_at_k` takes; class labels of the
-            queries if there are `gallery_labels`. Queries without a relevant item,
-            marked by -1, an empty list or a row of zeros, are left out.
+            The relevant items in any form that `recall_at_k` takes, or by their names
+            in ``gallery_names_``; class labels of the queries if there are
+            `gallery_labels`. Queries without a relevant item, marked by -1, an empty
+            list or a row of zeros, are left out.
 
         Returns
         -------
@@ -218,6 +219,8 @@ class NearestNeighborScorer(BaseEstimator):
         if labelled is None:
             return math.nan
         options = {"k": self._count(), "gallery_labels": self.gallery_labels}
+        if self.gallery_labels is None:
+            options["gallery_ids"] = self.gallery_names_
         return recall_at_k(take_rows(y, labelled), scores[labelled], **options)
 
     def _count(self):
