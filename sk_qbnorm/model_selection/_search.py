@@ -316,7 +316,16 @@ class NormalizerSearch(BaseNormalizer):
         candidates = self._all_candidates(metric)
         fitted = [candidates[0]._fit(querybank, gallery, metric, warn=False)]
         embeddings = None if metric == "precomputed" else gallery
-        labelled = self._labelled(embeddings, fitted[0])
+        try:
+            labelled = self._labelled(embeddings, fitted[0])
+        except ValueError as error:
+            if gallery is not None or self.metric is not None:
+                raise
+            raise ValueError(
+                f"gallery is None, so the {fitted[0].n_features_in_} columns of "
+                "querybank are the gallery items, which does not match: pass gallery "
+                f"if querybank holds embeddings. {error}"
+            ) from error
         for candidate in candidates[1:]:
             known = next((old for old in fitted if _learns_alike(candidate, old)), None)
             if known is None:
