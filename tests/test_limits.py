@@ -73,8 +73,9 @@ def test_a_refused_beta_leaves_the_last_fit(dtype, too_small):
 
 @each_dtype
 def test_at_the_bound_the_bias_is_the_mean_to_some_percent(dtype, too_small):
+    random = np.random.default_rng(0)
     for _ in range(20):
-        bank = RANDOM.uniform(-1, 1, size=(200, 9)).astype(dtype)
+        bank = random.uniform(-1, 1, size=(200, 9)).astype(dtype)
         beta = float(100 * np.finfo(dtype).eps / abs(bank[:8].max(axis=0)).max())
         bias = OF_A_BETA["IS"](1.01 * beta).fit(bank).gallery_bias_
         mean = bank.mean(axis=0, dtype=np.float64)  # to 1e-5
@@ -111,8 +112,9 @@ def test_similarities_that_are_all_equal_need_no_beta(make, value):
 
 
 def test_similarities_of_which_only_later_ones_are_large_are_taken():
+    random = np.random.default_rng(0)
     bank = np.zeros((20, 3))
-    bank[10:] = RANDOM.uniform(size=(10, 3))
+    bank[10:] = random.uniform(size=(10, 3))
     bias = OF_A_BETA["IS"](5.0).fit(bank).gallery_bias_
     expected = [reference.log_mean_exp(column, 5.0) for column in bank.T.tolist()]
     np.testing.assert_allclose(bias, expected, rtol=1e-12)
@@ -151,7 +153,8 @@ def test_csls_beyond_the_range_of_the_scores_is_refused():
     ids=["IS", "IS probability", "DualDIS"],
 )
 def test_a_search_refuses_it_as_well(normalizer):
-    bank, gallery = RANDOM.normal(size=(2, 30, 4)).astype(np.float32)
+    random = np.random.default_rng(0)
+    bank, gallery = random.normal(size=(2, 30, 4)).astype(np.float32)
     gates = {"gallerybank": gallery} if "Dual" in type(normalizer).__name__ else {}
     retriever = QuerybankRetriever(normalizer, n_neighbors=3).fit(
         bank, gallery, **gates

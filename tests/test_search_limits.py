@@ -248,7 +248,8 @@ def test_entries_that_a_sparse_matrix_repeats_are_added_up():
 @pytest.mark.compiled
 def test_workers_that_are_given_files_find_the_same():
     # joblib hands large arrays to its workers as files, whatever their numbers are.
-    gallery = RANDOM.integers(-100, 100, size=(20_000, 64)).astype(np.int8)
+    random = np.random.default_rng(0)
+    gallery = random.integers(-100, 100, size=(20_000, 64)).astype(np.int8)
     queries = np.vstack([BANK[:, :1] * np.ones(64), gallery[:20]])
     pipeline = make_pipeline(
         GallerySimilarity(gallery),
@@ -270,16 +271,17 @@ def test_workers_that_are_given_files_find_the_same():
 
 
 def test_a_sparse_shortlist_with_one_full_row_stays_small():
+    random = np.random.default_rng(0)
     import tracemalloc
 
     n_queries, n_gallery = 9000, 2000
     full = np.arange(n_gallery)
-    few = RANDOM.integers(0, n_gallery, size=(n_queries - 1, 1))
+    few = random.integers(0, n_gallery, size=(n_queries - 1, 1))
     items = np.r_[full, few.ravel()]
     indptr = np.r_[0, n_gallery + np.arange(n_queries)]
-    data = RANDOM.normal(size=items.size)
+    data = random.normal(size=items.size)
     graph = sparse.csr_array((data, items, indptr), shape=(n_queries, n_gallery))
-    bank = RANDOM.normal(size=(5, n_gallery))
+    bank = random.normal(size=(5, n_gallery))
     fitted = InvertedSoftmax(metric="precomputed").fit(bank)
     tracemalloc.start()
     rescored = fitted.rescore(graph)
