@@ -299,11 +299,11 @@ def test_names_come_and_go_with_the_items():
 @pytest.mark.parametrize(
     ("items", "message"),
     [
-        ([4], r"gallery indices in \[0, 3\], got 4 to 4"),
-        ([-1], r"gallery indices in \[0, 3\], got -1 to -1"),
-        ([0.5], "gallery indices or a mask of shape .4,., got float64"),
-        ([[0, 1]], r"got int64 of shape \(1, 2\)"),
-        ([True, False], r"a mask of shape \(4,\), got bool of shape \(2,\)"),
+        ([4], r"items .*\[0, 3\].* 4"),
+        ([-1], r"items .*\[0, 3\].* -1"),
+        ([0.5], "items .* float64"),
+        ([[0, 1]], r"items .*\(1, 2\)"),
+        ([True, False], r"items .*\(4,\).* \(2,\)"),
         ([0, 1, 2, 3], "items .* 4"),
         (np.ones(4, dtype=bool), "items"),
     ],

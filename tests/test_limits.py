@@ -127,9 +127,9 @@ def test_an_alpha_beyond_the_range_of_the_scores_is_refused(normalizer, order):
     gates = {"gallerybank": bank} if "Dual" in type(normalizer).__name__ else {}
     fitted = clone(normalizer).fit(bank, **gates)
     items = np.tile(np.arange(3), (5, 1))
-    with pytest.raises(ValueError, match="in the range of float32.*alpha"):
+    with pytest.raises(ValueError, match="float32.*alpha"):
         fitted.transform(np.array(sims, order=order))
-    with pytest.raises(ValueError, match="in the range of float32.*alpha"):
+    with pytest.raises(ValueError, match="float32.*alpha"):
         fitted.rescore(sims[:, :3], items)
     assert np.isfinite(fitted.transform(SIMS)).all()  # in float64 all is well
     fitted.set_params(**{name: 1 for name in fitted.get_params() if "alpha" in name})
@@ -139,7 +139,7 @@ def test_an_alpha_beyond_the_range_of_the_scores_is_refused(normalizer, order):
 
 def test_csls_beyond_the_range_of_the_scores_is_refused():
     fitted = CSLS(n_neighbors=3, **PRECOMPUTED).fit(BANK * 1e300)
-    with pytest.raises(ValueError, match="in the range of float32"):
+    with pytest.raises(ValueError, match="float32"):
         fitted.transform(SIMS.astype(np.float32))
 
 
@@ -160,7 +160,7 @@ def test_a_search_refuses_it_as_well(normalizer):
         bank, gallery, **gates
     )
     for act in (retriever.kneighbors, retriever.decision_function):
-        with pytest.raises(ValueError, match="in the range of float32.*alpha"):
+        with pytest.raises(ValueError, match="float32.*alpha"):
             act(bank)
 
 
@@ -169,6 +169,6 @@ def test_a_search_refuses_scores_that_leave_the_range_one_by_one():
     retriever = QuerybankRetriever(
         CSLS(n_neighbors=1), n_neighbors=2, metric="dot"
     ).fit([[1e8]], gallery)
-    message = "in the range of float64"
+    message = "float64"
     with np.errstate(over="ignore"), pytest.raises(ValueError, match=message):
         retriever.kneighbors([[1.5e8]])

@@ -135,7 +135,7 @@ def test_a_named_gallery_grows_and_shrinks_in_a_retriever():
 def test_columns_in_another_order_are_refused():
     bank, gallery = frames()
     turned = gallery[gallery.columns[::-1]]
-    message = "the same columns in the same order, got a, b, c, ... and f, e, d"
+    message = "columns .* a, b, c, ... and f, e, d"
     for act in (
         lambda: QuerybankRetriever(CSLS(n_neighbors=3), n_neighbors=3).fit(
             bank, turned
@@ -184,13 +184,13 @@ def test_parameters_that_have_changed_are_noticed(changes, message):
 @pytest.mark.parametrize(
     ("normalizer", "message"),
     [
-        ("csls", "must be a normalizer of sk_qbnorm, got 'csls'"),
-        (CSLS, "must be a normalizer of sk_qbnorm, got <class"),
+        ("csls", "normalizer .* 'csls'"),
+        (CSLS, "normalizer .* <class"),
         (
             StandardScaler(),
-            r"must be a normalizer of sk_qbnorm, got StandardScaler\(\)",
+            r"normalizer .* StandardScaler\(\)",
         ),
-        (CSLS(metric="dot"), "metric of the retriever, 'cosine'"),
+        (CSLS(metric="dot"), "metric .* 'cosine'"),
     ],
 )
 def test_other_objects_than_normalizers_are_refused(normalizer, message):
@@ -323,6 +323,6 @@ def test_columns_in_another_order_change_no_gallery():
         lambda: retriever.add_gallery(bank, other),
         lambda: retriever.normalizer_.remove_gallery(busiest, turned, left),
     ):
-        with pytest.raises(ValueError, match=r"the same columns|same order as they"):
+        with pytest.raises(ValueError, match="columns|order"):
             act()
         assert retriever.n_gallery_ == 40
