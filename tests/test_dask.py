@@ -145,10 +145,10 @@ def test_blocks_may_be_empty_and_of_sizes_unknown_until_they_are_searched():
 )
 def test_blocks_that_make_no_sense_are_refused(use, name):
     spoilt = np.where(np.arange(18)[:, None] == 9, np.nan, BANK)
-    with pytest.raises(ValueError, match=f"{name} must be finite, got NaN in row"):
+    with pytest.raises(ValueError, match=f"{name} .* NaN in row"):
         use(in_blocks(spoilt))
     for shape in ((3, 3, 5), (5,)):
-        with pytest.raises(ValueError, match="Expected 2D array, got|one number per"):
+        with pytest.raises(ValueError, match="2D|one number"):
             use(array.ones(shape, chunks=2))
 
 

@@ -291,7 +291,8 @@ def test_sinkhorn_balances_both_galleries_and_keeps_the_first(dtype):
 
 
 def test_a_gallery_bank_wider_than_a_tile_stands_beside_the_gallery():
-    bank, gallery, items = (RANDOM.normal(size=(n, 3)) for n in (9, 700, 2000))
+    random = np.random.default_rng(0)
+    bank, gallery, items = (random.normal(size=(n, 3)) for n in (9, 700, 2000))
     expected = SinkhornNormalizer(beta=20, max_iter=2, tol=0).fit(
         bank, np.vstack([gallery, items])
     )

@@ -458,6 +458,22 @@ def test_k_of_the_whole_gallery_warns(sims, data):
     assert search.best_index_ == 0
 
 
+def test_embeddings_without_a_gallery_are_rejected(data):
+    search = NormalizerSearch(data.queries, data.relevant, FEW)
+    with pytest.raises(ValueError, match="gallery is None"):
+        search.fit(data.bank_queries)
+    assert not hasattr(search, "n_features_in_")
+
+
+def test_unknown_relevant_items_are_rejected_as_such(data, sims):
+    search = NormalizerSearch(data.queries, [40] * 80, FEW)
+    with pytest.raises(ValueError, match="^relevant"):
+        search.fit(data.bank_queries, data.gallery)
+    search.set_params(queries=sims[1], metric="precomputed")
+    with pytest.raises(ValueError, match="^relevant"):
+        search.fit(sims[0])
+
+
 def test_invalid_banks_and_galleries_are_rejected(data, sims):
     search = NormalizerSearch(data.queries, data.relevant, FEW)
     bank = data.bank_queries

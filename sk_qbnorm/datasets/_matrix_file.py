@@ -1,5 +1,7 @@
 """Read matrices from files that are not trusted."""
 
+from __future__ import annotations
+
 import pickle
 import pickletools
 import re

@@ -1,5 +1,7 @@
 """The normalizers that `NormalizerSearch` chooses from."""
 
+from __future__ import annotations
+
 from collections.abc import Iterable
 
 from sklearn.base import clone

@@ -18,8 +18,8 @@ class LabelledQueries:
     Parameters
     ----------
     queries : array-like of shape (n_queries, n_features) or (n_queries, n_gallery)
-    relevant, gallery_labels
-        As in `relevant_ranks`.
+    relevant, gallery_labels, gallery_ids
+        As in `relevant_ranks`. Without ids, those of the normalizer are used.
     gallery : array-like of shape (n_gallery, n_features) or None
         None for similarities.
     normalizer : BaseNormalizer
@@ -28,7 +28,15 @@ class LabelledQueries:
     """
 
     def __init__(
-        self, queries, relevant, gallery_labels, *, gallery, normalizer, n_jobs
+        self,
+        queries,
+        relevant,
+        gallery_labels,
+        gallery_ids,
+        *,
+        gallery,
+        normalizer,
+        n_jobs,
     ):
         if queries is None:
             raise ValueError(
@@ -47,7 +55,9 @@ class LabelledQueries:
         self.queries = self._source.check(queries)
         self.shape = self.queries.shape[0], self._source.n_gallery
         unseen = np.broadcast_to(np.float32(0), self.shape)  # only the shape matters
-        known = relevant, unseen, gallery_labels, None, "queries"
+        if gallery_labels is None and gallery_ids is None:
+            gallery_ids = normalizer.gallery_names_
+        known = relevant, unseen, gallery_labels, gallery_ids, None, "queries"
         found = check_relevance(*known, by=" of queries and relevant")
         self._indptr, self._indices = found[1:]
 

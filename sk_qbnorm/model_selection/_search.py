@@ -1,5 +1,7 @@
 """Choose a normalizer and its parameters by labelled queries."""
 
+from __future__ import annotations
+
 import copy
 from collections.abc import Iterator, Sequence
 from typing import Self
@@ -11,7 +13,6 @@ from sklearn.utils.validation import check_is_fitted
 
 from sk_qbnorm._embeddings import is_dask
 from sk_qbnorm._progress import progress_bar
-from sk_qbnorm._repr import ShortReprMixin
 from sk_qbnorm._validation import (
     check_count,
     clone_sharing_data,
@@ -36,7 +37,7 @@ _LEAST_LABELLED = 4
 _RAW_STANDARD_ERRORS = 1.0  # by which raw similarities must be better than the mix
 
 
-class NormalizerSearch(ShortReprMixin, BaseNormalizer):
+class NormalizerSearch(BaseNormalizer):
     r"""Choose a normalizer by labelled queries, or none if corrections do harm.
 
     The search starts from a `MixNormalizer` whose sample are the labelled queries,
@@ -62,6 +63,8 @@ class NormalizerSearch(ShortReprMixin, BaseNormalizer):
         Recall at `k` is compared, >= 1, with the tie rule of `recall_at_k`.
     gallery_labels : array-like of shape (n_gallery,), default=None
         Class labels of the gallery, as in `relevant_ranks`.
+    gallery_ids : array-like of shape (n_gallery,), default=None
+        Names of the gallery items, as in `relevant_ranks`. None for ``gallery_names_``.
     n_standard_errors : float, default=3.0
         Number of standard errors subtracted from the gains over the start, >= 0. 0
         chooses the best mean, which may be due to chance if the queries are few.
@@ -162,6 +165,7 @@ class NormalizerSearch(ShortReprMixin, BaseNormalizer):
         *,
         k: int = 1,
         gallery_labels: ArrayLike | None = None,
+        gallery_ids: ArrayLike | None = None,
         n_standard_errors: float = 3.0,
         metric: Metric | None = None,
         copy: bool = True,
@@ -173,6 +177,7 @@ class NormalizerSearch(ShortReprMixin, BaseNormalizer):
         self.candidates = candidates
         self.k = k
         self.gallery_labels = gallery_labels
+        self.gallery_ids = gallery_ids
         self.n_standard_errors = n_standard_errors
         self.metric = metric
         self.copy = copy
@@ -331,7 +336,16 @@ class NormalizerSearch(ShortReprMixin, BaseNormalizer):
         candidates = self._all_candidates(metric)
         fitted = [candidates[0]._fit(querybank, gallery, metric, warn=False)]
         embeddings = None if metric == "precomputed" else gallery
-        labelled = self._labelled(embeddings, fitted[0])
+        try:
+            labelled = self._labelled(embeddings, fitted[0])
+        except ValueError as error:
+            if gallery is not None or self.metric is not None:
+                raise
+            raise ValueError(
+                f"gallery is None, so the {fitted[0].n_features_in_} columns of "
+                "querybank are the gallery items, which does not match: pass gallery "
+                f"if querybank holds embeddings. {error}"
+            ) from error
         for candidate in candidates[1:]:
             known = next((old for old in fitted if _learns_alike(candidate, old)), None)
             if known is None:
@@ -421,6 +435,7 @@ class NormalizerSearch(ShortReprMixin, BaseNormalizer):
             self.queries,
             self.relevant,
             self.gallery_labels,
+            self.gallery_ids,
             gallery=gallery,
             normalizer=fitted,
             n_jobs=self.n_jobs,

@@ -1,5 +1,7 @@
 """Exact search for the best items of a gallery of embeddings by corrected score."""
 
+from __future__ import annotations
+
 import copy
 import math
 from collections.abc import Iterator
@@ -24,7 +26,6 @@ from sk_qbnorm._embeddings import (
     is_dask,
     is_on_disk,
 )
-from sk_qbnorm._repr import ShortReprMixin
 from sk_qbnorm._validation import (
     check_choice,
     check_count,
@@ -37,7 +38,7 @@ from sk_qbnorm._validation import (
     unchanged_on_error,
     warn_caller,
 )
-from sk_qbnorm.metrics import Relevance, relevant_ranks
+from sk_qbnorm.metrics import Relevance, indices_of_names, relevant_ranks
 from sk_qbnorm.normalizers import (
     BaseNormalizer,
     DynamicInvertedSoftmax,
@@ -52,7 +53,7 @@ from ._search import search, whole_rows
 _BLOCK_ENTRIES = 2**24  # of scores that `score` stores at once
 
 
-class QuerybankRetriever(ShortReprMixin, BaseEstimator):
+class QuerybankRetriever(BaseEstimator):
     """Search a gallery of embeddings for the best items by corrected score.
 
     Products, corrections and top-k are computed together, block by block, without
@@ -477,8 +478,9 @@ class QuerybankRetriever(ShortReprMixin, BaseEstimator):
         queries : array-like of shape (n_queries, n_features)
             Query embeddings, dense or sparse.
         y : array-like, list of array-like or sparse matrix
-            The relevant items, in any form that `recall_at_k` takes. Queries without a
-            relevant item, marked by -1, an empty list or a row of zeros, are left out.
+            The relevant items, in any form that `recall_at_k` takes, or by their names
+            in ``gallery_names_``. Queries without a relevant item, marked by -1, an
+            empty list or a row of zeros, are left out.
 
         Returns
         -------
@@ -494,6 +496,8 @@ class QuerybankRetriever(ShortReprMixin, BaseEstimator):
         if labelled is None:
             return math.nan
         checked, y = checked[labelled], take_rows(y, labelled)
+        shape = checked.shape[0], self.n_gallery_
+        y = indices_of_names(y, self.gallery_names_, shape)
         n_rows = max(1, _BLOCK_ENTRIES // self.n_gallery_)
         ranks = [
             relevant_ranks(take_rows(y, rows), self.decision_function(checked[rows]))

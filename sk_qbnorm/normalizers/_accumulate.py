@@ -1,5 +1,7 @@
 """Accumulate statistics over a querybank and a gallery, in any form they come in."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator
 from functools import partial
 

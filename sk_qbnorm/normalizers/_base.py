@@ -1,5 +1,7 @@
 """The base classes of all normalizers, and the recipe for a new one."""
 
+from __future__ import annotations
+
 import inspect
 from abc import ABC, abstractmethod
 from typing import Self

@@ -1,5 +1,7 @@
 """Normalizers that wrap another one, and the gate for any of them."""
 
+from __future__ import annotations
+
 from sklearn.base import clone
 
 from sk_qbnorm.similarity import Metric

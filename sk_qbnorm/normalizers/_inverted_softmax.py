@@ -1,5 +1,7 @@
 """Inverted softmax, for all queries or only for those that a hub may have captured."""
 
+from __future__ import annotations
+
 import numpy as np
 
 from sk_qbnorm._validation import check_alpha, check_beta, check_choice
@@ -142,7 +144,7 @@ class InvertedSoftmax(AdditiveNormalizer):
 
     def _statistics(self, tiles, spread):
         beta = resolve_beta(self.beta, self._scale_factor, spread)
-        found = {"log_mean_exp": LogMeanExp(tiles, beta)}
+        found = {"log_mean_exp": LogMeanExp(tiles, beta, beta_name=self._beta_name)}
         if self.shrinkage == "noise":
             found["second_moment"] = LogMeanExp(tiles, beta, order=2)
         return found

@@ -13,7 +13,6 @@ from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted
 
 from sk_qbnorm._embeddings import check_embeddings, copy_if_shared, is_dask
-from sk_qbnorm._repr import ShortReprMixin
 from sk_qbnorm._validation import (
     check_alpha,
     check_count,
@@ -39,7 +38,7 @@ _LARGE_SAMPLE = 100
 _SMALL_SAMPLE_WEIGHT = 2 / 3  # of a sample with fewer queries
 
 
-class MixNormalizer(ShortReprMixin, VectorIndexMixin, BaseNormalizer):
+class MixNormalizer(VectorIndexMixin, BaseNormalizer):
     r"""Mix the bias of a bank with that of a sample of the queries to correct.
 
     A bank from another domain has other hubs, and correcting those does harm. A sample

@@ -1,5 +1,7 @@
 """Sinkhorn: a bias that balances how often each item is the answer."""
 
+from __future__ import annotations
+
 from typing import Self
 
 from numpy.typing import ArrayLike

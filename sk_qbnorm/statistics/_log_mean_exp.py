@@ -22,9 +22,10 @@ class LogMeanExp(Statistic):
     `beta` is doubled: the second moment of what is averaged.
     """
 
-    def __init__(self, tiles, beta, shift=None, order=1):
+    def __init__(self, tiles, beta, shift=None, order=1, beta_name="beta"):
         self.settings = {"beta": beta}
         self._exponent = order * beta
+        self._beta_name = beta_name  # in messages
         self._shift = shift
         self.n_bank, n_gallery = tiles.shape
         self.peak = np.empty(n_gallery, dtype=tiles.dtype)
@@ -95,7 +96,7 @@ class LogMeanExp(Statistic):
             return
         if max(beta * largest, moves) < needed:
             raise ValueError(
-                f"beta must be at least {needed / largest:.1e} for similarities as "
-                f"large as {largest:.2g}, because rounding hides the bias otherwise, "
-                f'got {beta}; use beta="scale" or a larger beta.'
+                f"{self._beta_name} must be at least {needed / largest:.1e} for "
+                f"similarities as large as {largest:.2g}, because rounding hides the bias otherwise, "
+                f'got {beta}; use "scale" or a larger number.'
             )
