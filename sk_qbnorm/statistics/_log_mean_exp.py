@@ -97,6 +97,7 @@ class LogMeanExp(Statistic):
         if max(beta * largest, moves) < needed:
             raise ValueError(
                 f"{self._beta_name} must be at least {needed / largest:.1e} for "
-                f"similarities as large as {largest:.2g}, because rounding hides the bias otherwise, "
+                f"similarities as large as {largest:.2g}, because rounding hides the "
+                f"bias otherwise, "
                 f'got {beta}; use "scale" or a larger number.'
             )
