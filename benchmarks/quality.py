@@ -147,6 +147,7 @@ def main():
     options = parser.parse_args()
     warnings.simplefilter("ignore", ConvergenceWarning)
     warnings.filterwarnings("ignore", "beta=")  # the numbers of the papers
+    warnings.filterwarnings("ignore", "The lists have")  # short lists of small banks
     cases = in_folder(options.folder) if options.folder else shipped()
     recalls, skews, dual, summary, samples, choices = tables(cases, options.draws)
     text = "\n".join(

@@ -10,14 +10,17 @@ from scipy import sparse
 
 from sk_qbnorm import (
     InvertedSoftmax,
+    ListSinkhornNormalizer,
     MixNormalizer,
     NearestNeighborNormalizer,
+    ResultLists,
     SinkhornNormalizer,
 )
 from sk_qbnorm.metrics import recall_at_k
 
 from .cases import rows_of
 
+LENGTHS = (10, 20, 50, 100)  # of result lists
 SIZES = (25, 50, 100, 200)
 USUAL = 100
 _KINDS = {"own": "own", "50 of it": "50 of it", "one topic": "one topic"}
@@ -42,6 +45,15 @@ def gains_by_sample(case, n_draws):
     }
     for mix in mixes.values():
         mix.fit(case.bank_sims)
+    for n in LENGTHS:
+        lists = _lists(case.bank_sims, n)
+        plain[f"Lists of {n}"] = ListSinkhornNormalizer(n_listed=n).fit(lists)
+    lists = _lists(case.bank_sims, 20)
+    plain["Lists of 20, ranks"] = ListSinkhornNormalizer(weights="ranks").fit(lists)
+    plain["Lists of 20, equal"] = ListSinkhornNormalizer(weights="equal").fit(lists)
+    mixes["Mix of lists of 20"] = MixNormalizer(_lists(case.sims[:USUAL], 20)).fit(
+        lists
+    )
     alone = MixNormalizer(case.sims[:USUAL], **precomputed).fit(None)
     for seed in range(n_draws):
         order = np.random.default_rng(seed).permutation(len(case.sims))
@@ -60,8 +72,11 @@ def gains_by_sample(case, n_draws):
         for size in SIZES:
             sample = order[: min(size, largest)]
             for name, mix in mixes.items():
+                shown = case.sims[sample]
+                if "lists" in name:
+                    shown = _lists(shown, 20)
                 if name == "Mix" or size == USUAL:
-                    add(name, size, mix.with_sample(case.sims[sample]))
+                    add(name, size, mix.with_sample(shown))
             if size == USUAL:
                 fitted = mixes["Mix"].with_sample(case.sims[sample])
                 strength = 0.75 * fitted.agreement_**2
@@ -75,6 +90,13 @@ def gains_by_sample(case, n_draws):
                 blanked = _without_answers(case, sample)
                 add("Mix, blanked", size, mixes["Mix"].with_sample(blanked))
     return found
+
+
+def _lists(sims, n):
+    """Return the n best items of each query, as a search engine does."""
+    items = np.argsort(-sims, axis=1, kind="stable")[:, :n]
+    scores = np.take_along_axis(sims, items, axis=1)
+    return ResultLists(scores, items, n_gallery=sims.shape[1])
 
 
 def _without_answers(case, rows):

@@ -30,10 +30,12 @@ from .normalizers import (
     DynamicNormalizer,
     GloballyCorrected,
     InvertedSoftmax,
+    ListSinkhornNormalizer,
     MixNormalizer,
     NearestNeighborNormalizer,
     SinkhornNormalizer,
 )
+from .result_lists import ResultLists
 from .similarity import GallerySimilarity, pairwise_similarity
 
 __version__ = "0.1.0"
@@ -47,10 +49,12 @@ __all__ = [
     "GallerySimilarity",
     "GloballyCorrected",
     "InvertedSoftmax",
+    "ListSinkhornNormalizer",
     "MixNormalizer",
     "NearestNeighborNormalizer",
     "NearestNeighborScorer",
     "QuerybankRetriever",
+    "ResultLists",
     "SinkhornNormalizer",
     "augment_gallery",
     "augment_queries",

@@ -96,16 +96,16 @@ def hub_agreement(
             "sample_counts must be counts of at least 2 queries, got 1; pass a larger "
             "sample."
         )
-    return agreement_of(bank, sample, n_bank, n_sample, k)
+    return agreement_of(bank, sample, n_bank, n_sample)
 
 
-def agreement_of(bank, sample, n_bank, n_sample, k):
-    """Compute the hub agreement of checked counts."""
-    n_gallery = bank.size
+def agreement_of(bank, sample, n_bank, n_sample):
+    """Compute the hub agreement of checked counts; lists may differ in length."""
+    n_gallery, in_bank, in_sample = bank.size, int(bank.sum()), int(sample.sum())
     # Covariance and variances times n_gallery**2, in integers, so that 0 is exact.
-    covariance = n_gallery * int(bank @ sample) - k * n_bank * k * n_sample
-    bank_variance = n_gallery * int(bank @ bank) - (k * n_bank) ** 2
-    sample_variance = _unbiased_variance(sample, n_sample, k)
+    covariance = n_gallery * int(bank @ sample) - in_bank * in_sample
+    bank_variance = n_gallery * int(bank @ bank) - in_bank**2
+    sample_variance = _unbiased_variance(sample, n_sample)
     if min(covariance, bank_variance, sample_variance) <= 0:
         return 0.0
     shared = covariance / (n_bank * n_sample)
@@ -119,14 +119,15 @@ def chance_variation(counts, n_queries, k):
 
     The variance that comes from drawing the queries, at least 2, is removed.
     """
-    variance = max(_unbiased_variance(counts, n_queries, k), 0)
+    variance = max(_unbiased_variance(counts, n_queries), 0)
     return math.sqrt(variance / (n_queries * (n_queries - 1))) / k
 
 
-def _unbiased_variance(counts, n_queries, k):
+def _unbiased_variance(counts, n_queries):
     """Return the variance of the sample times ``n_gallery**2 * m * (m - 1)``."""
     pairs = counts.size * int(counts @ (counts - 1))
-    return pairs - k * k * n_queries * (n_queries - 1)
+    expected = int(counts.sum()) ** 2 * (n_queries - 1)  # times m
+    return (n_queries * pairs - expected) / n_queries
 
 
 def _check_counts(counts, name, k):

@@ -12,6 +12,7 @@ from ._dual import DualDynamicInvertedSoftmax, DualInvertedSoftmax
 from ._dynamic import DynamicNormalizer
 from ._globally_corrected import GloballyCorrected
 from ._inverted_softmax import DynamicInvertedSoftmax, InvertedSoftmax
+from ._list_sinkhorn import ListSinkhornNormalizer
 from ._mix import MixNormalizer
 from ._neighborhood import CSLS, NearestNeighborNormalizer
 from ._sinkhorn import SinkhornNormalizer
@@ -27,6 +28,7 @@ __all__ = [
     "DynamicNormalizer",
     "GloballyCorrected",
     "InvertedSoftmax",
+    "ListSinkhornNormalizer",
     "MixNormalizer",
     "NearestNeighborNormalizer",
     "SinkhornNormalizer",

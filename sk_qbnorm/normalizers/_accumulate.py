@@ -20,7 +20,8 @@ from sk_qbnorm._validation import (
     item_names,
     shape_of,
 )
-from sk_qbnorm.statistics import Bank, Spread, check_mergeable
+from sk_qbnorm.result_lists import as_lists
+from sk_qbnorm.statistics import Bank, BestOfQueries, Spread, check_mergeable
 from sk_qbnorm.tiles import (
     SAMPLE_ITEMS,
     SAMPLE_ROWS,
@@ -72,6 +73,9 @@ class BankAccumulator:
         If `y` marks rows, only these are the bank. The columns are checked against
         those known to `estimator`, if given.
         """
+        lists = as_lists(sims)
+        if lists is not None:
+            return self._of_lists(lists[bank_rows(y, lists.shape)])
         if isinstance(sims, Iterator):
             y = None
         if self._gallerybank is not None:
@@ -100,6 +104,25 @@ class BankAccumulator:
         beside = self._similarities_beside()
         return self._of_parts(
             parts, lambda part: beside(MatrixTiles(part)), Bank.merge, spread
+        )
+
+    def _of_lists(self, lists):
+        """Return the bank of result lists, which some statistics can be computed of."""
+        normalizer = self._normalizer
+        unused = MatrixTiles(np.zeros((1, 1), dtype=np.float32))
+        statistics = normalizer._statistics(unused, Spread(value=1.0))
+        if not all(isinstance(each, BestOfQueries) for each in statistics.values()):
+            raise ValueError(
+                f"{self._name} must hold all similarities for "
+                f"{type(normalizer).__name__}, got result lists or a sparse matrix; "
+                "use ListSinkhornNormalizer or MixNormalizer, or pass a dense matrix."
+            )
+        return Bank(
+            *lists.shape,
+            {name: each.of_lists(lists) for name, each in statistics.items()},
+            names=lists.gallery_ids,
+            settings={"metric": self._metric},
+            title=self._name,
         )
 
     def of_embeddings(self, querybank, gallery):

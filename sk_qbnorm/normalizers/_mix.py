@@ -22,7 +22,8 @@ from sk_qbnorm._validation import (
     unchanged_on_error,
 )
 from sk_qbnorm.corrections import Additive
-from sk_qbnorm.metrics import hub_agreement
+from sk_qbnorm.metrics import agreement_of
+from sk_qbnorm.result_lists import ResultLists, as_lists
 from sk_qbnorm.similarity import Metric
 from sk_qbnorm.statistics import ListPotentials
 from sk_qbnorm.tiles import resolve_metric
@@ -31,6 +32,7 @@ from ._accumulate import check_gallery_given
 from ._activation import ActivationMixin
 from ._base import BaseNormalizer, set_gallery_attributes
 from ._dynamic import WrappingNormalizer
+from ._list_sinkhorn import ListSinkhornNormalizer
 from ._sinkhorn import SinkhornNormalizer
 from ._vector_index import AdditiveNormalizer, VectorIndexMixin
 
@@ -148,7 +150,7 @@ class MixNormalizer(VectorIndexMixin, BaseNormalizer):
     >>> normalizer.fit(data.bank_queries, data.gallery).agreement_
     0.95...
     >>> normalizer.fit(data.bank_queries_ood, data.gallery).agreement_
-    0.14...
+    0.0
     >>> normalizer.fit(None, data.gallery).agreement_
     0.0
     """
@@ -216,10 +218,10 @@ class MixNormalizer(VectorIndexMixin, BaseNormalizer):
         with unchanged_on_error(self):
             self._check_parameters()
             self._check_gallery(gallery, metric)
-            self._sample = _matrix_of(self.queries, metric)
+            self._sample = _sample_of(self.queries, metric)
             bank = None
             if querybank is not None:
-                bank = self._new_of_bank(metric)
+                bank = self._new_of_bank(metric, _are_lists(querybank, metric))
                 bank._fit(querybank, gallery, metric, warn=False)
             self._finalize(bank, self._fit_sample(self.queries, gallery, metric))
             if warn:
@@ -265,13 +267,14 @@ class MixNormalizer(VectorIndexMixin, BaseNormalizer):
             self._check_gallery(gallery, metric)
             sample = getattr(self, "_sample", None)
             if sample is None:
-                sample = _matrix_of(self.queries, metric)
+                sample = _sample_of(self.queries, metric)
             if queries is not None:
-                sample = _stacked([sample, _matrix_of(queries, metric)])
+                sample = _stacked([sample, _sample_of(queries, metric)])
             self._sample = sample
             bank = self._current(metric)
             if querybank is not None:
-                bank = bank or self._new_of_bank(metric)
+                of_lists = _are_lists(querybank, metric)
+                bank = bank or self._new_of_bank(metric, of_lists)
                 if not hasattr(bank, "partial_fit") and hasattr(bank, "_bank"):
                     raise ValueError(
                         f"querybank cannot be added to a bank of {bank.normalizer!r}, "
@@ -330,8 +333,11 @@ class MixNormalizer(VectorIndexMixin, BaseNormalizer):
                         "items, got None; pass them in the order of the sample."
                     )
                 sample.add_gallery(queries)
-                parts = [self._sample, _matrix_of(queries, metric)]
-                self._sample = _stacked(parts, axis=1)
+                new = _sample_of(queries, metric)
+                if isinstance(new, ResultLists):
+                    self._sample = self._sample.append_items(new)
+                else:
+                    self._sample = np.hstack([self._sample, new])
             self._finalize(bank, sample)
         return self
 
@@ -375,7 +381,10 @@ class MixNormalizer(VectorIndexMixin, BaseNormalizer):
             if bank is not None:
                 bank.remove_gallery(items, querybank, gallery)
             if self.metric_ == "precomputed":
-                self._sample = self._sample[:, left]
+                if isinstance(self._sample, ResultLists):
+                    self._sample = self._sample.take_items(left)
+                else:
+                    self._sample = self._sample[:, left]
                 sample.remove_gallery(items, self._sample)
             else:
                 sample.remove_gallery(items, self._sample, gallery)
@@ -406,7 +415,7 @@ class MixNormalizer(VectorIndexMixin, BaseNormalizer):
         twin = copy.copy(self).set_params(queries=queries)
         twin._check_parameters()
         twin._check_gallery(gallery, self.metric_)
-        twin._sample = _matrix_of(queries, self.metric_)
+        twin._sample = _sample_of(queries, self.metric_)
         sample = twin._fit_sample(queries, gallery, self.metric_)
         twin._finalize(twin._bank_counts, sample)
         return twin
@@ -422,18 +431,21 @@ class MixNormalizer(VectorIndexMixin, BaseNormalizer):
                 "queries must hold at least 2 queries, better 100 or more, got "
                 f"{n_queries}; pass a larger sample."
             )
-        sinkhorn = SinkhornNormalizer(shrinkage="noise")
-        counting = self._new(sinkhorn, metric)
+        if _are_lists(queries, metric):
+            learner = ListSinkhornNormalizer()
+        else:
+            learner = SinkhornNormalizer(shrinkage="noise")
+        counting = self._new(learner, metric)
         counting._bank_name = "queries"
         # Labels in place of a gallery are those of the bank queries.
         items = None if metric == "precomputed" else gallery
         return counting._fit(queries, items, metric, warn=False)
 
-    def _new_of_bank(self, metric):
+    def _new_of_bank(self, metric, of_lists=False):
         normalizer = self.normalizer
-        return self._new(
-            _ListedSinkhorn() if normalizer is None else normalizer, metric
-        )
+        if normalizer is None:
+            normalizer = ListSinkhornNormalizer() if of_lists else _ListedSinkhorn()
+        return self._new(normalizer, metric)
 
     def _new(self, normalizer, metric):
         return _CountingNormalizer(
@@ -449,7 +461,8 @@ class MixNormalizer(VectorIndexMixin, BaseNormalizer):
         known = getattr(self, "_bank_counts", None)
         if known is None:
             return None
-        fresh = self._new_of_bank(metric)
+        of_lists = isinstance(known.normalizer, ListSinkhornNormalizer)
+        fresh = self._new_of_bank(metric, of_lists)
         return copy.copy(known).set_params(**fresh.get_params(deep=False))
 
     def _finalize(self, bank, sample):
@@ -470,9 +483,9 @@ class MixNormalizer(VectorIndexMixin, BaseNormalizer):
                     f"the gallery, got similarities to {sample.n_features_in_} items "
                     "or other names; pass one column per item, in the same order."
                 )
-            k = min(int(self.n_neighbors), bank.n_features_in_)
             counts = bank.retrieval_counts_, sample.retrieval_counts_
-            self.agreement_ = hub_agreement(*counts, k=k)
+            sizes = bank.n_bank_seen_, sample.n_bank_seen_
+            self.agreement_ = agreement_of(*counts, *sizes)
         self.gallery_bias_ = self._mixed_bias()
 
     def _mixed_bias(self):
@@ -586,16 +599,23 @@ def _centered(bias: NDArray) -> NDArray:
     return bias - bias.mean()
 
 
-def _matrix_of(queries, metric):
-    """Return a sample as a matrix, and embeddings as a copy."""
+def _are_lists(queries, metric):
+    return metric == "precomputed" and as_lists(queries) is not None
+
+
+def _sample_of(queries, metric):
+    """Return a sample as result lists or a matrix, and embeddings as a copy."""
+    if _are_lists(queries, metric):
+        return as_lists(queries)
     if is_dask(queries):
         queries = queries.compute()
     checked = check_embeddings(queries, "queries")
     return checked if metric == "precomputed" else copy_if_shared(checked, queries)
 
 
-def _stacked(parts, axis=0):
+def _stacked(parts):
+    if all(isinstance(part, ResultLists) for part in parts):
+        return parts[0].append_queries(parts[1])
     if any(map(sparse.issparse, parts)):
-        stack = sparse.vstack if axis == 0 else sparse.hstack
-        return stack(parts, format="csr")
-    return np.concatenate(parts, axis=axis)
+        return sparse.vstack(parts, format="csr")
+    return np.concatenate(parts)

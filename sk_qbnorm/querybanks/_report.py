@@ -262,7 +262,7 @@ def _of_both(bank, sample, k):
     return {
         "activated_queries": float(np.mean(bank.best_counts[sample.best] > 0)),
         "hub_variation_queries": chance_variation(sample.counts, sizes[1], k),
-        "hub_agreement": agreement_of(bank.counts, sample.counts, *sizes, k),
+        "hub_agreement": agreement_of(bank.counts, sample.counts, *sizes),
         "similarity_gap": float(gap / spread) if spread else 0.0,
     }
 

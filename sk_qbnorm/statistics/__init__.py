@@ -7,7 +7,7 @@ gallery items) and ``take_items`` (fewer) return new ones.
 """
 
 from ._bank import Bank, check_mergeable
-from ._best_of_queries import Activations, ListPotentials
+from ._best_of_queries import Activations, BestOfQueries, ListPotentials
 from ._log_mean_exp import LogMeanExp
 from ._potentials import Potentials
 from ._shrinkage import SHRINKAGES, shrunken_bias
@@ -28,6 +28,7 @@ __all__ = [
     "SOFTMAX_FACTOR",
     "Activations",
     "Bank",
+    "BestOfQueries",
     "ListPotentials",
     "LogMeanExp",
     "Potentials",

@@ -23,11 +23,21 @@ class BestOfQueries(Statistic):
     """
 
     _k_name = "n_listed"
+    _is_complete = True  # whether the best of all items are known, not only lists
 
     def __init__(self, tiles, k):
         self.settings = {self._k_name: k}
         self.n_gallery = tiles.shape[1]
         self._best = BestItems(tiles, k)
+
+    def of_lists(self, lists):
+        """Return the statistic of result lists, with the settings of this one."""
+        twin = copy(self)
+        del twin._best
+        twin.n_gallery, twin._is_complete = lists.n_gallery, False
+        k = min(self.settings[self._k_name], lists.n_gallery)
+        twin.keys, twin.items = lists.first(k)
+        return twin
 
     def update(self, tile, rows, columns):
         """Search a tile for better items."""
@@ -47,10 +57,15 @@ class BestOfQueries(Statistic):
         keys = np.vstack([self.keys, other.keys])
         return self._with(keys, np.vstack([self.items, other.items]), self.n_gallery)
 
+    def counts(self):
+        """Return the number of bank queries that list each item."""
+        return np.bincount(self.items[self.items >= 0], minlength=self.n_gallery)
+
     def append_items(self, other):
         """Return the statistic of the same querybank on both galleries."""
         keys = np.hstack([self.keys, other.keys])
-        items = np.hstack([self.items, other.items + self.n_gallery])
+        shifted = np.where(other.items < 0, -1, other.items + self.n_gallery)
+        items = np.hstack([self.items, shifted])
         best = _kernels.best_first(keys, items, self.settings[self._k_name])
         return self._with(*best, self.n_gallery + other.n_gallery)
 
@@ -58,13 +73,15 @@ class BestOfQueries(Statistic):
         """Return the statistic of some items; queries that lose one are incomplete."""
         places = np.full(self.n_gallery, -1)
         places[items] = np.arange(len(items))
-        left = places[self.items]
+        left = np.where(self.items < 0, -1, places[self.items])
         keys = np.where(left < 0, -np.inf, self.keys).astype(self.keys.dtype)
         k = min(self.settings[self._k_name], len(items))
         return self._with(*_kernels.best_first(keys, left, k), len(items))
 
     def incomplete_rows(self):
         """Return the bank queries that must be compared again after `take_items`."""
+        if not self._is_complete:  # a list gets shorter
+            return ()
         return np.flatnonzero((self.items < 0).any(axis=1))
 
     def complete_rows(self, rows, other):
@@ -86,7 +103,7 @@ class Activations(BestOfQueries):
 
     def value(self):
         """Return the number of bank queries that retrieve each item."""
-        return np.bincount(self.items.ravel(), minlength=self.n_gallery)
+        return self.counts()
 
 
 class ListPotentials(BestOfQueries):
@@ -96,18 +113,50 @@ class ListPotentials(BestOfQueries):
     lists contain most items, they tell nothing about these.
     """
 
+    def __init__(self, tiles, n_listed, weights="scores", temperature=None):
+        super().__init__(tiles, n_listed)
+        self.settings |= {"weights": weights, "temperature": temperature}
+
+    def temperature(self):
+        """Return the temperature: the mean excess of scores, if it is not set."""
+        known = self.settings["temperature"]
+        return mean_excess(*self._listed()) if known is None else known
+
     def value(self):
         """Return the bias of each item, shape (n_gallery,)."""
+        scores, items = self._listed()
+        weights, temperature = self.settings["weights"], self.temperature()
+        return balanced_lists(scores, items, self.n_gallery, weights, temperature)
+
+    def _listed(self):
         n = max(2, self.n_gallery // 10)
-        return balanced_lists(self.keys[:, :n], self.items[:, :n], self.n_gallery)
+        return self.keys[:, :n], self.items[:, :n]
 
 
-def balanced_lists(scores, items, n_gallery):
+def mean_excess(scores, items):
+    """Return the mean score of listed items in excess of the last of their list.
+
+    The last items themselves do not count.
+    """
+    is_listed, excess = _excess(scores, items)
+    n_before_last = is_listed.sum() - is_listed.any(axis=1).sum()
+    return float(excess.sum() / max(1, n_before_last))
+
+
+def _excess(scores, items):
+    is_listed = items >= 0
+    last = np.where(is_listed, scores, np.inf).min(axis=1, keepdims=True)
+    excess = np.zeros(items.shape)
+    np.subtract(scores, last, out=excess, where=is_listed)
+    return is_listed, excess
+
+
+def balanced_lists(scores, items, n_gallery, weights, temperature):
     r"""Return a bias per item from the best items of bank queries (List-Sinkhorn).
 
     With :math:`z_{ij}` the similarity of a listed item in excess of the last one in the
-    list of query i, :math:`\tau` the mean excess of all items before the last, and
-    :math:`c_j` the number of lists with item j,
+    list of query i, :math:`\tau` the temperature, and :math:`c_j` the number of lists
+    with item j,
 
     .. math::
 
@@ -123,25 +172,27 @@ def balanced_lists(scores, items, n_gallery):
     Parameters
     ----------
     scores : ndarray of shape (n_bank, n_listed)
-        Similarities of the listed items.
+        Similarities of the listed items, in descending order.
     items : ndarray of shape (n_bank, n_listed)
         Their gallery indices, -1 for none.
     n_gallery : int
+    weights : {"scores", "ranks", "equal"}
+        Whether :math:`w_{ij}` is as above, or 1 over the rank, or 1.
+    temperature : float
 
     Returns
     -------
     bias : ndarray of shape (n_gallery,), dtype float64
     """
-    is_listed = items >= 0
-    cutoffs = np.where(is_listed, scores, np.inf).min(axis=1, keepdims=True)
-    excess = np.zeros(items.shape)
-    np.subtract(scores, cutoffs, out=excess, where=is_listed)
-    n_before_last = is_listed.sum() - is_listed.any(axis=1).sum()
-    temperature = excess.sum() / max(1, n_before_last)
     if temperature == 0:  # all listed items are alike
         return np.zeros(n_gallery)
-    exponents = np.minimum(excess / temperature, _LARGEST_EXPONENT)
-    weights = np.exp(exponents) * is_listed
+    is_listed, excess = _excess(scores, items)
+    if weights == "scores":
+        raw = np.exp(np.minimum(excess / temperature, _LARGEST_EXPONENT))
+    else:
+        ranks = np.arange(1, items.shape[1] + 1)
+        raw = 1 / ranks if weights == "ranks" else 1.0
+    weights = raw * is_listed
     items = np.where(is_listed, items, 0)
     counts = _sums_of_items(is_listed, items, n_gallery)
     mean = counts.mean()
