@@ -19,10 +19,6 @@ RULES = {  # what is searched, and by how many standard errors a candidate must 
         "candidates": default_candidates(),
         "n_standard_errors": 2.0,
     },
-    "from raw, best mean": {
-        "candidates": default_candidates(),
-        "n_standard_errors": 0.0,
-    },
 }
 AMOUNTS = ("half", 100, 50)  # of labels
 _HEADER = """\
