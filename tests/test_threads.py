@@ -65,7 +65,7 @@ def test_without_n_jobs_there_are_as_many_threads_as_blas_has(n_threads):
     if n_threads > os.cpu_count():
         pytest.skip("BLAS has one thread on one core")
     with threadpool_limits(n_threads, user_api="blas"):
-        _threads._let_go()
+        _threads._give_up_control()
         assert count_threads(None) == n_threads
         with limit_blas_threads():  # those that it has otherwise
             assert count_threads(None) == n_threads
@@ -131,7 +131,7 @@ def two_blas_threads():
     if os.cpu_count() == 1:
         pytest.skip("BLAS has one thread on one core, with a limit or without")
     with threadpool_limits(2, user_api="blas"):
-        _threads._let_go()  # else other threads cannot set a limit
+        _threads._give_up_control()  # else other threads cannot set a limit
         yield
 
 
@@ -223,12 +223,12 @@ def test_a_limit_that_could_not_be_restored_is_restored_by_the_next_use(
     two_blas_threads, monkeypatch
 ):
     before = blas_threads()
-    monkeypatch.setattr(_threads, "_let_go", lambda: 1 / 0)
+    monkeypatch.setattr(_threads, "_give_up_control", lambda: 1 / 0)
     with pytest.raises(ZeroDivisionError), limit_blas_threads():
         pass
     monkeypatch.undo()
     with threadpool_limits(1, user_api="blas"):
-        _threads._let_go()
+        _threads._give_up_control()
     with limit_blas_threads():
         assert blas_threads() == {1}
     assert blas_threads() == before
@@ -248,7 +248,7 @@ def blas_threads():
 
 warnings.simplefilter("ignore")  # forks of a process with threads
 threadpool_limits(2, user_api="blas")
-_threads._let_go()
+_threads._give_up_control()
 before = blas_threads()
 entered, leave = threading.Event(), threading.Event()
 

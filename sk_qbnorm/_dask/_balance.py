@@ -1,4 +1,4 @@
-"""Statistics that want a bank again and again, of Dask arrays."""
+"""Statistics that need several passes over a bank of Dask arrays."""
 
 from functools import reduce
 
@@ -8,29 +8,28 @@ from sk_qbnorm.tiles import walk
 from ._tasks import check_filled, compute, tree
 
 
-def balance(columns, beside, potentials, verbose):
-    """Take all steps of potentials, each half of a step a graph of its own.
+def balance(columns, gallerybank_columns, potentials, verbose):
+    """Take all steps of the potentials; each half step is a Dask graph.
 
-    What the halves say comes here and goes out with the next ones: a number an item,
-    and one a bank query. The arrays are gone through again for each, from wherever
-    they come.
+    The result of a half step, one number per item or per bank query, is an input of the
+    next graph. Each half step reads the arrays again from their source.
 
     Parameters
     ----------
     columns : list of list of tuples
-        The blocks of the bank, of each block of the gallery, and what makes tiles of
-        them, None of those that are empty.
-    beside : list of list of tuples
-        The same of each block of the gallery bank.
-    potentials : bank.Potentials
-        Fresh; takes all its steps.
+        For each block of the gallery: the blocks of the bank, each with the function
+        that makes its tiles, which returns None for an empty block.
+    gallerybank_columns : list of list of tuples
+        The same for each block of the gallery bank.
+    potentials : statistics.Potentials
+        Newly created; this function takes all of its steps.
     verbose : bool
     """
     from dask import delayed
 
     half = delayed(_half_step, pure=True)
     beta = potentials.settings["beta"]
-    both = columns + beside
+    both = columns + gallerybank_columns
     rows = list(zip(*both, strict=True))
     shifts = [None] * len(rows)
     while True:
@@ -39,7 +38,7 @@ def balance(columns, beside, potentials, verbose):
             for pairs in (zip(column, shifts, strict=True) for column in both)
         ]
         of_items = compute(halves, "querybank or gallery", verbose)
-        if beside:
+        if gallerybank_columns:
             check_filled(of_items[len(columns) :], "gallerybank")
         if potentials.take_step(reduce(_append_items, filter(None, of_items)).value()):
             return
@@ -52,8 +51,8 @@ def balance(columns, beside, potentials, verbose):
         shifts = [each and each.value() for each in of_queries]
 
 
-def _half_step(queries, gallery, tiles_of, beta, shift=None, bias=None):
-    tiles = tiles_of(queries, gallery)
+def _half_step(queries, gallery, make_tiles, beta, shift=None, bias=None):
+    tiles = make_tiles(queries, gallery)
     if tiles is None:
         return None
     statistic = half_step(tiles, beta, shift=shift, bias=bias)
