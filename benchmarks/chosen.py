@@ -1,7 +1,7 @@
-"""How well a correction is chosen by labelled queries.
+"""Evaluate the choice of a correction with labeled queries.
 
-It is chosen by some of the queries, at random, and measured on others, many times; half
-of the queries are always kept for the measure.
+Each draw chooses a correction with some random queries and measures it on others. Half
+of the queries are always kept for the measurement.
 """
 
 import warnings
@@ -18,10 +18,10 @@ _HEADER = """\
 
 
 def gains_by_choice(case, n_draws):
-    """Return, by number of labels and rule, what each draw gains, and if it is raw."""
+    """Return, per number of labels and rule, each draw's gain and if raw was chosen."""
     search = NormalizerSearch(case.sims, metric="precomputed", **case.relevance)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of Sinkhorn's, and small banks
+        warnings.simplefilter("ignore")  # about convergence and small banks
         hits = search.fit(case.bank_sims).hits_
     n_queries = hits.shape[1]
     gains = {(amount, rule): [] for amount in AMOUNTS for rule in RULES}
@@ -30,21 +30,21 @@ def gains_by_choice(case, n_draws):
         half = n_queries // 2
         recall = 100 * hits[:, order[half:]].mean(axis=1)
         for amount, rule in gains:
-            labelled = order[: half if amount == "half" else min(amount, half)]
+            labeled = order[: half if amount == "half" else min(amount, half)]
             options = {"n_standard_errors": RULES[rule]}
-            best = gain_lower_bounds(hits[:, labelled], **options).argmax()
+            best = gain_lower_bounds(hits[:, labeled], **options).argmax()
             gains[amount, rule].append((recall[best] - recall[0], best == 0))
     return gains
 
 
 def table_of_choices(choices):
-    """Return the lines of a table of what choices are worth, over all cases."""
+    """Return the lines of a table of the gains of choices, over all cases."""
     lines = _HEADER.splitlines()
     for amount in AMOUNTS:
         for rule in RULES:
             draws = np.array([gains[amount, rule] for gains in choices])
             gains, kept = draws[..., 0].mean(axis=1), draws[..., 1].mean()
-            gains = np.round(gains, 6)  # a query of 500 is not more than 0.2 points
+            gains = np.round(gains, 6)  # 1 query of 500 must not exceed 0.2 points
             hurt = f"{(gains < -0.2).sum()} | {(gains < -0.5).sum()}"
             lines.append(
                 f"| {amount} | {rule} | {gains.mean():+.2f} | {hurt} | "

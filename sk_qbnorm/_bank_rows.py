@@ -8,7 +8,7 @@ import numpy as np
 from scipy import sparse
 
 
-def labelled_rows(relevant, n_queries, gallery_labels=None):
+def labeled_rows(relevant, n_queries, gallery_labels=None):
     """Return the rows that have a relevant item.
 
     Parameters
@@ -112,7 +112,7 @@ def _check_length(entries, n_rows):
     if len(entries) != n_rows:
         raise ValueError(
             f"y must have one entry per row, expected {n_rows}, got {len(entries)}; "
-            "pass the relevant item of each labelled query and -1 for each other row."
+            "pass the relevant item of each labeled query and -1 for each other row."
         )
 
 

@@ -11,9 +11,9 @@ from joblib import cpu_count, effective_n_jobs
 from joblib.parallel import get_active_backend
 from threadpoolctl import OpenBLASController, ThreadpoolController
 
-# Since threadpoolctl 3.8, a thread that sets a limit keeps other threads from setting one
-# until it gives up control. Here the last thread that leaves restores the limit, and it
-# may be a different thread.
+# Since threadpoolctl 3.8, a thread that sets a limit keeps other threads from setting
+# one until it gives up control. Here the last thread that leaves restores the limit,
+# which may be a different thread.
 _give_up_control = getattr(OpenBLASController, "clear_controlling_thread", lambda: None)
 
 

@@ -30,7 +30,7 @@ from sk_qbnorm.model_selection import NormalizerSearch, QuerybankSplit, gain_sco
 
 from .cases import ALL
 
-N_BANK, N_LABELLED, N_GALLERY = 60, 30, 30
+N_BANK, N_LABELED, N_GALLERY = 60, 30, 30
 
 
 @pytest.fixture(scope="module")
@@ -40,9 +40,9 @@ def data():
 
 @pytest.fixture(scope="module")
 def stacked(data):
-    """The bank above labelled queries, and what is relevant to each row."""
-    queries = np.vstack([data.bank_queries, data.queries[:N_LABELLED]])
-    relevant = np.r_[np.full(N_BANK, -1), data.relevant[:N_LABELLED]]
+    """The bank above labeled queries, and what is relevant to each row."""
+    queries = np.vstack([data.bank_queries, data.queries[:N_LABELED]])
+    relevant = np.r_[np.full(N_BANK, -1), data.relevant[:N_LABELED]]
     return queries, relevant
 
 
@@ -66,8 +66,8 @@ KINDS = "Pipeline", "retriever"
 def forms(relevant, n_gallery=N_GALLERY):
     """The same relevance in every form that can be split by rows."""
     indicator = np.zeros((len(relevant), n_gallery), dtype=int)
-    labelled = np.flatnonzero(relevant >= 0)
-    indicator[labelled, relevant[labelled]] = 1
+    labeled = np.flatnonzero(relevant >= 0)
+    indicator[labeled, relevant[labeled]] = 1
     return {
         "array": relevant,
         "list": relevant.tolist(),
@@ -106,7 +106,7 @@ def test_a_refit_keeps_labelled_queries_out_of_the_bank_of_real_data(kind):
     found = search.fit(queries, relevant).best_estimator_.score(*others)
     clean = clone(estimator).set_params(**search.best_params_)
     assert found == clean.fit(data.bank_queries).score(*others)
-    # Labelled queries in the bank tell which items are left for the others: 64.3 %
+    # Labeled queries in the bank tell which items are left for the others: 64.3 %
     # against 58.0 %.
     assert clone(clean).fit(queries).score(*others) > found + 0.05
 
@@ -298,11 +298,11 @@ def test_scores_leave_out_rows_without_a_relevant_item(data, stacked, kind, form
     estimator, _ = estimators(data)[kind]
     queries, relevant = stacked
     fitted = clone(estimator).fit(data.bank_queries)
-    labelled = queries[N_BANK:], relevant[N_BANK:]
+    labeled = queries[N_BANK:], relevant[N_BANK:]
     y = forms(relevant)[form]
-    assert fitted.score(queries, y) == fitted.score(*labelled)
+    assert fitted.score(queries, y) == fitted.score(*labeled)
     for scorer in (recall_scorer(k=3), gain_scorer()):
-        assert scorer(fitted, queries, y) == scorer(fitted, *labelled)
+        assert scorer(fitted, queries, y) == scorer(fitted, *labeled)
 
 
 def test_a_scorer_of_a_measure_without_a_mask_leaves_rows_out(data, stacked):
@@ -310,7 +310,7 @@ def test_a_scorer_of_a_measure_without_a_mask_leaves_rows_out(data, stacked):
         return len(relevant) + len(scores)
 
     fitted = estimators(data)["Pipeline"][0].fit(data.bank_queries)
-    assert make_retrieval_scorer(measure)(fitted, *stacked) == 2 * N_LABELLED
+    assert make_retrieval_scorer(measure)(fitted, *stacked) == 2 * N_LABELED
 
 
 def test_the_measures_themselves_refuse_rows_without_a_relevant_item():

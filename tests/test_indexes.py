@@ -32,7 +32,7 @@ def case(name, metric="cosine", dtype=np.float32):
     known = SimpleNamespace(normalizer=normalizer, queries=queries, gallery=gallery)
     known.sims = pairwise_similarity(queries, gallery, metric)
     known.scores = normalizer.transform(known.sims)
-    if isinstance(normalizer, CSLS):  # no index knows the neighbours of the query
+    if isinstance(normalizer, CSLS):  # no index knows the neighbors of the query
         known.scores += best(known.sims, 3)[0].mean(axis=1, keepdims=True)
     leading, items = best(known.scores, K + 1)
     known.items = items[:, :K]

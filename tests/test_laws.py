@@ -46,7 +46,7 @@ def test_without_hubs_the_ranking_is_kept(normalizer, drawn, data):
 @each_normalizer
 @given(drawn=bank_and_sims())
 def test_where_all_items_and_all_bank_queries_are_alike_too(normalizer, drawn):
-    # Sinkhorn asks for more than no hubs: of items that are alike, those are favoured
+    # Sinkhorn asks for more than no hubs: of items that are alike, those are favored
     # whose bank queries have fewer others.
     _, sims = drawn
     n_gallery = sims.shape[1]

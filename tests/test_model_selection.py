@@ -155,7 +155,7 @@ def test_candidates_that_differ_in_alpha_share_a_fit(data):
     ]
     search = NormalizerSearch(data.queries, data.relevant, candidates, metric=metric)
     search.fit(data.bank_queries, data.gallery)
-    assert asked == [120, 120, 80]  # raw, the three of them, and the labelled queries
+    assert asked == [120, 120, 80]  # raw, the three of them, and the labeled queries
     assert search.best_estimator_.alpha == search.best_params_["alpha"]
 
 

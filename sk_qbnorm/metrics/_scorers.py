@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from sk_qbnorm._bank_rows import labelled_rows, take_rows
+from sk_qbnorm._bank_rows import labeled_rows, take_rows
 
 from ._recall import recall_at_k
 
@@ -94,12 +94,12 @@ class _RetrievalScorer:
 
     def __call__(self, estimator, X, relevant=None):
         labels = self.options.get("gallery_labels")
-        labelled = labelled_rows(relevant, np.shape(X)[0], labels)
-        if labelled is None:
+        labeled = labeled_rows(relevant, np.shape(X)[0], labels)
+        if labeled is None:
             return math.nan
         score = getattr(estimator, "decision_function", None) or estimator.transform
-        scores, relevant = np.asarray(score(X)), take_rows(relevant, labelled)
-        return self.sign * self.metric(relevant, scores[labelled], **self.options)
+        scores, relevant = np.asarray(score(X)), take_rows(relevant, labeled)
+        return self.sign * self.metric(relevant, scores[labeled], **self.options)
 
     def __repr__(self):
         arguments = [self.metric.__name__]

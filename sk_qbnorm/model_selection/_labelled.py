@@ -1,4 +1,4 @@
-"""Labelled queries, to compare corrections by."""
+"""Labeled queries for the comparison of corrections."""
 
 import numpy as np
 from sklearn.utils import gen_batches
@@ -13,7 +13,7 @@ _BLOCK_ENTRIES = 2**24  # of similarities that are stored at once
 
 
 class LabelledQueries:
-    """Similarities of queries to a gallery, some rows at a time, and what is relevant.
+    """Similarities of queries to a gallery, block by block, and the relevant items.
 
     Parameters
     ----------
@@ -32,7 +32,7 @@ class LabelledQueries:
     ):
         if queries is None:
             raise ValueError(
-                "queries must hold labelled queries, got None; pass embeddings, or "
+                "queries must hold labeled queries, got None; pass embeddings, or "
                 "their similarities to the gallery if fit takes similarities."
             )
         if gallery is None:
@@ -46,8 +46,10 @@ class LabelledQueries:
         )
         self._queries = self._source.check(queries)
         self.shape = self._queries.shape[0], self._source.n_gallery
-        unseen = np.broadcast_to(np.float32(0), self.shape)  # only the shape matters
-        known = relevant, unseen, gallery_labels, None, "queries"
+        placeholder = np.broadcast_to(
+            np.float32(0), self.shape
+        )  # only the shape matters
+        known = relevant, placeholder, gallery_labels, None, "queries"
         found = check_relevance(*known, by=" of queries and relevant")
         self._indptr, self._indices = found[1:]
 
@@ -58,7 +60,7 @@ class LabelledQueries:
 
         Parameters
         ----------
-        corrections : list of those in `corrections`
+        corrections : list of corrections from `sk_qbnorm.corrections`
         k : int
         n_jobs : int or None
         progress : callable

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from sklearn.pipeline import Pipeline
 
-from sk_qbnorm._bank_rows import labelled_rows, take_rows
+from sk_qbnorm._bank_rows import labeled_rows, take_rows
 from sk_qbnorm._validation import check_count
 from sk_qbnorm.metrics import relevant_ranks
 from sk_qbnorm.neighbors import QuerybankRetriever
@@ -88,12 +88,12 @@ class _GainScorer:
     def __call__(self, estimator, X, relevant=None):
         k = check_count(self.k, "k")
         labels = self.options.get("gallery_labels")
-        labelled = labelled_rows(relevant, np.shape(X)[0], labels)
-        if labelled is None:
+        labeled = labeled_rows(relevant, np.shape(X)[0], labels)
+        if labeled is None:
             return math.nan
-        relevant = take_rows(relevant, labelled)
+        relevant = take_rows(relevant, labeled)
         ranks = [
-            relevant_ranks(relevant, _scores(scored, X)[labelled], **self.options)
+            relevant_ranks(relevant, _scores(scored, X)[labeled], **self.options)
             for scored in (_uncorrected(estimator), estimator)
         ]
         options = {"n_standard_errors": self.n_standard_errors}
