@@ -45,7 +45,7 @@ each_normalizer = pytest.mark.parametrize(
 
 
 @each_normalizer
-def test_it_is_the_normalizer_at_the_strength_of_the_agreement(normalizer):
+def test_scores_are_those_of_the_normalizer_at_the_agreement_strength(normalizer):
     agreeing = AgreementNormalizer(SIMS, normalizer, alpha=0.6, **precomputed)
     agreeing.fit(BANK_SIMS)
     counts = k_occurrence(BANK_SIMS), k_occurrence(SIMS)
@@ -59,7 +59,7 @@ def test_it_is_the_normalizer_at_the_strength_of_the_agreement(normalizer):
     assert not hasattr(normalizer, "gallery_bias_")
 
 
-def test_a_foreign_bank_switches_itself_off():
+def test_a_foreign_bank_corrects_nothing():
     agreeing = AgreementNormalizer(QUERIES, SinkhornNormalizer())
     foreign = clone(agreeing).fit(DATA.bank_queries_ood, GALLERY)
     own = clone(agreeing).fit(BANK, GALLERY)
@@ -88,7 +88,7 @@ def test_embeddings_similarities_and_searches_give_the_same_scores(normalizer, d
     np.testing.assert_allclose(products, scores, atol=10 * atol)
 
 
-def test_it_is_a_step_of_a_pipeline():
+def test_it_can_be_a_step_of_a_pipeline():
     pipeline = make_pipeline(
         GallerySimilarity(GALLERY),
         AgreementNormalizer(SIMS[:40], SinkhornNormalizer()),
@@ -121,7 +121,7 @@ def test_banks_and_galleries_may_change(normalizer):
         )
 
 
-def test_similarities_of_a_changed_gallery_are_set_before():
+def test_sample_similarities_must_be_set_before_the_gallery_changes():
     grown = AgreementNormalizer(SIMS[:, :30], InvertedSoftmax(beta=5), **precomputed)
     grown.fit(BANK_SIMS[:, :30])
     with pytest.raises(ValueError, match="gallery"):
@@ -148,7 +148,7 @@ def test_dask_arrays_give_the_scores_of_arrays():
         np.testing.assert_allclose(found.gallery_bias_, expected.gallery_bias_)
 
 
-def test_a_small_gallery_has_no_hubs_that_count():
+def test_a_small_gallery_is_not_corrected():
     few = AgreementNormalizer(SIMS[:, :8], SinkhornNormalizer())
     few.fit(BANK_SIMS[:, :8])
     assert few.alpha_ == 0
@@ -177,7 +177,7 @@ def test_settings_out_of_range_are_refused(settings, message):
     assert not hasattr(agreeing, "agreement_")
 
 
-def test_embeddings_need_the_gallery_whenever_it_changes():
+def test_changes_of_the_gallery_need_its_embeddings():
     fitted = AgreementNormalizer(QUERIES, InvertedSoftmax(beta=5)).fit(BANK, GALLERY)
     before = fitted.alpha_
     for act in (
@@ -200,7 +200,7 @@ def test_embeddings_need_the_gallery_whenever_it_changes():
             act()
 
 
-def test_names_of_the_gallery_have_to_agree():
+def test_gallery_names_of_bank_and_sample_must_match():
     names = [f"g{item}" for item in range(60)]
     bank, queries = (pd.DataFrame(each, columns=names) for each in (BANK_SIMS, SIMS))
     agreeing = AgreementNormalizer(queries, InvertedSoftmax(beta=5), **precomputed)
@@ -210,7 +210,7 @@ def test_names_of_the_gallery_have_to_agree():
         agreeing.fit(bank)
 
 
-def test_another_sample_starts_anew():
+def test_changing_the_sample_starts_a_new_fit():
     fitted = AgreementNormalizer(QUERIES, InvertedSoftmax(beta=5)).fit(
         BANK, GALLERY[:50]
     )
@@ -254,7 +254,7 @@ SAMPLES = {
 
 @pytest.mark.parametrize("form", SAMPLES.values(), ids=SAMPLES)
 @pytest.mark.parametrize("reload", ["pickle", "joblib", "joblib on disk"])
-def test_a_sample_that_was_stored_and_loaded_is_the_same(form, reload, tmp_path):
+def test_a_sample_that_was_saved_and_loaded_is_recognized(form, reload, tmp_path):
     queries = form(QUERIES)
     fitted = AgreementNormalizer(queries, InvertedSoftmax(beta=5)).fit(
         BANK, GALLERY[:50]
@@ -270,7 +270,7 @@ def test_a_sample_that_was_stored_and_loaded_is_the_same(form, reload, tmp_path)
     assert loaded.agreement_ == pytest.approx(expected.agreement_, rel=1e-12)
 
 
-def test_a_sample_is_known_by_its_numbers_in_every_form(tmp_path):
+def test_a_sample_is_recognized_in_every_form(tmp_path):
     queries = QUERIES.copy()
     queries[0, :2] = 0
     forms = [form(queries) for form in SAMPLES.values()]
@@ -298,7 +298,7 @@ def test_a_sample_is_known_by_its_numbers_in_every_form(tmp_path):
     ],
 )
 @pytest.mark.parametrize("form", [np.asarray, sparse.csr_array, in_blocks])
-def test_a_sample_with_other_numbers_is_another(change, form):
+def test_a_sample_with_other_numbers_is_not_recognized(change, form):
     fitted = AgreementNormalizer(QUERIES, InvertedSoftmax(beta=5)).fit(
         BANK, GALLERY[:50]
     )
@@ -307,7 +307,7 @@ def test_a_sample_with_other_numbers_is_another(change, form):
         fitted.set_params(queries=form(other)).add_gallery(BANK, GALLERY[50:])
 
 
-def test_a_sample_that_was_written_into_is_another():
+def test_a_modified_sample_is_not_recognized():
     queries = QUERIES.copy()
     fitted = AgreementNormalizer(queries, InvertedSoftmax(beta=5)).fit(
         BANK, GALLERY[:50]
@@ -328,7 +328,7 @@ def test_clones_share_the_sample():
     assert hasattr(pandas.transform(SIMS), "columns")
 
 
-def test_strengths_can_be_chosen_among():
+def test_normalizer_search_can_choose_the_strength():
     candidates = [
         AgreementNormalizer(QUERIES[:40], SinkhornNormalizer(), alpha=alpha)
         for alpha in (0.25, 0.75)
@@ -342,7 +342,7 @@ def test_strengths_can_be_chosen_among():
     np.testing.assert_allclose(found[1:], expected)
 
 
-def test_the_strength_counts_at_once():
+def test_a_change_of_alpha_needs_no_new_fit():
     agreeing = AgreementNormalizer(SIMS, InvertedSoftmax(beta=5), **precomputed)
     agreeing.fit(BANK_SIMS).set_params(alpha=0)
     np.testing.assert_array_equal(agreeing.transform(SIMS), SIMS)

@@ -318,7 +318,7 @@ def test_the_measures_themselves_refuse_rows_without_a_relevant_item():
         recall_at_k([0, -1], [[0.9, 0.1], [0.8, 0.3]])
 
 
-def test_class_labels_are_scored_where_there_are_some():
+def test_queries_with_class_labels_are_scored():
     scores, labels = np.eye(3)[[0, 1, 2, 2]], ["a", "b", "c"]
     last = NearestNeighborScorer(gallery_labels=[5, 6, 7]).fit(scores)
     assert last.score(scores, [5, -1, 6, 7]) == pytest.approx(2 / 3)
@@ -338,7 +338,7 @@ def test_scores_refuse_relevance_of_another_length(data, stacked):
                 scorer(fitted, queries, relevant[1:])
 
 
-def test_a_class_that_is_called_as_rows_are_marked_is_refused():
+def test_minus_one_is_refused_as_a_class_of_the_gallery():
     scores, labels = np.eye(2), [-1, 1]
     with pytest.raises(ValueError, match="gallery_labels"):
         NearestNeighborScorer(gallery_labels=labels).fit(scores)

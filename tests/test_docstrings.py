@@ -56,7 +56,7 @@ def faults(name, ignored):
 
 
 @pytest.mark.parametrize("name", sorted(PUBLIC))
-def test_public_names_are_documented_and_shown(name):
+def test_public_names_have_complete_docstrings_with_examples(name):
     assert faults(name, IGNORED) == []
 
 
@@ -91,7 +91,7 @@ def works_cited():
                 yield work.split(". ")[1], name
 
 
-def test_every_work_that_is_cited_is_in_the_bibliography():
+def test_every_cited_work_is_in_the_bibliography():
     page = Path(__file__).parent.parent / "docs" / "references.md"
     text = " ".join(page.read_text(encoding="utf-8").split())
     entries = re.split(r"\(\S+\)= ", text)

@@ -32,7 +32,7 @@ def blocks(matrix, chunks=(9, -1)):
     return pytest.importorskip("dask.array").from_array(matrix, chunks=chunks)
 
 
-def test_the_scale_of_blocks_is_that_of_both_galleries():
+def test_the_spread_of_blocks_includes_the_gallery_bank():
     for settings, given in (
         ({"metric": "dot"}, (BANK, GALLERY, 9 * ITEMS)),
         (precomputed, (SIMS, None, 9 * BESIDE)),
@@ -50,7 +50,7 @@ def test_the_scale_of_blocks_is_that_of_both_galleries():
             )
 
 
-def test_columns_of_the_gallery_bank_are_those_of_the_gallery():
+def test_the_gallery_bank_must_have_the_columns_of_the_gallery():
     sinkhorn = SinkhornNormalizer(beta=20, max_iter=4, tol=0)
     given = frame(BANK), frame(GALLERY), frame(ITEMS, "abced")
     message = "gallerybank and gallery must have the same columns in the same order"
@@ -63,7 +63,7 @@ def test_columns_of_the_gallery_bank_are_those_of_the_gallery():
     clone(sinkhorn).set_params(metric=pairwise_similarity).fit(*given)
 
 
-def test_a_gallery_bank_beyond_the_range_of_the_bank_is_refused():
+def test_gallery_bank_similarities_out_of_range_are_refused():
     bank = BANK.astype(np.float32)
     message = "similarities to the gallery bank, in float32, must be finite, got infin"
     for n_times in (1, 100):  # in a tile with the gallery's, and in tiles of its own
@@ -72,7 +72,7 @@ def test_a_gallery_bank_beyond_the_range_of_the_bank_is_refused():
             SinkhornNormalizer(metric="dot").fit(bank, gallery, ITEMS * 1e60)
 
 
-def test_a_gallery_bank_in_parts_is_refused_by_name():
+def test_an_iterator_as_gallery_bank_is_refused_by_name():
     message = "gallerybank must be a matrix"
     for bank, gallery in ((BANK, GALLERY), (blocks(BANK), GALLERY)):
         with pytest.raises(ValueError, match=message):
@@ -121,7 +121,7 @@ def test_errors_of_blocks_name_the_gallery_bank():
             )
 
 
-def test_similarities_in_blocks_of_unknown_sizes_cannot_stand_beside_each_other():
+def test_similarities_in_blocks_of_unknown_sizes_cannot_be_concatenated():
     unknown = blocks(SIMS)[blocks(SIMS)[:, 0] > -9]
     beside = blocks(BESIDE.T)[blocks(BESIDE.T)[:, 0] > -9].T
     for given, name in (
@@ -133,7 +133,7 @@ def test_similarities_in_blocks_of_unknown_sizes_cannot_stand_beside_each_other(
 
 
 @each_dual
-def test_both_banks_are_compared_with_the_items_of_the_same_names(dual):
+def test_both_banks_must_have_the_same_gallery_names(dual):
     names = [f"item {j}" for j in range(25)]
     of_queries, of_items = (frame(sims, names) for sims in (SIMS, ITEM_SIMS))
     of_sims = clone(dual).set_params(**precomputed)
@@ -152,7 +152,7 @@ def test_both_banks_are_compared_with_the_items_of_the_same_names(dual):
 
 
 @each_dual
-def test_names_come_with_the_querybank_however_late_the_gallery_bank_is(dual):
+def test_gallery_names_come_from_the_querybank(dual):
     names = [f"item {j}" for j in range(25)]
     named = frame(GALLERY, index=names)
     expected = clone(dual).fit(BANK, named, ITEMS)
@@ -177,7 +177,7 @@ def test_names_come_with_the_querybank_however_late_the_gallery_bank_is(dual):
         assert not has_names or list(alone.feature_names_in_) == names
 
 
-def test_the_gates_of_both_banks_go_by_the_count_of_now():
+def test_the_gates_of_both_banks_use_the_current_min_count():
     dual = DualDynamicInvertedSoftmax().fit(BANK[:30], GALLERY, ITEMS)
     dual.set_params(min_count=2).partial_fit(BANK[30:], GALLERY)
     expected = DualDynamicInvertedSoftmax(min_count=2).fit(BANK, GALLERY, ITEMS)
@@ -209,7 +209,7 @@ def test_errors_name_the_bank(dual):
             act()
 
 
-def test_the_search_goes_by_the_gates_that_there_are():
+def test_the_search_visits_only_combinations_of_gates_that_occur():
     alone = DualDynamicInvertedSoftmax().fit(BANK, GALLERY)
     both = DualDynamicInvertedSoftmax(min_count=2).fit(BANK, GALLERY, ITEMS)
     wide = DualDynamicInvertedSoftmax(n_activation=25).fit(BANK, GALLERY, ITEMS)

@@ -47,7 +47,7 @@ def assert_same(found, expected, sims):
 @may_clip
 @each_variant
 @given(drawn=bank_and_sims(), data=st.data())
-def test_similarities_of_items_that_come_and_go(normalizer, drawn, data):
+def test_adding_and_removing_similarities_equals_a_new_fit(normalizer, drawn, data):
     bank, sims = drawn
     n_gallery = bank.shape[1]
     cut = data.draw(st.integers(1, n_gallery))
@@ -67,7 +67,7 @@ def test_similarities_of_items_that_come_and_go(normalizer, drawn, data):
 @pytest.mark.parametrize(
     "metric", ["cosine", "dot", lambda q, g: -abs(q[:, :1] - g.T[0])]
 )
-def test_embeddings_of_items_that_come_and_go(normalizer, metric):
+def test_adding_and_removing_embeddings_equals_a_new_fit(normalizer, metric):
     bank, queries = RANDOM.normal(size=(2, 30, 4))
     gallery = RANDOM.normal(size=(20, 4))
     gone = np.zeros(20, dtype=bool)
@@ -105,7 +105,7 @@ def test_embeddings_of_items_that_come_and_go(normalizer, metric):
 
 
 @may_clip
-def test_a_retriever_may_begin_with_a_part_of_the_bank():
+def test_a_retriever_may_start_with_a_part_of_the_bank():
     bank, gallery = RANDOM.normal(size=(10, 3)), RANDOM.normal(size=(7, 3))
     in_parts = QuerybankRetriever(CSLS(n_neighbors=4), n_neighbors=2).partial_fit(
         bank[:3], gallery
@@ -117,7 +117,7 @@ def test_a_retriever_may_begin_with_a_part_of_the_bank():
     )
 
 
-def test_only_the_bank_queries_that_lost_an_item_are_probed_again():
+def test_only_bank_queries_that_lost_an_item_are_compared_again():
     bank, gallery = RANDOM.normal(size=(50, 3)), RANDOM.normal(size=(30, 3))
     asked = []
 
@@ -199,7 +199,9 @@ JOINED += [
 
 
 @pytest.mark.parametrize(("known", "new", "name"), JOINED)
-def test_items_of_any_form_join_a_gallery_of_any_form(known, new, name, tmp_path):
+def test_items_of_any_form_can_be_added_to_a_gallery_of_any_form(
+    known, new, name, tmp_path
+):
     def assert_same_as_fresh(retriever, left):
         fresh = clone(retriever).fit(SPARSE_BANK, SPARSE_GALLERY[left])
         scores, items = retriever.kneighbors(SPARSE_QUERIES)
@@ -263,7 +265,7 @@ def test_writing_into_the_gallery_does_not_change_a_retriever(form, metric):
     np.testing.assert_array_equal(found, expected)
 
 
-def test_a_frame_is_copied_by_a_retriever():
+def test_a_retriever_copies_a_dataframe():
     pandas = pytest.importorskip("pandas")
     numbers = SPARSE_GALLERY.copy()
     frame = pandas.DataFrame(numbers, copy=False)
@@ -275,7 +277,7 @@ def test_a_frame_is_copied_by_a_retriever():
     np.testing.assert_array_equal(retriever.kneighbors(SPARSE_QUERIES), expected)
 
 
-def test_names_come_and_go_with_the_items():
+def test_names_follow_added_and_removed_items():
     pandas = pytest.importorskip("pandas")
     bank, gallery = RANDOM.normal(size=(6, 3)), RANDOM.normal(size=(4, 3))
     frame = pandas.DataFrame(gallery, index=["cat", "dog", "owl", "yak"])
@@ -315,7 +317,7 @@ def test_items_outside_the_gallery_are_refused(items, message):
             fitted.remove_gallery(items)
 
 
-def test_a_bank_that_is_not_the_one_is_refused_and_changes_nothing():
+def test_another_bank_is_refused_and_changes_nothing():
     bank, gallery = RANDOM.normal(size=(6, 3)), RANDOM.normal(size=(4, 3))
     normalizer = DynamicInvertedSoftmax().fit(bank, gallery)
     best = normalizer.activation_counts_.argmax()

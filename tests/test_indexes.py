@@ -122,14 +122,16 @@ def test_an_augmented_gallery_still_gives_raw_similarities(name, metric):
 @each_metric
 @each_dtype
 @pytest.mark.parametrize("algorithm", ["brute", "kd_tree"])
-def test_the_nearest_are_those_of_largest_score(name, metric, dtype, algorithm):
+def test_the_nearest_augmented_items_have_the_largest_scores(
+    name, metric, dtype, algorithm
+):
     known = case(name, metric, dtype)
     items = known.normalizer.augment_gallery(known.gallery, space="euclidean")
     search = nearest(items, algorithm)
     assert_exact(known, *answer(known, search, len(items), space="euclidean"))
 
 
-def test_a_gallery_augmented_in_parts_has_one_radius():
+def test_parts_of_a_gallery_can_be_augmented_with_one_radius():
     known = case("NNN k=3", "dot", np.float32)
     augment = known.normalizer.augment_gallery
     radius = np.linalg.norm(augment(known.gallery), axis=1).max()
@@ -152,7 +154,7 @@ def faiss_index(items, kind, by_product=True):
 
 @each_normalizer
 @each_metric
-def test_faiss_finds_the_items_of_transform(name, metric):
+def test_faiss_finds_the_best_items_of_transform(name, metric):
     known = case(name, metric)
     items = known.normalizer.augment_gallery(known.gallery)
     flat, lists = faiss_index(items, "Flat"), faiss_index(items, "IVF20,Flat")
@@ -201,7 +203,7 @@ def usearch_graph(items, by_product):
 @each_normalizer
 @each_metric
 @pytest.mark.parametrize("graph", [faiss_graph, hnswlib_graph, usearch_graph])
-def test_graphs_find_nearly_all(name, metric, graph):
+def test_graph_indexes_find_nearly_all_items(name, metric, graph):
     # Where the bias outweighs the embeddings, a graph of products finds too little.
     space = "inner_product" if metric == "cosine" else "euclidean"
     known = case(name, metric)

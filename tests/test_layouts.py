@@ -35,7 +35,7 @@ def assert_same(result, expected, form):
 
 @each_normalizer
 @each_size
-def test_transform_gives_the_same_for_every_layout_and_leaves_it_alone(
+def test_transform_gives_the_same_for_every_layout_and_keeps_its_input(
     normalizer, n_rows
 ):
     sims, bank = similarities(n_rows, np.float32), similarities(9, np.float32, seed=1)
@@ -50,7 +50,7 @@ def test_transform_gives_the_same_for_every_layout_and_leaves_it_alone(
 
 @each_normalizer
 @each_size
-def test_fit_transform_gives_the_same_for_every_layout_and_leaves_it_alone(
+def test_fit_transform_gives_the_same_for_every_layout_and_keeps_its_input(
     normalizer, n_rows
 ):
     sims = similarities(n_rows)
@@ -62,7 +62,7 @@ def test_fit_transform_gives_the_same_for_every_layout_and_leaves_it_alone(
 
 @each_normalizer
 @each_size
-def test_without_copy_the_scores_are_those_with_one(normalizer, n_rows):
+def test_copy_false_does_not_change_the_scores(normalizer, n_rows):
     sims = similarities(n_rows)
     fitted = clone(normalizer).fit(similarities(9, seed=1))
     expected = fitted.transform(sims)
@@ -74,7 +74,7 @@ def test_without_copy_the_scores_are_those_with_one(normalizer, n_rows):
 
 
 @each_normalizer
-def test_a_file_that_is_open_for_writing_stays_as_it_is(normalizer, tmp_path):
+def test_a_writable_memmap_does_not_change(normalizer, tmp_path):
     sims = similarities(257)
     path = tmp_path / "sims.bin"
     stored = np.memmap(path, sims.dtype, "w+", shape=(257, N_GALLERY + 3))

@@ -53,7 +53,7 @@ each_dtype = pytest.mark.parametrize(
 
 @each_of_a_beta
 @each_dtype
-def test_a_beta_whose_bias_is_lost_in_rounding_is_refused(make, dtype, too_small):
+def test_a_beta_that_loses_the_bias_to_rounding_is_refused(make, dtype, too_small):
     for scale in (1, 1e-6, 1e6):
         sims = (BANK * scale).astype(dtype)
         with pytest.raises(ValueError, match=f"beta .*got {too_small / scale}"):
@@ -62,7 +62,7 @@ def test_a_beta_whose_bias_is_lost_in_rounding_is_refused(make, dtype, too_small
 
 
 @each_dtype
-def test_a_refused_beta_leaves_the_last_fit(dtype, too_small):
+def test_a_refused_beta_keeps_the_last_fit(dtype, too_small):
     sims = BANK.astype(dtype)
     normalizer = OF_A_BETA["IS"](5.0).fit(sims)
     before = normalizer.gallery_bias_
@@ -72,7 +72,7 @@ def test_a_refused_beta_leaves_the_last_fit(dtype, too_small):
 
 
 @each_dtype
-def test_at_the_bound_the_bias_is_the_mean_to_some_percent(dtype, too_small):
+def test_at_the_smallest_beta_the_bias_is_close_to_the_mean(dtype, too_small):
     for _ in range(20):
         bank = RANDOM.uniform(-1, 1, size=(200, 9)).astype(dtype)
         beta = float(100 * np.finfo(dtype).eps / abs(bank[:8].max(axis=0)).max())
@@ -96,21 +96,21 @@ def test_a_beta_too_small_for_parts_of_a_bank_is_refused(dtype, too_small):
         grown.add_gallery(sims)
 
 
-def test_a_beta_too_small_is_refused_where_all_columns_have_one_maximum():
+def test_a_beta_too_small_is_refused_if_all_columns_have_the_same_maximum():
     with pytest.raises(ValueError, match="beta .*got 1e-17"):
         OF_A_BETA["IS"](1e-17).fit(np.eye(4) * 3)
 
 
 @each_of_a_beta
 @pytest.mark.parametrize("value", [0.0, 1e-30, -3.0])
-def test_similarities_that_are_all_equal_need_no_beta(make, value):
+def test_equal_similarities_accept_any_beta(make, value):
     bank = np.full((9, 6), value)
     for beta in (1e-17, 5.0, "scale"):
         scores = make(beta).fit(bank).transform(SIMS)
         np.testing.assert_allclose(np.diff(scores), np.diff(SIMS), atol=1e-9)
 
 
-def test_similarities_of_which_only_later_ones_are_large_are_taken():
+def test_large_similarities_may_come_late():
     bank = np.zeros((20, 3))
     bank[10:] = RANDOM.uniform(size=(10, 3))
     bias = OF_A_BETA["IS"](5.0).fit(bank).gallery_bias_
@@ -120,7 +120,7 @@ def test_similarities_of_which_only_later_ones_are_large_are_taken():
 
 @pytest.mark.parametrize("normalizer", OF_AN_ALPHA.values(), ids=OF_AN_ALPHA)
 @pytest.mark.parametrize("order", ["C", "F"])
-def test_an_alpha_beyond_the_range_of_the_scores_is_refused(normalizer, order):
+def test_an_alpha_with_scores_out_of_range_is_refused(normalizer, order):
     bank, sims = BANK.astype(np.float32), SIMS.astype(np.float32)
     gates = {"gallerybank": bank} if "Dual" in type(normalizer).__name__ else {}
     fitted = clone(normalizer).fit(bank, **gates)
@@ -135,7 +135,7 @@ def test_an_alpha_beyond_the_range_of_the_scores_is_refused(normalizer, order):
         assert np.isfinite(fitted.transform(sims)).all()
 
 
-def test_csls_beyond_the_range_of_the_scores_is_refused():
+def test_csls_scores_out_of_range_are_refused():
     fitted = CSLS(n_neighbors=3, **PRECOMPUTED).fit(BANK * 1e300)
     with pytest.raises(ValueError, match="in the range of float32"):
         fitted.transform(SIMS.astype(np.float32))
@@ -150,7 +150,7 @@ def test_csls_beyond_the_range_of_the_scores_is_refused():
     ],
     ids=["IS", "IS probability", "DualDIS"],
 )
-def test_a_search_refuses_it_as_well(normalizer):
+def test_a_search_refuses_scores_out_of_range(normalizer):
     bank, gallery = RANDOM.normal(size=(2, 30, 4)).astype(np.float32)
     gates = {"gallerybank": gallery} if "Dual" in type(normalizer).__name__ else {}
     retriever = QuerybankRetriever(normalizer, n_neighbors=3).fit(
@@ -161,7 +161,7 @@ def test_a_search_refuses_it_as_well(normalizer):
             act(bank)
 
 
-def test_a_search_refuses_scores_that_leave_the_range_one_by_one():
+def test_a_search_refuses_single_scores_out_of_range():
     gallery = np.array([[1e300], [-1e300]])
     retriever = QuerybankRetriever(
         CSLS(n_neighbors=1), n_neighbors=2, metric="dot"

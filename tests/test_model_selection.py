@@ -77,7 +77,7 @@ def bounds_by_hand(results, n_standard_errors):
 
 
 @pytest.mark.parametrize("n_standard_errors", [0, 1.5, 2])
-def test_the_bound_is_the_paired_gain_less_its_standard_errors(n_standard_errors):
+def test_the_bound_is_the_paired_gain_minus_its_standard_errors(n_standard_errors):
     results = np.random.default_rng(0).integers(0, 2, size=(5, 30))
     found = gain_lower_bounds(results, n_standard_errors=n_standard_errors)
     expected = bounds_by_hand(results.tolist(), n_standard_errors)

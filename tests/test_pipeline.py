@@ -97,7 +97,7 @@ def test_the_score_of_a_pipeline_is_its_recall(data, pipeline):
     assert recall_scorer(k=5)(pipeline[:-1], data.queries, data.relevant) == expected
 
 
-def test_other_measures_score_too(data, pipeline):
+def test_other_measures_can_be_scorers(data, pipeline):
     scorer = make_retrieval_scorer(median_rank, greater_is_better=False, ties="average")
     found = cross_validate(pipeline, data.queries, data.relevant, scoring=scorer, cv=2)
     assert (found["test_score"] <= -1).all()
@@ -183,7 +183,7 @@ def test_a_small_gallery_clips_the_neighbors_with_one_warning():
     assert scorer.kneighbors([[0.1, 0.2]])[1].tolist() == [[1, 0]]
 
 
-def test_a_gallery_bank_is_passed_on_by_a_pipeline(data):
+def test_a_pipeline_passes_the_gallery_bank_to_the_normalizer(data):
     bank, beside = (
         pairwise_similarity(each, data.gallery)
         for each in (data.bank_queries, data.bank_gallery)

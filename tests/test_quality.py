@@ -27,7 +27,7 @@ FOUND = {
 
 
 @pytest.mark.compiled
-def test_the_docs_hold_what_the_script_prints():
+def test_the_tables_in_the_docs_agree_with_the_script():
     known = [case for case in cases.shipped() if case.data == "emoji_vendor_nohub"]
     recalls, skews, _, summary, choices = quality.tables(known, n_draws=1)
     text = (ROOT / "docs" / "results" / "quality.md").read_text(encoding="utf-8")
@@ -83,7 +83,7 @@ HUBS = [
 ]
 
 
-def test_every_normalizer_gains_where_there_are_hubs_and_a_bank_of_the_same_kind():
+def test_every_normalizer_gains_with_hubs_and_a_bank_of_the_same_kind():
     gains = gains_in_the_docs("IS")
     assert min(gain for data in HUBS for gain in gains[data, "own"].values()) > 0
 
@@ -110,7 +110,7 @@ def test_a_gallery_bank_lowers_the_gain_on_synthetic_hubs():
 
 @pytest.mark.compiled
 @pytest.mark.skipif(not DUAL, reason="the development data are not here")
-def test_two_banks_do_what_plain_numpy_found(tmp_path):
+def test_two_banks_match_plain_numpy(tmp_path):
     for path in DUAL:
         (tmp_path / path.name).symlink_to(path)
     for case in cases.in_folder(tmp_path):
@@ -163,13 +163,13 @@ def test_a_folder_of_files_is_read_in_every_form(tmp_path):
     assert "| DualIS | 3 |" in "".join(summary)
 
 
-def test_a_folder_without_files_is_told(tmp_path):
+def test_a_folder_without_files_is_refused(tmp_path):
     for folder in (tmp_path, tmp_path / "misspelt"):
         with pytest.raises(SystemExit, match=f"no .npz files in {folder}; pass"):
             list(cases.in_folder(folder))
 
 
-def test_what_is_lost_is_not_more_than_it_is_by_rounding():
+def test_losses_are_rounded_before_they_are_counted():
     lost = np.nextafter([-0.2, -0.5], -1)
     for gain, hurt in zip(lost, ("0 | 0", "1 | 0"), strict=True):
         assert f"| {hurt} |" in quality._summary({"IS": [gain]})[-1]

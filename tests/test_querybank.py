@@ -35,7 +35,7 @@ def test_rows_of_the_bank_are_distinct(strategy, drawn, data):
 
 
 @given(drawn=bank_and_sims(max_rows=20), seed=st.integers(0, 99))
-def test_a_stratified_bank_covers_items_as_evenly_as_can_be(drawn, seed):
+def test_a_stratified_bank_covers_items_as_evenly_as_possible(drawn, seed):
     sims, _ = drawn
     best = np.array([reference.best(row) for row in sims.tolist()])
     rows = sample_querybank(

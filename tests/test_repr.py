@@ -59,7 +59,7 @@ def test_a_pipeline_prints_no_gallery():
             assert "0.125" not in repr(estimator)
 
 
-def test_parameters_hold_the_data_themselves():
+def test_parameters_are_the_data_and_not_their_shape():
     similarity = GallerySimilarity(DATA)
     assert similarity.get_params()["gallery"] is DATA
     assert clone(similarity).gallery is DATA

@@ -42,7 +42,7 @@ def test_any_number_of_threads_gives_the_same_bits(normalizer, dtype):
             np.testing.assert_array_equal(others, scores[0])
 
 
-def test_shares_cover_everything_once():
+def test_thread_ranges_cover_everything_once():
     for size in (1, 2, 7, 100):
         for n_threads in (1, 2, 3, 64):
             seen = []
@@ -50,7 +50,7 @@ def test_shares_cover_everything_once():
             assert sorted(seen) == list(range(size))
 
 
-def test_n_jobs_means_what_it_means_to_joblib():
+def test_n_jobs_has_the_meaning_of_joblib():
     assert count_threads(3) == 3
     assert count_threads(-1) == cpu_count()
     with parallel_config(n_jobs=3):
@@ -61,7 +61,7 @@ def test_n_jobs_means_what_it_means_to_joblib():
 
 
 @pytest.mark.parametrize("n_threads", [1, 2])
-def test_without_n_jobs_there_are_as_many_threads_as_blas_has(n_threads):
+def test_without_n_jobs_there_are_as_many_threads_as_in_blas(n_threads):
     if n_threads > os.cpu_count():
         pytest.skip("BLAS has one thread on one core")
     with threadpool_limits(n_threads, user_api="blas"):
@@ -80,7 +80,7 @@ def test_without_blas_there_is_a_thread_per_core(monkeypatch):
     assert _threads._Blas().count_threads() == cpu_count()
 
 
-def test_without_n_jobs_a_thread_of_joblib_starts_no_others():
+def test_without_n_jobs_a_joblib_thread_starts_no_other_threads():
     found = Parallel(n_jobs=2, prefer="threads")(
         delayed(count_threads)(n_jobs) for n_jobs in (None, None, 2)
     )
@@ -88,7 +88,7 @@ def test_without_n_jobs_a_thread_of_joblib_starts_no_others():
 
 
 @pytest.mark.parametrize("n_jobs", [1.5, "2"])
-def test_a_number_of_threads_that_is_no_integer_is_refused(n_jobs):
+def test_n_jobs_must_be_an_integer(n_jobs):
     with pytest.raises(ValueError, match="n_jobs"):
         clone(NORMALIZERS["DIS"]).set_params(n_jobs=n_jobs).fit(
             RANDOM.normal(size=(5, 4))
@@ -96,12 +96,12 @@ def test_a_number_of_threads_that_is_no_integer_is_refused(n_jobs):
 
 
 @pytest.mark.parametrize("n_jobs", [None, -1, 2])
-def test_a_worker_does_not_start_threads_of_its_own(n_jobs):
+def test_a_worker_does_not_start_its_own_threads(n_jobs):
     in_workers = Parallel(n_jobs=2)(delayed(count_threads)(n_jobs) for _ in range(2))
     assert max(in_workers) <= max(1, cpu_count() // 2)
 
 
-def test_a_worker_has_as_many_threads_as_joblib_leaves_it(monkeypatch):
+def test_a_worker_uses_the_threads_that_joblib_assigns(monkeypatch):
     monkeypatch.setattr(_threads, "parent_process", lambda: "somebody")
     monkeypatch.setenv("OMP_NUM_THREADS", "3")
     assert count_threads(2) == 2
@@ -143,7 +143,7 @@ def test_every_blas_has_one_thread_in_a_thread_that_limits_itself():
         assert pool.submit(blas_threads, of_all=False).result() == {1}
 
 
-def test_blas_has_one_thread_as_long_as_anybody_limits_it(two_blas_threads):
+def test_blas_has_one_thread_while_it_has_a_user(two_blas_threads):
     before = blas_threads()
     first, second = limit_blas_threads(), limit_blas_threads()
     with first:

@@ -22,6 +22,4 @@ class ReadingOrder:
         self.directory = directory
 
     def __call__(self, filename):
-        return ORDER.index(
-            filename.removesuffix(".py")
-        )  # must list every example
+        return ORDER.index(filename.removesuffix(".py"))  # must list every example
