@@ -1,4 +1,4 @@
-"""A correction that is as strong as the bank and the queries agree on the hubs."""
+"""AgreementNormalizer: a correction weighted by the agreement on the hubs."""
 
 import pickle
 from copy import copy

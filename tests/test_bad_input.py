@@ -1,4 +1,4 @@
-"""Bad input raises one clear sentence: what was passed, expected, and to be done."""
+"""Errors say what was passed, what is expected, and what to do."""
 
 import numpy as np
 import pytest

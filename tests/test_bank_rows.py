@@ -1,4 +1,4 @@
-"""Rows that `y` marks as bank: only these are fitted, and scores leave them out."""
+"""Rows marked as bank in `y`: fit uses only these, and scores leave them out."""
 
 import warnings
 
@@ -40,7 +40,7 @@ def data():
 
 @pytest.fixture(scope="module")
 def stacked(data):
-    """The bank above labeled queries, and what is relevant to each row."""
+    """The bank stacked on labeled queries, and the relevant item of each row."""
     queries = np.vstack([data.bank_queries, data.queries[:N_LABELED]])
     relevant = np.r_[np.full(N_BANK, -1), data.relevant[:N_LABELED]]
     return queries, relevant
@@ -106,8 +106,8 @@ def test_a_refit_keeps_labelled_queries_out_of_the_bank_of_real_data(kind):
     found = search.fit(queries, relevant).best_estimator_.score(*others)
     clean = clone(estimator).set_params(**search.best_params_)
     assert found == clean.fit(data.bank_queries).score(*others)
-    # Labeled queries in the bank tell which items are left for the others: 64.3 %
-    # against 58.0 %.
+    # Labeled queries in the bank reveal which items are left for the others: R@1 would
+    # be 64.3 % instead of 58.0 %.
     assert clone(clean).fit(queries).score(*others) > found + 0.05
 
 
@@ -167,7 +167,7 @@ def test_columns_of_a_gallery_bank_follow_the_marked_rows(
 def test_rows_of_a_gallery_bank_do_not_follow_the_marked_rows(data, stacked):
     queries, relevant = stacked
     sims = pairwise_similarity(queries, data.gallery)
-    others = sims[::-1]  # as many rows as y has, of other things
+    others = sims[::-1]  # as many rows as y, but other items
     normalizer = DualInvertedSoftmax()
     expected = clone(normalizer).fit(sims[:N_BANK], gallerybank=others)
     fitted = normalizer.fit(sims, relevant, gallerybank=others)
@@ -206,7 +206,7 @@ def test_a_retriever_is_fitted_to_the_marked_rows_of_every_part_of_the_bank(
     retriever.partial_fit(queries[::2], relevant[::2])
     retriever.partial_fit(sparse.csr_array(queries[1::2]), relevant[1::2])
     assert retriever.normalizer_.n_bank_seen_ == N_BANK
-    retriever.fit(iter([queries]), relevant)  # parts are taken whole
+    retriever.fit(iter([queries]), relevant)  # parts of an iterator are used whole
     assert retriever.normalizer_.n_bank_seen_ == len(queries)
 
 

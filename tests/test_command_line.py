@@ -20,7 +20,7 @@ N_VIDEOS, PER_VIDEO = 12, 3
 
 @pytest.fixture
 def matrices():
-    """Bank captions x videos and test captions x videos, three captions a video."""
+    """Bank captions x videos and test captions x videos, 3 captions per video."""
     random = np.random.default_rng(0)
     hubs = random.exponential(0.3, size=N_VIDEOS)
     truth = np.repeat(np.eye(N_VIDEOS), PER_VIDEO, axis=0)
@@ -54,7 +54,7 @@ def refusal(capsys, folder, *options, **files):
 
 
 def recalls(printed):
-    """R@1 of each row of the table, in the order of the page."""
+    """R@1 of each row of the table, in its order."""
     rows = printed[printed.index("raw") :].splitlines()
     return {row.split()[0]: float(row.split()[1]) for row in rows if len(row) > 60}
 
@@ -164,8 +164,8 @@ def test_a_missing_caption_needs_no_relevant_item(capsys, folder, masks):
 
 def test_missing_captions_do_not_count_for_hubs(capsys, folder, matrices, masks):
     bank, sims = matrices
-    assert N_VIDEOS > 10  # else every item is among the first ten of all
-    sims[~masks] = -np.arange(N_VIDEOS)  # as padding, the same lists everywhere
+    assert N_VIDEOS > 10  # otherwise every item is in every top 10
+    sims[~masks] = -np.arange(N_VIDEOS)  # like padding: the same list in each row
     np.save(folder / "padded.npy", sims)
     options = "--masks", folder / "masks.pkl"
     printed = evaluate(capsys, folder, *options, sims="padded.npy")
@@ -225,7 +225,7 @@ def test_the_bank_of_the_other_direction_may_have_captions_in_columns(
     expected = evaluate(capsys, folder, *options, bank="videos.npy")
     assert evaluate(capsys, folder, *options, bank="natural.npy") == expected
     printed = evaluate(capsys, folder, *options, bank="square.npy")
-    assert "36 captions" in printed[: printed.index("raw")]  # says what it has taken
+    assert "36 captions" in printed[: printed.index("raw")]  # states the assumption
 
 
 def test_indices_of_captions_follow_when_captions_are_removed(
@@ -384,7 +384,7 @@ def test_warnings_go_to_standard_error(capsys, folder):
 
 
 class BrokenOutput(io.StringIO):
-    """Standard output that nobody can write to."""
+    """Standard output that cannot be written."""
 
     def __init__(self, error):
         super().__init__()

@@ -1,4 +1,4 @@
-"""Banks and galleries as Dask arrays, in blocks on threads and on other processes."""
+"""Banks and galleries as Dask arrays, on threads and on other processes."""
 
 import os
 import pickle
@@ -118,7 +118,7 @@ def test_bank_and_gallery_may_change_in_blocks(normalizer, give):
 
 
 def test_blocks_may_be_empty_and_have_unknown_sizes_in_fit():
-    left = np.arange(18) // 4 != 1  # nothing is left of the second block
+    left = np.arange(18) // 4 != 1  # the second block is empty
     bank = in_blocks(BANK)[array.from_array(left, chunks=4)]
     gallery = in_blocks(GALLERY)[array.from_array(left[:13], chunks=4)]
     unfitted = clone(RETRIEVER).set_params(normalizer=MERGING["DIS"])
@@ -196,7 +196,7 @@ def test_no_task_returns_all_similarities(normalizer, monkeypatch):
 
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory):
-    """Two processes; when one dies, another is started."""
+    """Two processes; a killed one is replaced."""
     distributed = pytest.importorskip("distributed")
     options = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": ":0"}
     options["local_directory"] = tmp_path_factory.mktemp("workers")
@@ -220,7 +220,7 @@ def test_processes_and_threads_give_the_same_bits(cluster):
 
 
 def reader(folder):
-    """Return what reads blocks; a closure, as workers need not know this module."""
+    """Return a function that reads blocks; workers need not import this module."""
 
     def read(block):
         mark = f"{os.getpid()}-{time.monotonic_ns()}"
@@ -236,7 +236,7 @@ def reader(folder):
 
 
 def kill_a_waiting_worker(folder, pids):
-    """Kill a worker that is at a block; return which, and how many had been done."""
+    """Kill a worker at a block; return its id and the number of finished blocks."""
     deadline = time.monotonic() + 180
     while not (waiting := [*folder.glob("waiting-*")]) and time.monotonic() < deadline:
         time.sleep(0.01)
@@ -260,7 +260,7 @@ def test_a_fit_survives_a_killed_worker(cluster, tmp_path):
         read = bank.map_blocks(reader(tmp_path), meta=BANK[:0])
         fitted = clone(RETRIEVER).fit(read, gallery)
         pid, n_done = killed.result()
-        client.wait_for_workers(2, timeout=180)  # another has taken its place
+        client.wait_for_workers(2, timeout=180)  # the killed worker is replaced
         assert pid not in client.run(os.getpid).values()
     assert_same_fit(fitted.normalizer_, expected.normalizer_, rtol=0)
     begun, done = (len([*tmp_path.glob(f"{what}-*")]) for what in ("begun", "done"))

@@ -1,4 +1,4 @@
-"""Every public name has a docstring that a reader can rely on."""
+"""Every public name has a complete docstring."""
 
 import inspect
 import re
@@ -19,10 +19,10 @@ from sk_qbnorm import (
 
 validate = pytest.importorskip("numpydoc.validate")
 
-# "all" but: an extended summary, which not every function needs (ES01); where the first
-# line starts, which ruff rules (GL01); that one thing returned has no name (RT02).
+# Not checked: an extended summary, which not every function needs (ES01); where the
+# first line starts, which ruff checks (GL01); a name for a single return value (RT02).
 IGNORED = {"ES01", "GL01", "RT02"}
-# Methods are shown by the example of their class.
+# Methods need no example, because their class has one.
 METHODS_IGNORED = {*IGNORED, "SA01", "EX01"}
 
 MODULES = (
@@ -68,7 +68,7 @@ def test_public_methods_are_documented(name):
 def test_modules_list_their_names_in_order():
     for module in MODULES:
         names = sorted(module.__all__)
-        # as ruff sorts: what is all in capitals comes first
+        # as ruff sorts: names in capitals come first
         assert module.__all__ == sorted(names, key=lambda name: not name.isupper())
         assert module.__doc__
 
@@ -81,7 +81,7 @@ def test_every_public_name_is_in_the_reference():
 
 
 def works_cited():
-    """Title of every entry of a References section, and who cites it."""
+    """Map the title of each entry of a References section to a name that cites it."""
     entry = re.compile(r"\.\. \[\d\] (.*?)(?= \.\. \[| Examples -|$)")
     for module in MODULES:
         for name in module.__all__:

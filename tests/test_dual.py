@@ -1,4 +1,4 @@
-"""Two banks for one gallery: the formula, and all that both banks have to do alike."""
+"""Two banks for one gallery: the formula, and everything that involves both banks."""
 
 import numpy as np
 import pytest
@@ -270,14 +270,14 @@ def test_sinkhorn_balances_both_galleries_and_returns_biases_of_the_first(dtype)
     bank, gallery, items = (x.astype(dtype) for x in (BANK, GALLERY, ITEMS))
     both = clone(settings).fit(bank, np.vstack([gallery, items]))
     expected = both.gallery_bias_[:25]
-    beside = pairwise_similarity(items, bank)
+    other_sims = pairwise_similarity(items, bank)
     sims = pairwise_similarity(bank, gallery)
     of_sims = clone(settings).set_params(**precomputed)
     for found in (
         clone(settings).fit(bank, gallery, items),
         clone(settings).set_params(memory_budget=1e9).fit(bank, gallery, items),
         clone(settings).fit(bank, gallery, items.astype(np.float64)),
-        of_sims.fit(sims, gallerybank=beside),
+        of_sims.fit(sims, gallerybank=other_sims),
         QuerybankRetriever(settings).fit(bank, gallery, items).normalizer_,
     ):
         assert found.n_features_in_ == 25
@@ -285,7 +285,7 @@ def test_sinkhorn_balances_both_galleries_and_returns_biases_of_the_first(dtype)
         np.testing.assert_allclose(found.gallery_bias_, expected, atol=tolerance)
         assert found.transform(sims).dtype == dtype
     with pytest.raises(ValueError, match="gallerybank"):
-        of_sims.fit(sims, gallerybank=beside[:, :3])
+        of_sims.fit(sims, gallerybank=other_sims[:, :3])
     with pytest.raises(ValueError, match="gallerybank"):
         clone(settings).fit(bank, gallery, items[:, :2])
 

@@ -1,4 +1,4 @@
-"""The script of random cases passes, and fails if something is wrong."""
+"""The script of random cases passes, and fails if a result is wrong."""
 
 import numpy as np
 import pytest

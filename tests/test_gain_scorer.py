@@ -1,4 +1,4 @@
-"""The choice by labels, made by GridSearchCV: its scorer and its split."""
+"""Choose by labels with GridSearchCV: gain_scorer and QuerybankSplit."""
 
 import pickle
 
@@ -52,7 +52,7 @@ def sims(data):
 
 
 def estimators(data):
-    """One of each kind that is scored, and what it is given."""
+    """One estimator of each kind, with its input."""
     precomputed = CSLS(n_neighbors=5, metric="precomputed")
     bank, queries = data.bank_queries, data.queries
     sims = [pairwise_similarity(rows, data.gallery) for rows in (bank, queries)]

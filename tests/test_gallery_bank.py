@@ -1,4 +1,4 @@
-"""The gallery bank beside a querybank: what it has to match, and who is told what."""
+"""The gallery bank: what it must match, and the errors if it does not."""
 
 import numpy as np
 import pytest
@@ -15,7 +15,7 @@ from sk_qbnorm.tiles import Gallery
 
 RANDOM = np.random.default_rng(0)
 BANK, ITEMS, GALLERY, QUERIES = (RANDOM.normal(size=(n, 5)) for n in (40, 30, 25, 60))
-SIMS, BESIDE = pairwise_similarity(BANK, GALLERY), pairwise_similarity(ITEMS, BANK)
+SIMS, OTHER_SIMS = pairwise_similarity(BANK, GALLERY), pairwise_similarity(ITEMS, BANK)
 ITEM_SIMS = pairwise_similarity(ITEMS, GALLERY)
 BETAS = {"beta_query": 20.0, "beta_gallery": 5.0}
 DUALS = [DualInvertedSoftmax(**BETAS), DualDynamicInvertedSoftmax(min_count=2, **BETAS)]
@@ -35,15 +35,15 @@ def blocks(matrix, chunks=(9, -1)):
 def test_the_spread_of_blocks_includes_the_gallery_bank():
     for settings, given in (
         ({"metric": "dot"}, (BANK, GALLERY, 9 * ITEMS)),
-        (precomputed, (SIMS, None, 9 * BESIDE)),
+        (precomputed, (SIMS, None, 9 * OTHER_SIMS)),
     ):
         scaled = SinkhornNormalizer(beta="scale", max_iter=4, tol=0, **settings)
         expected = clone(scaled).fit(*given)
         bank, gallery, items = (
             each if each is None else blocks(each) for each in given
         )
-        for beside in (items, given[2]):
-            found = clone(scaled).fit(bank, gallery, beside)
+        for other_sims in (items, given[2]):
+            found = clone(scaled).fit(bank, gallery, other_sims)
             assert found.beta_ == pytest.approx(expected.beta_, rel=1e-12)
             np.testing.assert_allclose(
                 found.gallery_bias_, expected.gallery_bias_, atol=1e-12
@@ -81,7 +81,7 @@ def test_an_iterator_as_gallery_bank_is_refused_by_name():
             )
     for sims in (SIMS, blocks(SIMS)):
         with pytest.raises(ValueError, match=message):
-            SinkhornNormalizer(**precomputed).fit(sims, gallerybank=iter([BESIDE]))
+            SinkhornNormalizer(**precomputed).fit(sims, gallerybank=iter([OTHER_SIMS]))
 
 
 def test_an_empty_gallery_bank_is_refused_by_name():
@@ -95,9 +95,11 @@ def test_an_empty_gallery_bank_is_refused_by_name():
     ):
         with pytest.raises(ValueError, match="gallerybank"):
             clone(sinkhorn).fit(*given)
-    for sims, beside in ((SIMS, BESIDE), (blocks(SIMS), blocks(BESIDE))):
+    for sims, other_sims in ((SIMS, OTHER_SIMS), (blocks(SIMS), blocks(OTHER_SIMS))):
         with pytest.raises(ValueError, match="gallerybank"):
-            clone(sinkhorn).set_params(**precomputed).fit(sims, gallerybank=beside[:0])
+            clone(sinkhorn).set_params(**precomputed).fit(
+                sims, gallerybank=other_sims[:0]
+            )
     some = blocks(ITEMS)[blocks(ITEMS)[:, 0] > 0]
     found = clone(sinkhorn).fit(blocks(BANK), GALLERY, some)
     expected = clone(sinkhorn).fit(BANK, GALLERY, ITEMS[ITEMS[:, 0] > 0])
@@ -123,10 +125,10 @@ def test_errors_of_blocks_name_the_gallery_bank():
 
 def test_similarities_in_blocks_of_unknown_sizes_cannot_be_concatenated():
     unknown = blocks(SIMS)[blocks(SIMS)[:, 0] > -9]
-    beside = blocks(BESIDE.T)[blocks(BESIDE.T)[:, 0] > -9].T
+    other_sims = blocks(OTHER_SIMS.T)[blocks(OTHER_SIMS.T)[:, 0] > -9].T
     for given, name in (
-        ((unknown, BESIDE), "querybank"),
-        ((blocks(SIMS), beside), "gallerybank"),
+        ((unknown, OTHER_SIMS), "querybank"),
+        ((blocks(SIMS), other_sims), "gallerybank"),
     ):
         with pytest.raises(ValueError, match=name):
             SinkhornNormalizer(**precomputed).fit(given[0], gallerybank=given[1])

@@ -1,4 +1,4 @@
-"""A gallery to which items come, and from which they go, is one fitted anew."""
+"""Adding and removing gallery items gives the result of a new fit."""
 
 import itertools
 
@@ -86,14 +86,14 @@ def test_adding_and_removing_embeddings_equals_a_new_fit(normalizer, metric):
         bank, gallery[:12]
     )
     retriever.add_gallery(bank, gallery[12:]).remove_gallery(gone, bank)
-    anew = QuerybankRetriever(normalizer, n_neighbors=5, metric=metric).fit(
+    fresh = QuerybankRetriever(normalizer, n_neighbors=5, metric=metric).fit(
         bank, gallery[~gone]
     )
     assert retriever.n_gallery_ == 17
-    for found, fresh in zip(
-        retriever.kneighbors(queries), anew.kneighbors(queries), strict=True
+    for found, expected in zip(
+        retriever.kneighbors(queries), fresh.kneighbors(queries), strict=True
     ):
-        np.testing.assert_allclose(found, fresh, rtol=1e-12, atol=1e-14)
+        np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-14)
 
     more = RANDOM.normal(size=(9, 4))
     retriever.partial_fit(more)
@@ -133,7 +133,7 @@ def test_only_bank_queries_that_lost_an_item_are_compared_again():
     assert sum(asked) == count
     fresh = DynamicInvertedSoftmax(metric="dot").fit(bank, gallery)
     assert fresh.activation_counts_[idle] == 0
-    fresh.remove_gallery([idle])  # nobody retrieved it, so nobody need be asked
+    fresh.remove_gallery([idle])  # no bank query is compared again
     assert fresh.activation_counts_.sum() == 50
 
 
@@ -155,7 +155,7 @@ def in_sparse_blocks(matrix, folder):
 
 
 def in_undeclared_sparse_blocks(matrix, folder):
-    """Return sparse blocks that Dask takes for dense ones."""
+    """Return sparse blocks that Dask treats as dense ones."""
     array = pytest.importorskip("dask.array")
     blocks = array.from_array(matrix, chunks=(3, -1))
     return blocks.map_blocks(sparse.csr_matrix, meta=np.empty((0, 0)))
@@ -222,7 +222,7 @@ def test_items_of_any_form_can_be_added_to_a_gallery_of_any_form(
     retriever.add_gallery(SPARSE_BANK, new)
     left = np.arange(14)
     assert_same_as_fresh(retriever, left)
-    for gone in ([2, 8, 10], [0, 1, 2]):  # the second is all of a block
+    for gone in ([2, 8, 10], [0, 1, 2]):  # the second is a whole block
         retriever.remove_gallery(gone, SPARSE_BANK)
         left = np.delete(left, gone)
         assert_same_as_fresh(retriever, left)

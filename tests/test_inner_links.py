@@ -1,4 +1,4 @@
-"""The check of the built documentation finds what is wrong with it."""
+"""The check of the built documentation finds broken links."""
 
 import runpy
 

@@ -1,4 +1,4 @@
-"""Laws that every normalizer keeps, whatever the numbers."""
+"""Properties of all normalizers, for any numbers."""
 
 import numpy as np
 import pytest
@@ -25,7 +25,7 @@ def assert_close(scores, others):
 
 
 def assert_keeps_order(sims, scores, strictly=True):
-    """Whatever was clearly better before is (not worse, or) better after."""
+    """Check that clearly better items stay better, or not worse unless `strictly`."""
     better = sims[:, :, None] > sims[:, None, :] + 1e-9  # by more than rounding
     after = scores[:, :, None] - scores[:, None, :]
     assert (after[better] > 0 if strictly else after[better] >= 0).all()
@@ -46,8 +46,8 @@ def test_without_hubs_the_ranking_does_not_change(normalizer, drawn, data):
 @each_normalizer
 @given(drawn=bank_and_sims())
 def test_interchangeable_items_and_bank_queries_keep_the_ranking(normalizer, drawn):
-    # Sinkhorn asks for more than no hubs: of items that are alike, those are favored
-    # whose bank queries have fewer others.
+    # No hubs are not enough for Sinkhorn: it prefers items whose bank queries are close
+    # to fewer other items.
     _, sims = drawn
     n_gallery = sims.shape[1]
     around = [np.roll(sims[0], shift) for shift in range(n_gallery)]
@@ -117,7 +117,7 @@ def test_doubling_the_bank_changes_nothing(name, drawn):
     twice = clone(ALL[name])
     if name == "CSLS":
         twice.set_params(n_neighbors=2)
-        # Only the bank is doubled, not the gallery: compare what acts on the ranking.
+        # The bank is doubled but not the gallery: compare the effect on the ranking.
         twice.fit(np.vstack([bank, bank]))
         assert_close(twice.gallery_bias_, once.gallery_bias_)
     else:
@@ -161,7 +161,7 @@ def test_csls_ranks_like_nnn_with_alpha_one_half(drawn, k):
     local = CSLS(n_neighbors=k, metric="precomputed").fit(bank).transform(sims)
     nearest = NearestNeighborNormalizer(alpha=0.5, n_neighbors=k, metric="precomputed")
     nearest = nearest.fit(bank).transform(sims)
-    both = local - 2 * nearest  # minus r_q: one number a row
+    both = local - 2 * nearest  # minus r_q: one number per row
     assert_close(both, np.broadcast_to(both[:, :1], both.shape))
 
 

@@ -1,4 +1,4 @@
-"""No layout of memory changes a result, and no input is written to."""
+"""Memory layouts do not change results, and inputs are not modified."""
 
 import os
 import pkgutil
@@ -22,7 +22,7 @@ N_GALLERY = 4
 
 
 def similarities(n_rows, dtype=np.float64, seed=0):
-    """Ties and a constant column among them."""
+    """Similarities with ties and a constant column."""
     sims = np.random.default_rng(seed).integers(-9, 10, (n_rows, N_GALLERY)) / 8
     sims[:, 1] = 0.5
     return sims.astype(dtype)
@@ -146,7 +146,7 @@ def test_embeddings_in_any_layout_give_the_same_similarities(metric, dtype):
 
 
 def block_sizes():
-    """Every constant of the package that says where something is cut."""
+    """Every block size constant of the package."""
     name = re.compile("_[A-Z_]*(BLOCK|ROWS|COLUMNS|WINDOW|CHUNK|LANES|ENTRIES)[A-Z_]*")
     for module in pkgutil.walk_packages(sk_qbnorm.__path__, "sk_qbnorm."):
         if module.name.endswith("__main__"):

@@ -1,4 +1,4 @@
-"""A choice by labels: the rule, the search, and its parts for GridSearchCV."""
+"""Choose by labels: the rule, NormalizerSearch and its options."""
 
 import pickle
 import statistics
@@ -92,7 +92,7 @@ def test_the_bound_seldom_selects_a_lucky_candidate():
     for seed in range(100):
         random = np.random.default_rng(seed)
         raw = random.random(100) < 0.5
-        changed = random.random((10, 100)) < 0.1  # to the better as often as not
+        changed = random.random((10, 100)) < 0.1  # better as often as worse
         results = np.vstack([raw, np.where(changed, ~raw, raw)])
         options = ({"n_standard_errors": 0}, {})
         chosen.append([gain_lower_bounds(results, **each).argmax() for each in options])
@@ -155,7 +155,7 @@ def test_candidates_that_differ_in_alpha_share_a_fit(data):
     ]
     search = NormalizerSearch(data.queries, data.relevant, candidates, metric=metric)
     search.fit(data.bank_queries, data.gallery)
-    assert asked == [120, 120, 80]  # raw, the three of them, and the labeled queries
+    assert asked == [120, 120, 80]  # raw, the 3 candidates, and the labeled queries
     assert search.best_estimator_.alpha == search.best_params_["alpha"]
 
 
@@ -240,7 +240,7 @@ def test_the_search_can_be_a_step_of_a_pipeline(data, sims):
     pipeline = make_pipeline(
         GallerySimilarity(data.gallery), search, NearestNeighborScorer()
     )
-    relevant = np.full(len(data.bank_queries), -1)  # which a Pipeline passes on
+    relevant = np.full(len(data.bank_queries), -1)  # as passed by a Pipeline
     found = pipeline.fit(data.bank_queries, relevant).predict(data.queries[40:])
     expected = search.fit(sims[0]).transform(sims[1][40:])
     np.testing.assert_array_equal(found, expected.argmax(axis=1))
@@ -277,7 +277,7 @@ def test_changes_of_bank_and_gallery_keep_the_choice(data):
     assert retriever.normalizer_.n_bank_seen_ == 130
     assert retriever.kneighbors(data.queries)[1].max() < 42
     whole.add_gallery(bank, gallery[:5])
-    assert fitted.n_features_in_ == 40  # what somebody may hold is not changed
+    assert fitted.n_features_in_ == 40  # the old estimator is not changed
 
 
 def test_names_of_the_gallery_are_kept(data):

@@ -1,4 +1,4 @@
-"""Names of the gallery items: from dataframes to what is found, and back."""
+"""Names of the gallery items: from dataframes to results, and back."""
 
 import numpy as np
 import pytest

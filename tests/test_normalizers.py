@@ -209,7 +209,7 @@ def test_the_index_of_a_gallery_names_its_items(normalizer, embeddings):
     named = clone(normalizer).set_params(metric="cosine")
     named.fit(bank, pandas.DataFrame(gallery, index=names))
     assert list(named.get_feature_names_out()) == names
-    named.fit(bank, pandas.DataFrame(gallery))  # an index of numbers names nothing
+    named.fit(bank, pandas.DataFrame(gallery))  # a default index has no names
     assert not hasattr(named, "feature_names_in_")
 
 

@@ -1,4 +1,4 @@
-"""Banks and galleries on disk, in parts, or sparse, and progress of long fits."""
+"""Banks and galleries on disk, in parts or sparse, and progress of long fits."""
 
 import subprocess
 import sys
@@ -53,7 +53,7 @@ def assert_same_search(found, expected, rtol=1e-10):
 
 @pytest.fixture(params=["C", "F"])
 def on_disk(request, tmp_path):
-    """Return what gives bank, queries and gallery in memory, and as files."""
+    """Return a function that returns bank, queries and gallery, also as files."""
 
     def written(kind):
         for name, matrix in enumerate(DATA):
@@ -107,10 +107,10 @@ def found_in(gallery, items):
     return retriever.kneighbors(queries)[1][:, 0]
 gallery = np.memmap(sys.argv[1], dtype=np.float32, mode="r").reshape(-1, 512)
 items = np.arange(0, len(gallery), 4000)
-found_in(gallery[:1000], np.arange(len(items)))  # what is there for good is there then
+found_in(gallery[:1000], np.arange(len(items)))  # allocate permanent buffers first
 with open("/proc/self/status") as status:
     in_use = next(int(line.split()[1]) for line in status if line.startswith("VmData"))
-limit = in_use * 2**10 + 160 * 2**20  # a third of it is for threads, their stacks first
+limit = in_use * 2**10 + 160 * 2**20  # a third is for threads and their stacks
 resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
 np.testing.assert_array_equal(found_in(gallery, items), items)
 try:

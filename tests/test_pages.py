@@ -1,4 +1,4 @@
-"""Every block of the documentation runs, and prints what the page says it prints."""
+"""Every block of the documentation runs, and its output matches the page."""
 
 import io
 import re
@@ -29,11 +29,11 @@ PAGES = [
     for page in (README, *all_pages())
     if re.search(r"```(python|sh)", text_of(page))
 ]
-# Parameters, versions and examples, and what tests/test_quality.py holds.
+# Parameters, versions and examples, and numbers that tests/test_quality.py checks.
 SOURCED = {
     "choosing.md": {"0.75", "1.5", "0.5"},  # defaults, and an alpha
     "commands.md": {"0.75"},  # a default
-    "scale.md": {"0.2"},  # what 100,000 embeddings take, in GB
+    "scale.md": {"0.2"},  # the size of 100,000 embeddings, in GB
     "start.md": {"3.11"},  # of Python
 }
 # Tables of papers, identifiers of works, and versions.
@@ -123,12 +123,12 @@ def test_links_of_the_readme_and_the_pages_are_valid():
 
 
 def without_source(page):
-    """The decimal numbers of a page's prose that stand in nothing that is printed."""
+    """Return the decimal numbers in the prose of a page that no output contains."""
     text = text_of(page)
     sources = [block for language, block in FENCE.findall(text) if language == "text"]
     own = page.read_text(encoding="utf-8")
     results = {path for path in RESULTS.glob("*.md") if f"results/{path.name}" in own}
-    if "quality.md" in own:  # the page of what helps when, which includes the tables
+    if "quality.md" in own:  # this page includes the tables
         results.add(RESULTS / "quality.md")
     sources += [path.read_text(encoding="utf-8") for path in results]
     printed = [float(number) for number in re.findall(r"\d+\.\d+", " ".join(sources))]

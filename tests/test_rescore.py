@@ -1,4 +1,4 @@
-"""What is made of a shortlist is what `transform` makes of its items."""
+"""`rescore` of a shortlist gives the scores of `transform`."""
 
 import numpy as np
 import pytest
@@ -28,7 +28,7 @@ may_clip = pytest.mark.filterwarnings("ignore:n_neighbors=")
 
 
 def in_order(scores, indices):
-    """Put every row best first: larger score, then smaller index."""
+    """Sort each row: larger score first, then smaller index."""
     order = np.lexsort((indices, -scores))
     return np.take_along_axis(scores, order, 1), np.take_along_axis(indices, order, 1)
 
@@ -83,7 +83,7 @@ def test_ranks_of_a_shortlist_count_candidates_only():
 def test_short_rows_end_without_candidates(normalizer):
     bank = np.random.default_rng(2).normal(size=(9, 6))
     fitted = clone(normalizer).fit(bank)
-    lowest = np.finfo(np.float64).min  # what some engines say of none
+    lowest = np.finfo(np.float64).min  # used by some engines for no item
     scores, indices = fitted.rescore(
         [[np.nan, 0.5, 0.2], [0.1, lowest, -np.inf], [0, 0, 0]],
         [[-1, 4, 2], [3, -1, -1], [-1, -1, -1]],

@@ -1,4 +1,4 @@
-"""The fused search gives what whole rows, corrected and sorted, give."""
+"""The block-wise search equals correcting and sorting whole rows."""
 
 import pickle
 
@@ -39,13 +39,13 @@ may_clip = pytest.mark.filterwarnings("ignore:n_neighbors=", "ignore:n_activatio
 
 
 def best(scores, k):
-    """What a stable sort of whole rows gives."""
+    """The k best of each row by a stable sort."""
     indices = np.argsort(-scores, axis=1, kind="stable")[:, :k]
     return np.take_along_axis(scores, indices, axis=1), indices
 
 
 def assert_is_search(retriever, queries, sims, k):
-    """The search agrees with `transform` of similarities, ties included."""
+    """Check that the search agrees with `transform`, including ties."""
     expected_scores, expected = best(retriever.normalizer_.transform(sims), k)
     scores, indices = retriever.kneighbors(queries, k)
     np.testing.assert_array_equal(indices, expected)
@@ -55,7 +55,7 @@ def assert_is_search(retriever, queries, sims, k):
 
 @st.composite
 def embeddings(draw):
-    """Small whole numbers, whose products are exact, so that ties are, too."""
+    """Draw small integers, so that products and ties are exact."""
     n_features = draw(st.integers(1, 3))
 
     def rows(most):
@@ -135,7 +135,7 @@ def test_the_retriever_agrees_with_the_pipeline_on_real_data(k):
         ).fit(data.bank_queries)
         _, indices = retriever.kneighbors(data.queries)
         _, expected = pipeline[-1].kneighbors(pipeline[:-1].transform(data.queries))
-        assert (indices == expected).mean() > 0.998  # but for rounding of products
+        assert (indices == expected).mean() > 0.998  # except for rounding of products
         assert retriever.score(data.queries, data.relevant) == pipeline.score(
             data.queries, data.relevant
         )

@@ -1,4 +1,4 @@
-"""A retriever and its gallery bank, which is held to the gallery and nothing else."""
+"""A retriever with a gallery bank, which must match the gallery."""
 
 import numpy as np
 import pytest
@@ -26,7 +26,7 @@ def blocks(matrix):
 
 
 def narrow(queries, gallery):
-    """Compare the first of more features with those of a gallery that has fewer."""
+    """Compare the first features of the queries with a narrower gallery."""
     width = min(queries.shape[1], gallery.shape[1])
     return pairwise_similarity(queries[:, :width], gallery[:, :width])
 

@@ -52,7 +52,7 @@ def test_the_unit_of_similarities_does_not_matter(normalizer, factor):
     sims = RANDOM.normal(size=(9, 25))
     scores = clone(normalizer).set_params(**precomputed).fit(SIMS).transform(sims)
     moved = clone(normalizer).set_params(**precomputed).fit(SIMS * 40 - 7)
-    found = moved.transform(sims * 40)  # as far as items differ
+    found = moved.transform(sims * 40)  # up to a constant
     gaps = [each - each.mean(axis=1, keepdims=True) for each in (found, scores * 40)]
     np.testing.assert_allclose(*gaps, atol=1e-9)
 
@@ -96,9 +96,9 @@ def test_both_banks_have_their_own_scale():
     dual = DualDynamicInvertedSoftmax(beta_query="scale", beta_gallery="scale").fit(
         BANK, GALLERY, QUERIES
     )
-    beside = pairwise_similarity(QUERIES, GALLERY)
+    other_sims = pairwise_similarity(QUERIES, GALLERY)
     assert dual.querybank_normalizer_.beta_ == pytest.approx(1.5 / SIMS.std())
-    quarter = 1.5 / 4 / beside.std()
+    quarter = 1.5 / 4 / other_sims.std()
     assert dual.gallerybank_normalizer_.beta_ == pytest.approx(quarter)
     beta = dual.querybank_normalizer_.beta_
     assert dual.partial_fit(QUERIES, GALLERY).querybank_normalizer_.beta_ == beta

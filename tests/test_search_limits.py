@@ -1,4 +1,4 @@
-"""What is easily got wrong at the edges of a search, and of what it is given."""
+"""Edge cases of searches and of their input."""
 
 import numpy as np
 import pytest
@@ -55,7 +55,7 @@ def test_near_duplicates_are_ordered_as_in_whole_rows(
     kinds = random.normal(size=(n_gallery // 60, 33)).repeat(60, axis=0)
     gallery = kinds * (1 + np.finfo(dtype).eps * random.integers(-1, 2, kinds.shape))
     queries = random.normal(size=(200, 33))
-    # Their bias takes off nearly all, so that the row's mean rounds what is left.
+    # The bias is almost as large as the similarity, so subtracting r_q rounds.
     bank = 2 * queries[:50]
     gallery, bank, queries = (each.astype(dtype) for each in (gallery, bank, queries))
     for n_jobs, k in ((1, 1), (1, 5), (2, 5)):
@@ -247,7 +247,7 @@ def test_duplicate_entries_of_a_sparse_matrix_are_summed():
 
 @pytest.mark.compiled
 def test_workers_that_receive_memmaps_find_the_same():
-    # joblib hands large arrays to its workers as files, whatever their numbers are.
+    # joblib passes large arrays to its workers as memory maps, whatever their dtype.
     gallery = RANDOM.integers(-100, 100, size=(20_000, 64)).astype(np.int8)
     queries = np.vstack([BANK[:, :1] * np.ones(64), gallery[:20]])
     pipeline = make_pipeline(

@@ -1,4 +1,4 @@
-"""Sinkhorn's biases: where they begin, where they end, and what cannot be done."""
+"""SinkhornNormalizer: first step, convergence, and unsupported operations."""
 
 import numpy as np
 import pytest
@@ -86,7 +86,7 @@ def test_it_stops_when_biases_stop_changing_and_warns_otherwise():
     for beta, max_iter, tol in (
         (50, 3, 0),
         (50, 1, 1e-9),
-    ):  # all steps, and no step to compare
+    ):  # all steps are taken, or there is no step to compare
         SinkhornNormalizer(beta=beta, max_iter=max_iter, tol=tol, **precomputed).fit(
             SIMS
         )
@@ -113,7 +113,7 @@ def test_changes_of_exactly_tol_stop_the_iteration():
         for n_iter in (2, 3)
     )
     change = np.ptp(three - two) * 8
-    for n_iter in (3, 9):  # nor is there a warning where these were the last steps
+    for n_iter in (3, 9):  # no warning if these are the last steps
         fitted = SinkhornNormalizer(
             beta=8, max_iter=n_iter, tol=change, **precomputed
         ).fit(SIMS)
@@ -211,7 +211,7 @@ def test_dask_blocks_are_balanced_like_the_whole(metric):
     array = pytest.importorskip("dask.array")
     items = RANDOM.normal(size=(30, 6))
     settings = SinkhornNormalizer(beta=3, max_iter=4, tol=0, metric=metric)
-    bank, gallery, beside = (
+    bank, gallery, other_sims = (
         array.from_array(each, chunks=(7, 4)) for each in (BANK, GALLERY, items)
     )
     nobody = bank[bank[:, 0] > 99]
@@ -225,7 +225,7 @@ def test_dask_blocks_are_balanced_like_the_whole(metric):
         ((bank, gallery), alone),
         ((BANK, gallery), alone),
         ((array.concatenate([bank, nobody]), GALLERY), alone),
-        ((bank, gallery, beside), both),
+        ((bank, gallery, other_sims), both),
         ((bank, GALLERY, items), both),
     ):
         fitted = clone(settings).fit(*given)
@@ -236,14 +236,14 @@ def test_dask_blocks_are_balanced_like_the_whole(metric):
 
 def test_similarities_in_dask_blocks_are_balanced_like_the_whole():
     array = pytest.importorskip("dask.array")
-    beside = RANDOM.uniform(-1, 1, size=(9, 40))
+    other_sims = RANDOM.uniform(-1, 1, size=(9, 40))
     settings = SinkhornNormalizer(beta=20, max_iter=4, tol=0, **precomputed)
-    expected = clone(settings).fit(SIMS, gallerybank=beside).gallery_bias_
+    expected = clone(settings).fit(SIMS, gallerybank=other_sims).gallery_bias_
     blocks = array.from_array(SIMS, chunks=(9, 8))
-    for given in (beside, array.from_array(beside, chunks=(5, 4))):
+    for given in (other_sims, array.from_array(other_sims, chunks=(5, 4))):
         fitted = clone(settings).fit(blocks, gallerybank=given)
         np.testing.assert_allclose(fitted.gallery_bias_, expected, atol=1e-12)
-    for wrong, message in ((beside[:, :3], "got 3"), (beside[0], "2D array")):
+    for wrong, message in ((other_sims[:, :3], "got 3"), (other_sims[0], "2D array")):
         with pytest.raises(ValueError, match=message):
             clone(settings).fit(blocks, gallerybank=wrong)
 

@@ -1,4 +1,4 @@
-"""The number of threads changes how long it takes, and nothing else."""
+"""The number of threads does not change results."""
 
 import contextlib
 import itertools
@@ -67,7 +67,7 @@ def test_without_n_jobs_there_are_as_many_threads_as_in_blas(n_threads):
     with threadpool_limits(n_threads, user_api="blas"):
         _threads._give_up_control()
         assert count_threads(None) == n_threads
-        with limit_blas_threads():  # those that it has otherwise
+        with limit_blas_threads():  # the number outside of the limit
             assert count_threads(None) == n_threads
         assert count_threads(None) == n_threads
 
@@ -118,7 +118,7 @@ def test_a_worker_uses_the_threads_that_joblib_assigns(monkeypatch):
 
 
 def blas_threads(of_all=True):
-    """The threads of every BLAS; of those of the process, not of this thread alone."""
+    """The threads of each BLAS library; `of_all` skips limits of single threads."""
     pools = [pool for pool in threadpool_info() if pool["user_api"] == "blas"]
     if of_all:
         pools = [pool for pool in pools if pool["threading_layer"] != "openmp"]
@@ -127,11 +127,11 @@ def blas_threads(of_all=True):
 
 @pytest.fixture
 def two_blas_threads():
-    """BLAS with two threads, whatever an earlier test has left."""
+    """Let BLAS use two threads, whatever an earlier test has set."""
     if os.cpu_count() == 1:
         pytest.skip("BLAS has one thread on one core, with a limit or without")
     with threadpool_limits(2, user_api="blas"):
-        _threads._give_up_control()  # else other threads cannot set a limit
+        _threads._give_up_control()  # otherwise other threads cannot set a limit
         yield
 
 
@@ -164,7 +164,7 @@ def test_the_last_thread_to_leave_restores_the_threads_of_blas(two_blas_threads)
         for pool, context in zip((first, second), held, strict=True):
             pool.submit(context.__exit__, None, None, None).result()
         assert blas_threads() == before
-        with limit_blas_threads():  # as long as both threads live
+        with limit_blas_threads():  # while both threads are alive
             assert blas_threads() == {1}
         assert blas_threads() == before
 
@@ -181,14 +181,14 @@ INTERRUPTED = {_threads.__file__, threadpoolctl.__file__, contextlib.__file__}
 
 
 def use_blas_with_ctrl_c(moment):
-    """Interrupt a use at one of its lines; return whether it has as many."""
+    """Interrupt a use at a given line; return whether it has that many lines."""
     lines_left = moment
 
     def trace(frame, event, argument):
         nonlocal lines_left
         name = frame.f_code.co_filename
         line = linecache.getline(name, frame.f_lineno).strip()
-        # Python looks at no signal between a block and the release of its lock.
+        # Python handles no signal between the end of a block and the lock release.
         if name in INTERRUPTED and event in ("call", "line") and line[:5] != "with ":
             lines_left -= 1
             if lines_left < 0:
@@ -210,7 +210,7 @@ def use_blas_with_ctrl_c(moment):
 def test_ctrl_c_at_any_line_restores_the_threads_of_blas(two_blas_threads):
     before = blas_threads()
     with limit_blas_threads():
-        pass  # finds the libraries once
+        pass  # search for the libraries once
     for moment in itertools.count():
         was_interrupted = use_blas_with_ctrl_c(moment)
         assert blas_threads() == before, moment
@@ -310,7 +310,7 @@ from sk_qbnorm import DynamicInvertedSoftmax, CSLS, GloballyCorrected
 random = np.random.default_rng(0)
 bank, queries = random.normal(size=(2, 200, 20))
 gallery = random.normal(size=(300, 20))
-sims = queries @ gallery.T  # here, as BLAS has other threads while others fit
+sims = queries @ gallery.T  # before the threads start, as they limit BLAS
 
 def work(n_jobs):
     found = []
