@@ -118,13 +118,13 @@ def make_hub_retrieval(
     shown = contents(n_gallery)
     leaning = hubness * random.beta(1, 4, size=n_gallery)
     relevant = random.randint(n_gallery, size=n_queries)
-    asked = contents(n_bank)
+    bank_contents = contents(n_bank)
     return Bunch(
-        bank_queries=blurred(asked + 2 * own),
+        bank_queries=blurred(bank_contents + 2 * own),
         bank_queries_ood=blurred(contents(n_bank) + 2 * other),
         queries=blurred(shown[relevant] + 2 * own),
         gallery=items(shown, leaning),
-        bank_gallery=items(asked, hubness * random.beta(1, 4, size=n_bank)),
+        bank_gallery=items(bank_contents, hubness * random.beta(1, 4, size=n_bank)),
         relevant=relevant,
         leaning=leaning,
         DESCR=f"Synthetic retrieval with hubness={hubness} and noise={noise}.",

@@ -94,7 +94,7 @@ class BankAccumulator:
         )
 
     def of_embeddings(self, querybank, gallery):
-        """Return the bank of embeddings, of which one may be an iterator."""
+        """Return the bank of embeddings; one of the inputs may be an iterator."""
         check_gallery_given(self._normalizer, gallery, self._metric)
         if is_dask(querybank) or is_dask(gallery):
             return self._of_dask(querybank, gallery)
@@ -118,8 +118,8 @@ class BankAccumulator:
         """Return the bank of some of the bank queries."""
         if isinstance(querybank, Iterator):
             raise ValueError(
-                f"{self._name} must be a matrix, of which some rows are read, got an "
-                "iterator; pass a matrix or a numpy.memmap."
+                f"{self._name} must be a matrix because some of its rows are read, got "
+                "an iterator; pass a matrix or a numpy.memmap."
             )
         if not (is_dask(querybank) or is_dask(gallery)):
             given = None if self._metric == "precomputed" else gallery

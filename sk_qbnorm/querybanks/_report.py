@@ -239,12 +239,12 @@ def _grouped_bank(source, bank, k, beta, random):
 
 
 def _of_bank(bank, k):
-    alone = np.count_nonzero(bank.best_counts == 1)
+    n_single = np.count_nonzero(bank.best_counts == 1)
     return {
         "coverage": float(np.mean(bank.counts > 0)),
         "coverage_limit": min(1.0, bank.n_queries * k / bank.counts.size),
         "activation_rate": float(np.mean(bank.best_counts > 0)),
-        "activated_expected": float(1 - alone / bank.n_queries),
+        "activated_expected": float(1 - n_single / bank.n_queries),
         "hub_variation": chance_variation(bank.counts, bank.n_queries, k),
     }
 
