@@ -260,7 +260,7 @@ class BaseNormalizer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator, ABC)
 
 
 class BankNormalizer(BaseNormalizer):
-    """Learn from a querybank; bank and gallery can change after `fit`.
+    """Learn from a querybank; bank and gallery can change later.
 
     This is the recipe that all normalizers of one bank follow. A subclass stores its
     parameters in ``__init__``, among them `metric`, `copy`, `n_jobs` and `verbose`, and
