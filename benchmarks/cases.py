@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from scipy import sparse
 
 from sk_qbnorm import datasets, pairwise_similarity
 
@@ -24,7 +25,7 @@ class Case(NamedTuple):
     sims: np.ndarray
     relevance: dict
     bank_items: np.ndarray | None = None  # of a gallery bank to the gallery
-    beside: np.ndarray | None = None  # of the bank to the gallery bank
+    bank_gallery_sims: np.ndarray | None = None  # of the bank to the gallery bank
 
 
 def shipped():
@@ -40,6 +41,7 @@ def shipped():
         one_topic = closeness.argsort()[::-1][: len(own) // 8]
         banks = {
             "own": own,
+            "50 of it": own[:50],
             "one topic": own[one_topic],
             "noise": random.normal(size=own.shape),
         }
@@ -50,7 +52,8 @@ def shipped():
             hubness=hubness, noise=1.5, random_state=0, n_queries=1000
         )
         title = "synthetic, hubs" if hubness else "synthetic, no hubs"
-        yield _of_embeddings(title, "own", data.bank_queries, data, data.bank_gallery)
+        own = _of_embeddings(title, "own", data.bank_queries, data, data.bank_gallery)
+        yield from (own, _small(own))
         yield _of_embeddings(title, "other domain", data.bank_queries_ood, data)
 
 
@@ -68,15 +71,37 @@ def in_folder(folder):
         data["relevance"] = _relevance(data)
         if "sims" in data:
             sims = data["bank_sims"], data["sims"]
-            yield Case(path.stem, "own", *sims, data["relevance"])
+            own = Case(path.stem, "own", *sims, data["relevance"])
+            yield from (own, _small(own))
             continue
         for name in sorted(data):
             if name.startswith("bank_queries"):
                 bank = name.removeprefix("bank_queries").strip("_") or "own"
-                beside = data.get("bank_gallery") if bank == "own" else None
-                yield _of_embeddings(path.stem, bank, data[name], data, beside)
+                items = data.get("bank_gallery") if bank == "own" else None
+                case = _of_embeddings(path.stem, bank, data[name], data, items)
+                yield case
+                if bank == "own":
+                    yield _small(case)
             elif name == "bank_gallery":
                 yield _of_embeddings(path.stem, "items", data[name], data)
+
+
+def _small(case):
+    """Return the case with the first bank queries only."""
+    small = {"bank_sims": case.bank_sims[:50], "bank_gallery_sims": None}
+    return case._replace(bank="50 of it", **small)
+
+
+def rows_of(relevance, rows):
+    """Return the relevance of some queries."""
+    relevant = relevance["relevant"]
+    if isinstance(relevant, list):
+        relevant = [relevant[row] for row in rows]
+    elif sparse.issparse(relevant):
+        relevant = relevant.tocsr()[rows]
+    else:
+        relevant = np.asarray(relevant)[rows]
+    return {**relevance, "relevant": relevant}
 
 
 def _of_embeddings(title, bank, bank_queries, data, bank_gallery=None):

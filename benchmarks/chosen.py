@@ -8,32 +8,50 @@ import warnings
 
 import numpy as np
 
-from sk_qbnorm.model_selection import NormalizerSearch, gain_lower_bounds
+from sk_qbnorm.metrics import recall_at_k
+from sk_qbnorm.model_selection import NormalizerSearch, default_candidates
 
-RULES = {"best mean": 0.0, "less 1 s.e.": 1.0, "less 2 s.e.": 2.0}
+from .cases import rows_of
+
+RULES = {  # what is searched, and by how many standard errors a candidate must win
+    "from the mix": {},
+    "from raw, 2 s.e.": {
+        "candidates": default_candidates(),
+        "n_standard_errors": 2.0,
+    },
+    "from raw, best mean": {
+        "candidates": default_candidates(),
+        "n_standard_errors": 0.0,
+    },
+}
 AMOUNTS = ("half", 100, 50)  # of labels
 _HEADER = """\
-| labels | rule | mean gain | hurt by over 0.2 | by over 0.5 | worst | raw kept |
-|---|---|---|---|---|---|---|"""
+| labels | search | mean gain | hurt by over 0.2 | by over 0.5 | worst | worst draw | \
+raw kept |
+|---|---|---|---|---|---|---|---|"""
 
 
 def gains_by_choice(case, n_draws):
     """Return, per number of labels and rule, each draw's gain and if raw was chosen."""
-    search = NormalizerSearch(case.sims, metric="precomputed", **case.relevance)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # about convergence and small banks
-        hits = search.fit(case.bank_sims).hits_
-    n_queries = hits.shape[1]
     gains = {(amount, rule): [] for amount in AMOUNTS for rule in RULES}
     for seed in range(n_draws):
-        order = np.random.default_rng(seed).permutation(n_queries)
-        half = n_queries // 2
-        recall = 100 * hits[:, order[half:]].mean(axis=1)
+        order = np.random.default_rng(seed).permutation(len(case.sims))
+        half = len(order) // 2
+        sims, relevance = case.sims[order[half:]], rows_of(case.relevance, order[half:])
+        raw = recall_at_k(scores=sims, k=1, **relevance)
         for amount, rule in gains:
             labeled = order[: half if amount == "half" else min(amount, half)]
-            options = {"n_standard_errors": RULES[rule]}
-            best = gain_lower_bounds(hits[:, labeled], **options).argmax()
-            gains[amount, rule].append((recall[best] - recall[0], best == 0))
+            search = NormalizerSearch(
+                case.sims[labeled],
+                metric="precomputed",
+                **rows_of(case.relevance, labeled),
+                **RULES[rule],
+            )
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # about convergence and small banks
+                scores = search.fit(case.bank_sims).transform(sims)
+            gain = recall_at_k(scores=scores, k=1, **relevance) - raw
+            gains[amount, rule].append((100 * gain, search.best_index_ == 0))
     return gains
 
 
@@ -48,6 +66,6 @@ def table_of_choices(choices):
             hurt = f"{(gains < -0.2).sum()} | {(gains < -0.5).sum()}"
             lines.append(
                 f"| {amount} | {rule} | {gains.mean():+.2f} | {hurt} | "
-                f"{gains.min():+.2f} | {kept:.0%} |"
+                f"{gains.min():+.2f} | {draws[..., 0].min():+.1f} | {kept:.0%} |"
             )
     return lines

@@ -14,7 +14,6 @@ from sklearn.exceptions import ConvergenceWarning
 
 from sk_qbnorm import (
     CSLS,
-    AgreementNormalizer,
     DualDynamicInvertedSoftmax,
     DualInvertedSoftmax,
     DynamicInvertedSoftmax,
@@ -28,6 +27,7 @@ from sk_qbnorm.metrics import hubness_skewness, recall_at_k
 
 from .cases import in_folder, shipped
 from .chosen import gains_by_choice, table_of_choices
+from .samples import gains_by_sample, table_of_samples
 
 NORMALIZERS = {
     "IS": InvertedSoftmax(),
@@ -38,7 +38,6 @@ NORMALIZERS = {
     "Sinkhorn": SinkhornNormalizer(),
     "Careful": SinkhornNormalizer(alpha=0.5),
     "D-NNN": DynamicNormalizer(NearestNeighborNormalizer()),
-    "Agree": AgreementNormalizer(None, SinkhornNormalizer()),
 }
 PUBLISHED = {  # with the numbers of the papers, in the summary alone
     "IS, beta=20": InvertedSoftmax(beta=20),
@@ -50,7 +49,6 @@ DUAL = {
     "DualDIS": DualDynamicInvertedSoftmax(),
     "Sinkhorn, two banks": SinkhornNormalizer(),
 }
-_SAMPLE = 100  # queries without labels, for those who ask for them
 _HURT = 0.2  # points of R@1 that are more than nothing
 
 
@@ -59,21 +57,14 @@ def measure(case):
     found = {"raw": _measures(case, case.sims)}
     for name, normalizer in (NORMALIZERS | PUBLISHED).items():
         normalizer = normalizer.set_params(metric="precomputed")
-        if isinstance(normalizer, AgreementNormalizer):
-            normalizer.set_params(queries=_sample(case.sims))
         found[name] = _measures(case, normalizer.fit(case.bank_sims), case.sims)
-    for name, normalizer in DUAL.items() if case.beside is not None else ():
+    for name, normalizer in DUAL.items() if case.bank_gallery_sims is not None else ():
         normalizer = normalizer.set_params(metric="precomputed")
         balances = isinstance(normalizer, SinkhornNormalizer)
-        items = case.beside.T if balances else case.bank_items
+        items = case.bank_gallery_sims.T if balances else case.bank_items
         normalizer.fit(case.bank_sims, gallerybank=items)
         found[name] = _measures(case, normalizer, case.sims)
     return found
-
-
-def _sample(sims):
-    random = np.random.default_rng(0)
-    return sims[random.permutation(len(sims))[:_SAMPLE]]
 
 
 def _measures(case, scores, sims=None):
@@ -84,9 +75,9 @@ def _measures(case, scores, sims=None):
     return recall, hubness_skewness(scores, k=k)
 
 
-def tables(cases, n_draws=20):
-    """Return tables of R@1, skewness, two banks, all cases, and choices by labels."""
-    choices = []
+def tables(cases, n_draws=5):
+    """Return tables of R@1, skewness, two banks, all cases, samples, and choices."""
+    cases, samples, choices = list(cases), [], []
     recalls, skews = _heading(NORMALIZERS), _heading(NORMALIZERS)
     dual, gains = (
         _heading(DUAL),
@@ -103,11 +94,19 @@ def tables(cases, n_draws=20):
         )
         skewness = (f"{found[name][1]:.2f}" for name in NORMALIZERS)
         skews.append(_row(case, f"{raw_skewness:.2f}", skewness))
-        if case.beside is not None:
+        if case.bank_gallery_sims is not None:
             dual.append(_row(case, f"{raw:.1f}", (changes[name] for name in DUAL)))
+        samples.append(gains_by_sample(case, n_draws))
         choices.append(gains_by_choice(case, n_draws))
         print(recalls[-1], flush=True)
-    return recalls, skews, dual, _summary(gains), table_of_choices(choices)
+    return (
+        recalls,
+        skews,
+        dual,
+        _summary(gains),
+        table_of_samples(cases, samples),
+        table_of_choices(choices),
+    )
 
 
 def _heading(names):
@@ -144,11 +143,12 @@ def main():
     )
     parser.add_argument("folder", nargs="?", help="of .npz files")
     parser.add_argument("--markdown", type=Path, help="file to write")
-    parser.add_argument("--draws", type=int, default=20, help="(%(default)s)")
+    parser.add_argument("--draws", type=int, default=5, help="(%(default)s)")
     options = parser.parse_args()
     warnings.simplefilter("ignore", ConvergenceWarning)
+    warnings.filterwarnings("ignore", "beta=")  # the numbers of the papers
     cases = in_folder(options.folder) if options.folder else shipped()
-    recalls, skews, dual, summary, choices = tables(cases, options.draws)
+    recalls, skews, dual, summary, samples, choices = tables(cases, options.draws)
     text = "\n".join(
         [
             "R@1 of the raw similarities in %, and what each normalizer adds to it:",
@@ -159,7 +159,7 @@ def main():
             "",
             *skews,
             "",
-            "R@1 again, with a gallery bank beside the querybank:",
+            "R@1 again, with a gallery bank in addition to the querybank:",
             "",
             *dual,
             "",
@@ -167,8 +167,13 @@ def main():
             "",
             *summary,
             "",
-            "Chosen among `default_candidates` by some of the queries, and measured on "
-            f"others, each the mean of {options.draws} draws of the labels:",
+            "With a sample of queries without labels, which are not evaluated, in "
+            f"{options.draws} draws:",
+            "",
+            *samples,
+            "",
+            "Chosen by `NormalizerSearch` with some of the queries, and measured on "
+            f"others, in {options.draws} draws of the labels:",
             "",
             *choices,
         ]

@@ -4,7 +4,7 @@
 
     normalizers   InvertedSoftmax, DynamicInvertedSoftmax, CSLS, GloballyCorrected,
                   NearestNeighborNormalizer, SinkhornNormalizer, with two banks, made
-                  dynamic or shrunk by agreement: fit to a bank, transform similarities
+                  dynamic, or mixed with a sample: fit to a bank, transform similarities
     similarity    pairwise_similarity, GallerySimilarity: embeddings to similarities
     neighbors     NearestNeighborScorer: scores to gallery items; QuerybankRetriever:
                   embeddings to the best items by corrected score
@@ -24,13 +24,13 @@ from .augmentation import augment_gallery, augment_queries
 from .neighbors import NearestNeighborScorer, QuerybankRetriever
 from .normalizers import (
     CSLS,
-    AgreementNormalizer,
     DualDynamicInvertedSoftmax,
     DualInvertedSoftmax,
     DynamicInvertedSoftmax,
     DynamicNormalizer,
     GloballyCorrected,
     InvertedSoftmax,
+    MixNormalizer,
     NearestNeighborNormalizer,
     SinkhornNormalizer,
 )
@@ -40,7 +40,6 @@ __version__ = "0.1.0"
 
 __all__ = [
     "CSLS",
-    "AgreementNormalizer",
     "DualDynamicInvertedSoftmax",
     "DualInvertedSoftmax",
     "DynamicInvertedSoftmax",
@@ -48,6 +47,7 @@ __all__ = [
     "GallerySimilarity",
     "GloballyCorrected",
     "InvertedSoftmax",
+    "MixNormalizer",
     "NearestNeighborNormalizer",
     "NearestNeighborScorer",
     "QuerybankRetriever",

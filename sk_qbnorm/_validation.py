@@ -8,6 +8,7 @@ from numbers import Integral, Real
 
 import numpy as np
 from scipy import sparse
+from sklearn.pipeline import Pipeline
 from sklearn.utils import check_array
 from sklearn.utils.validation import validate_data
 
@@ -62,7 +63,7 @@ def check_count(value, name, *, largest=None):
 
 def check_choice(value, name, choices):
     """Return `value` if it is one of the choices, else raise."""
-    if not isinstance(value, str) or value not in choices:
+    if not isinstance(value, str | None) or value not in choices:
         known = ", ".join(repr(choice) for choice in choices)
         raise ValueError(f"{name} must be one of {known}, got {value!r}.")
     return value
@@ -132,7 +133,7 @@ def check_features(
     return checked
 
 
-def item_positions(items, names):
+def item_positions(items, names, title="items"):
     """Return gallery indices in place of names; other input is returned as it is.
 
     Integer names take precedence over indices.
@@ -149,7 +150,7 @@ def item_positions(items, names):
     if (positions < 0).any():
         unknown = given[positions < 0]
         raise ValueError(
-            f"items must be in the gallery, got {unknown[0]!r} and "
+            f"{title} must be in the gallery, got {unknown[0]!r} and "
             f"{len(unknown) - 1} others that are not; pass names of the gallery."
         )
     return positions
@@ -280,6 +281,18 @@ def item_names(matrix, axis=0):
     if not all(isinstance(name, Integral) for name in names):
         return None
     return None if np.array_equal(names, np.arange(len(names))) else names
+
+
+def known_names(estimator):
+    """Return the names of the gallery items that an estimator learned, or None.
+
+    In a Pipeline, the names that the last step with names learned.
+    """
+    steps = [estimator]
+    if isinstance(estimator, Pipeline):
+        steps = [step for _, step in estimator.steps]
+    learned = (getattr(step, "gallery_names_", None) for step in reversed(steps))
+    return next((names for names in learned if names is not None), None)
 
 
 def check_unmasked(values, name):

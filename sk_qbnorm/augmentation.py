@@ -1,5 +1,7 @@
 """Store a correction as one more dimension, for any vector index."""
 
+from __future__ import annotations
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 

@@ -1,5 +1,7 @@
 """Similarities of queries to a gallery, as a function and as a transformer."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from typing import Any, Self
 
@@ -9,7 +11,6 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
 from ._embeddings import check_columns, check_embeddings, check_metric
-from ._repr import ShortReprMixin
 from ._validation import (
     check_features,
     clone_sharing_data,
@@ -76,7 +77,7 @@ def pairwise_similarity(
     return sims
 
 
-class GallerySimilarity(ShortReprMixin, TransformerMixin, BaseEstimator):
+class GallerySimilarity(TransformerMixin, BaseEstimator):
     """Transform query embeddings into similarities to a fixed gallery.
 
     The first step of a retrieval Pipeline: the next step receives one row per query and

@@ -109,6 +109,79 @@ def sinkhorn_bias(bank, beta=50.0, n_iter=10):
     return [-(u + math.log(n_bank * n_gallery)) / beta for u in log_u]
 
 
+def shrunken(bias, weights, beta):
+    """Empirical Bayes: the bias of each item, drawn to the mean by its own noise.
+
+    `weights` are those of the bank queries in the average of each item, mean 1.
+    """
+    n_bank, n_gallery = len(weights), len(bias)
+    noise = []
+    for column in zip(*weights, strict=True):
+        second = math.fsum(w * w for w in column) / n_bank
+        noise.append(max(0, second - 1) / ((n_bank - 1) * beta**2))
+    center = math.fsum(bias) / n_gallery
+    spread = math.fsum((b - center) ** 2 for b in bias) / n_gallery
+    signal = max(0, spread - math.fsum(noise) / n_gallery)
+    return [
+        center + (signal / (signal + v) * (b - center) if signal else 0)
+        for b, v in zip(bias, noise, strict=True)
+    ]
+
+
+def shrunken_sinkhorn_bias(bank, beta, n_iter):
+    bias = sinkhorn_bias(bank, beta, n_iter)
+    weights = []
+    for row in bank:
+        of_query = 1.0
+        if n_iter > 1:  # the query's own bias, from the step before the last
+            before = sinkhorn_bias(bank, beta, n_iter - 1)
+            powers = [beta * (p - b) for p, b in zip(row, before, strict=True)]
+            of_query = math.fsum(map(math.exp, powers)) / len(row)
+        powers = [beta * (p - b) for p, b in zip(row, bias, strict=True)]
+        weights.append([math.exp(power) / of_query for power in powers])
+    return shrunken(bias, weights, beta)
+
+
+def list_sinkhorn_bias(lists, n_gallery):
+    """The bias of each item; `lists` holds a dict of item to similarity per query."""
+    excess = [
+        {item: s - min(row.values()) for item, s in row.items()} for row in lists if row
+    ]
+    n_listed = sum(map(len, excess))
+    tau = math.fsum(z for row in excess for z in row.values())
+    tau /= n_listed - len(excess)
+    counts = [sum(item in row for row in excess) for item in range(n_gallery)]
+    mean = sum(counts) / n_gallery
+    variance = sum((count - mean) ** 2 for count in counts) / n_gallery
+    pseudo = mean / max(variance - mean, 1e-9)
+    potentials = [0.0] * n_gallery
+    for _ in range(3):
+        loads = [0.0] * n_gallery
+        for row in excess:
+            weights = {item: math.exp(min(z / tau, 50)) for item, z in row.items()}
+            total = math.fsum(w * math.exp(-potentials[j]) for j, w in weights.items())
+            for item, weight in weights.items():
+                loads[item] += weight / total
+        usual = math.fsum(loads) / n_gallery
+        potentials = [
+            math.log((load + pseudo * usual) / (usual + pseudo * usual))
+            for load in loads
+        ]
+    return [tau * potential for potential in potentials]
+
+
+def centered(values):
+    mean = math.fsum(values) / len(values)
+    return [value - mean for value in values]
+
+
+def mixed_bias(agreement, of_bank, of_sample, n_sample):
+    share = agreement**2
+    rest = (1 - share) * (1 if n_sample >= 100 else 2 / 3)
+    pairs = zip(centered(of_bank), centered(of_sample), strict=True)
+    return [share * b + rest * u for b, u in pairs]
+
+
 def csls(bank, sims, k=10):
     bias = [top_mean(column, k) for column in zip(*bank, strict=True)]
     return [

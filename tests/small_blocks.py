@@ -22,10 +22,9 @@ SMALL = {
     "statistics._log_mean_exp": {"_FIRST_ROWS": 1},
     "_dask._tasks": {"_FAN_IN": 2},
     "normalizers._base": {"_BLOCK_ROWS": 2},
-    "normalizers._meta": {"_BLOCK_ROWS": 2},
     "normalizers._rescore": {"_BLOCK_ENTRIES": 5},
     "neighbors._retriever": {"_BLOCK_ENTRIES": 7},
-    "model_selection._labelled": {"_BLOCK_ENTRIES": 7},
+    "model_selection._labeled": {"_BLOCK_ENTRIES": 7},
     "querybanks._resampling": {"_BATCH_ROWS": 5, "_BATCH_ENTRIES": 20},
     "metrics._bootstrap": {"_BLOCK": 7},
 }

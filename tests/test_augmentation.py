@@ -23,15 +23,15 @@ BANK, GALLERY = RANDOM.normal(size=(6, 3)), RANDOM.normal(size=(4, 3))
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"bias": [0.1, 0.2]}, r"one number a gallery item, expected shape \(4,\)"),
-        ({"bias": [0.1, 0.2, np.nan, 0]}, "bias must be finite, got NaN in row 2"),
+        ({"bias": [0.1, 0.2]}, r"\(4,\)"),
+        ({"bias": [0.1, 0.2, np.nan, 0]}, "bias .* NaN in row 2"),
         (
             {"bias": "high"},
-            r"expected shape \(4,\), or a column each of several, got \(\)",
+            r"\(4,\).* \(\)",
         ),
-        ({"space": "hamming"}, "space must be one of 'inner_product', 'euclidean'"),
-        ({"space": "euclidean", "radius": 0.1}, "at least the length of the longest"),
-        ({"space": "euclidean", "radius": -1}, "radius must be a finite number > 0"),
+        ({"space": "hamming"}, "space .*'inner_product', 'euclidean'"),
+        ({"space": "euclidean", "radius": 0.1}, "radius .* 0.1"),
+        ({"space": "euclidean", "radius": -1}, "radius .* -1"),
     ],
 )
 def test_a_gallery_that_cannot_be_augmented_is_refused(options, message):
@@ -66,7 +66,7 @@ def test_a_query_has_a_flag_for_each_bias():
 
 def test_a_normalizer_augments_only_the_gallery_of_its_fit():
     normalizer = InvertedSoftmax().fit(BANK, GALLERY)
-    with pytest.raises(ValueError, match=r"expected shape \(3,\), or .*, got \(4,\)"):
+    with pytest.raises(ValueError, match=r"\(3,\).* \(4,\)"):
         normalizer.augment_gallery(GALLERY[:3])
     part = normalizer.augment_gallery(GALLERY[[2, 0]], items=[2, 0])
     np.testing.assert_allclose(part, normalizer.augment_gallery(GALLERY)[[2, 0]])
@@ -78,7 +78,7 @@ def test_a_normalizer_augments_only_the_gallery_of_its_fit():
     for metric in ("precomputed", lambda q, g: q @ g.T):
         other = InvertedSoftmax(metric=metric)
         other.fit(*((BANK,) if metric == "precomputed" else (BANK, GALLERY)))
-        with pytest.raises(ValueError, match="call sk_qbnorm.augment_queries with the"):
+        with pytest.raises(ValueError, match="augment_queries"):
             other.augment_queries(BANK)
 
 
@@ -93,12 +93,12 @@ def spoilt(matrix, value):
     [
         (BANK, None, "gallery"),
         (BANK, iter([GALLERY]), "gallery"),
-        (BANK, GALLERY[:, :2], "the same number of features .* got 3 and 2"),
+        (BANK, GALLERY[:, :2], "features .* 3 and 2"),
         (BANK, GALLERY[:0], r"0 sample\(s\)"),
         (BANK[:0], GALLERY, r"0 sample\(s\)"),
-        (spoilt(BANK, np.nan), GALLERY, "querybank must be finite, got NaN in row 1"),
-        (BANK, spoilt(GALLERY, np.inf), "gallery must be finite, got infinity in ro"),
-        (BANK, [["a", "b", "c"]], "gallery must hold numbers, got text"),
+        (spoilt(BANK, np.nan), GALLERY, "querybank .* NaN in row 1"),
+        (BANK, spoilt(GALLERY, np.inf), "gallery .* infinity in row"),
+        (BANK, [["a", "b", "c"]], "gallery .* text"),
         (BANK, np.arange(6), "constructor"),
     ],
 )
@@ -113,10 +113,10 @@ def test_input_that_a_retriever_cannot_fit_changes_nothing(bank, gallery, messag
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"n_neighbors": 0}, "n_neighbors must be an integer >= 1, got 0"),
-        ({"n_neighbors": 1.5}, "n_neighbors must be an integer >= 1, got 1.5"),
-        ({"metric": "precomputed"}, "metric must be one of 'cosine', 'dot', got 'prec"),
-        ({"normalizer__beta": -1}, "beta must be a finite number > 0, got -1"),
+        ({"n_neighbors": 0}, "n_neighbors .* 0"),
+        ({"n_neighbors": 1.5}, "n_neighbors .* 1.5"),
+        ({"metric": "precomputed"}, "metric .* 'precomputed'"),
+        ({"normalizer__beta": -1}, "beta .* -1"),
     ],
 )
 def test_settings_out_of_range_are_refused(settings, message):
@@ -129,10 +129,10 @@ def test_settings_out_of_range_are_refused(settings, message):
 def test_invalid_searches_are_refused():
     retriever = QuerybankRetriever(InvertedSoftmax(), n_neighbors=2).fit(BANK, GALLERY)
     for queries, message in (
-        (BANK[:, :2], "X has 2 features, but QuerybankRetriever is expecting 3"),
-        (spoilt(BANK, np.nan), "queries must be finite, got NaN in row 1, column 2"),
-        (BANK[0], "Expected 2D array, got 1D array"),
-        (sparse.csr_array(spoilt(BANK, np.inf)), "got infinity in row 1, column 2"),
+        (BANK[:, :2], "2 features.* 3"),
+        (spoilt(BANK, np.nan), "queries .* NaN in row 1, column 2"),
+        (BANK[0], "2D"),
+        (sparse.csr_array(spoilt(BANK, np.inf)), "infinity in row 1, column 2"),
     ):
         with pytest.raises(ValueError, match=message):
             retriever.kneighbors(queries)
@@ -163,5 +163,5 @@ def test_products_out_of_range_raise():
     retriever = QuerybankRetriever(InvertedSoftmax(), n_neighbors=1, metric="dot").fit(
         huge / 1e150, huge
     )
-    with pytest.raises(ValueError, match="the similarities of these embeddings must"):
+    with pytest.raises(ValueError, match="similarities"):
         retriever.kneighbors(huge)

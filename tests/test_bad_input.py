@@ -44,22 +44,22 @@ def with_text():
         (
             spoilt(np.nan),
             ValueError,
-            r"must be finite, got NaN in row 2, column 1",
+            "NaN in row 2, column 1",
         ),
-        (spoilt(np.inf), ValueError, "finite, got infinity in row 2, column 1"),
+        (spoilt(np.inf), ValueError, "infinity in row 2, column 1"),
         (
             spoilt(-np.inf),
             ValueError,
-            "finite, got infinity in row 2, column 1",
+            "infinity in row 2, column 1",
         ),
-        (with_text(), ValueError, "must hold numbers, got text .*cat.*encode it first"),
+        (with_text(), ValueError, "text .*cat"),
         (None, ValueError, "got None"),
-        (SIMS[0], ValueError, "Expected 2D array, got 1D array"),
-        (SIMS[None], ValueError, "Found array with dim 3"),
-        (SIMS[:0], ValueError, r"0 sample\(s\).*a minimum of 1 is required"),
-        (SIMS[:, :0], ValueError, r"0 feature\(s\).*a minimum of 1 is required"),
-        (sparse.csr_array(SIMS), TypeError, "Sparse data was passed"),
-        (SIMS + 1j, ValueError, "Complex data not supported"),
+        (SIMS[0], ValueError, "2D"),
+        (SIMS[None], ValueError, "dim 3"),
+        (SIMS[:0], ValueError, r"0 sample\(s\)"),
+        (SIMS[:, :0], ValueError, r"0 feature\(s\)"),
+        (sparse.csr_array(SIMS), TypeError, "Sparse"),
+        (SIMS + 1j, ValueError, "Complex"),
     ],
 )
 @each_normalizer
@@ -81,20 +81,20 @@ def test_finite_similarities_with_sums_that_overflow_are_accepted(normalizer):
 @each_normalizer
 def test_another_number_of_gallery_items_is_refused(normalizer):
     fitted = clone(normalizer).fit(SIMS)
-    with pytest.raises(ValueError, match="X has 3 features, but .* is expecting 4"):
+    with pytest.raises(ValueError, match="3 features.* 4"):
         fitted.transform(SIMS[:, :3])
-    with pytest.raises(ValueError, match="X has 3 features, but .* is expecting 4"):
+    with pytest.raises(ValueError, match="3 features.* 4"):
         fitted.partial_fit(SIMS[:, :3])
 
 
 @each_normalizer
 def test_an_unfitted_normalizer_raises(normalizer):
-    with pytest.raises(NotFittedError, match="is not fitted yet"):
+    with pytest.raises(NotFittedError):
         clone(normalizer).transform(SIMS)
 
 
 def test_bank_ranks_of_an_unfitted_normalizer_raise():
-    with pytest.raises(NotFittedError, match="is not fitted yet"):
+    with pytest.raises(NotFittedError):
         GloballyCorrected().bank_ranks(SIMS)
 
 
@@ -154,9 +154,9 @@ def test_embeddings_need_a_gallery_that_matches(normalizer, metric):
         by_embeddings.fit(SIMS, [0, 1, 2, 3, 4])
     with pytest.raises(ValueError, match="features .* 4 and 3"):
         by_embeddings.fit(SIMS, SIMS[:, :3])
-    with pytest.raises(ValueError, match="gallery must be finite, got NaN in row 2"):
+    with pytest.raises(ValueError, match="gallery .* NaN in row 2"):
         by_embeddings.fit(SIMS, spoilt(np.nan))
-    with pytest.raises(ValueError, match="querybank must be finite, got infinity"):
+    with pytest.raises(ValueError, match="querybank .* infinity"):
         by_embeddings.fit(spoilt(np.inf), SIMS)
     with pytest.raises(ValueError, match=r"0 sample\(s\)"):
         by_embeddings.fit(SIMS[:0], SIMS)
@@ -168,13 +168,13 @@ def test_embeddings_need_a_gallery_that_matches(normalizer, metric):
 @pytest.mark.parametrize(
     ("metric", "message"),
     [
-        (lambda q, g: q[:, :2], r"expected shape \(5, 5\), got ndarray of \(5, 2\)"),
-        (lambda q, g: q[:, 0], r"metric must return .*, got ndarray of \(5,\)"),
-        (lambda q, g: 0.5, r"metric must return .*, got float of \(\)"),
-        (lambda q, g: None, r"metric must return .*, got NoneType of \(\)"),
-        (lambda q, g: [[1, 2]] * 5, r"metric must return .*, got list of \(5, 2\)"),
-        (lambda q, g: [["a"] * 5] * 5, "metric returned must hold numbers"),
-        (lambda q, g: np.full((5, 5), np.nan), "metric returned must be finite"),
+        (lambda q, g: q[:, :2], r"metric .*\(5, 5\).* \(5, 2\)"),
+        (lambda q, g: q[:, 0], r"metric .*\(5, 5\).* \(5,\)"),
+        (lambda q, g: 0.5, "metric .* float"),
+        (lambda q, g: None, "metric .* NoneType"),
+        (lambda q, g: [[1, 2]] * 5, r"metric .* list of \(5, 2\)"),
+        (lambda q, g: [["a"] * 5] * 5, "metric"),
+        (lambda q, g: np.full((5, 5), np.nan), "metric .* NaN"),
     ],
     ids=["too few", "a column", "a number", "None", "a list", "text", "NaN"],
 )
@@ -225,7 +225,7 @@ def test_parameters_are_checked_before_they_are_used():
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_products_out_of_range_are_refused(dtype):
     huge = np.full((3, 4), np.sqrt(float(np.finfo(dtype).max)), dtype=dtype)
-    message = "similarities of these embeddings must be finite, got infinity"
+    message = "similarities .* infinity"
     with pytest.raises(ValueError, match=message):
         InvertedSoftmax(metric="dot").fit(huge, huge)
     with pytest.raises(ValueError, match=message):
@@ -237,7 +237,7 @@ def test_products_out_of_range_are_refused(dtype):
 
 def test_a_failed_fit_leaves_the_fitted_estimator_unchanged():
     similarity = GallerySimilarity(SIMS).fit(SIMS)
-    with pytest.raises(ValueError, match="same number of features"):
+    with pytest.raises(ValueError, match="features"):
         similarity.fit(SIMS[:, :3])
     np.testing.assert_array_equal(
         similarity.transform(SIMS), pairwise_similarity(SIMS, SIMS)
@@ -246,14 +246,14 @@ def test_a_failed_fit_leaves_the_fitted_estimator_unchanged():
 
 @pytest.mark.parametrize("kind", ["M8[D]", "m8[D]", "V8"])
 def test_dates_and_structures_are_refused_as_similarities(kind):
-    with pytest.raises(ValueError, match="querybank must hold numbers, got dtype"):
+    with pytest.raises(ValueError, match="querybank .* dtype"):
         InvertedSoftmax().fit(np.zeros((2, 2), dtype=kind))
 
 
 def test_a_gallery_is_needed_and_its_labels_must_match():
     with pytest.raises(ValueError, match="gallery"):
         GallerySimilarity().fit(SIMS)
-    with pytest.raises(ValueError, match="same number of features .* got 4 and 3"):
+    with pytest.raises(ValueError, match="features .* 4 and 3"):
         GallerySimilarity(SIMS[:, :3]).fit(SIMS)
     with pytest.raises(ValueError, match=r"gallery_labels .*\(4,\), got \(3,\)"):
         NearestNeighborScorer(gallery_labels=[0, 1, 2]).fit(SIMS)
@@ -265,10 +265,10 @@ def test_a_gallery_is_needed_and_its_labels_must_match():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"n_bank": 0}, "n_bank must be an integer >= 1, got 0"),
-        ({"n_features": 2}, "n_features must be at least 3, got 2"),
-        ({"hubness": 1.5}, r"hubness must be in \[0, 1\], got 1.5"),
-        ({"noise": -1}, "noise must be a finite number >= 0, got -1"),
+        ({"n_bank": 0}, "n_bank .* 0"),
+        ({"n_features": 2}, "n_features .* 2"),
+        ({"hubness": 1.5}, "hubness .* 1.5"),
+        ({"noise": -1}, "noise .* -1"),
     ],
 )
 def test_invalid_options_of_synthetic_data_are_refused(options, message):

@@ -5,7 +5,13 @@ import pytest
 from sklearn.base import clone
 from sklearn.exceptions import UndefinedMetricWarning
 
-from sk_qbnorm import DynamicInvertedSoftmax, NearestNeighborNormalizer
+from sk_qbnorm import (
+    DynamicInvertedSoftmax,
+    DynamicNormalizer,
+    InvertedSoftmax,
+    NearestNeighborNormalizer,
+    QuerybankRetriever,
+)
 from sk_qbnorm.metrics import paired_bootstrap_report, recall_at_k
 from sk_qbnorm.model_selection import beta_curve
 
@@ -73,14 +79,37 @@ def test_the_curve_holds_recall_and_the_paired_bootstrap_of_each_fit(make, k):
     np.testing.assert_array_equal(curve["param_range"], VALUES)
     given = curve["param_name"], curve["k"], curve["confidence_level"]
     assert given == (param_name, k, 0.95)
-    assert curve["present"] == estimator.get_params()[param_name]
+    fitted = DynamicInvertedSoftmax().fit(DATA.bank_queries, DATA.gallery)
+    assert curve["present"] == pytest.approx(fitted.beta_)
     assert str(estimator.get_params()) == parameters
 
 
-def test_beta_and_alpha_have_default_ranges():
-    curve = beta_curve(clone(NORMALIZER), *SIMILARITIES)
-    ends = curve["param_range"][[0, -1]]
-    assert ends == pytest.approx([1, 1000])
+def test_beta_has_a_default_range_around_its_value_for_scale():
+    values = []
+    for factor in (1, 100):
+        bank, raw = factor * BANK_SIMS, factor * RAW
+        for beta in ("scale", 20.0):
+            estimator = clone(NORMALIZER).set_params(beta=beta)
+            curve = beta_curve(estimator, bank, None, raw, DATA.relevant)
+            scale = clone(NORMALIZER).fit(bank).beta_
+            assert curve["present"] == pytest.approx(scale if beta == "scale" else beta)
+            assert curve["param_range"][[0, 6, 12]] == pytest.approx(
+                [scale / 16, scale, 16 * scale]
+            )
+        values.append(curve["param_range"])
+    np.testing.assert_allclose(values[0], 100 * values[1])
+
+
+def test_the_value_for_scale_is_found_in_nested_normalizers():
+    inner = DynamicNormalizer(InvertedSoftmax())
+    data = DATA.bank_queries, DATA.gallery, DATA.queries, DATA.relevant
+    options = {"param_name": "normalizer__normalizer__beta", "param_range": [20]}
+    curve = beta_curve(QuerybankRetriever(inner), *data, **options)
+    expected = InvertedSoftmax().fit(*data[:2]).beta_
+    assert curve["present"] == pytest.approx(expected)
+
+
+def test_alpha_has_a_default_range_and_other_parameters_have_none():
     curve = beta_curve(clone(NORMALIZER), *SIMILARITIES, param_name="alpha")
     assert curve["param_range"][[0, -1]].tolist() == [0, 1.5]
     assert curve["recall"][0] == curve["low"][0] == curve["high"][0] == curve["raw"]
@@ -108,8 +137,8 @@ def test_class_labels_and_masked_queries_are_supported():
         ({"param_range": []}, "param_range"),
         ({"param_range": 20}, "param_range.* 20"),
         ({"param_range": [1, np.nan]}, "param_range.* nan"),
-        ({"k": 0}, "k must be.* 0"),
-        ({"confidence_level": 1}, "confidence_level must be.* 1"),
+        ({"k": 0}, "k .* 0"),
+        ({"confidence_level": 1}, "confidence_level .* 1"),
     ],
 )
 def test_parameters_out_of_range_are_rejected(options, match):

@@ -72,12 +72,17 @@ def test_the_present_value_is_marked_if_it_is_a_number_in_the_range(present, is_
     assert all("20" in text for text in marked)
 
 
+def test_the_value_of_scale_is_marked():
+    display = drawn(BetaCurveDisplay.from_estimator(clone(NORMALIZER), *SIMILARITIES))
+    assert any(text.startswith("beta = ") for text in texts(display))
+
+
 @pytest.mark.parametrize(
     ("changed", "match"),
     [
         ({"param_range": [1]}, "after.* 1, got 3"),
         ({"after": [RAW[:3]]}, r"before.* \(50, 40\).*after.* \(3, 40\)"),
-        ({"k": 0}, "k must be.* 0"),
+        ({"k": 0}, "k .* 0"),
     ],
 )
 def test_scores_that_do_not_match_are_rejected(changed, match):

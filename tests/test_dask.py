@@ -145,10 +145,10 @@ def test_blocks_may_be_empty_and_have_unknown_sizes_in_fit():
 )
 def test_invalid_blocks_are_refused(use, name):
     spoilt = np.where(np.arange(18)[:, None] == 9, np.nan, BANK)
-    with pytest.raises(ValueError, match=f"{name} must be finite, got NaN in row"):
+    with pytest.raises(ValueError, match=f"{name} .* NaN in row"):
         use(in_blocks(spoilt))
     for shape in ((3, 3, 5), (5,)):
-        with pytest.raises(ValueError, match="Expected 2D array, got|one number per"):
+        with pytest.raises(ValueError, match="2D|one number"):
             use(array.ones(shape, chunks=2))
 
 

@@ -9,9 +9,9 @@ import pytest
 from scipy import sparse
 
 from sk_qbnorm import (
-    AgreementNormalizer,
     GallerySimilarity,
     InvertedSoftmax,
+    MixNormalizer,
     NearestNeighborScorer,
     QuerybankRetriever,
     augment_gallery,
@@ -185,7 +185,7 @@ def masked(values):
 
 
 def agree(queries):
-    normalizer = AgreementNormalizer(queries, InvertedSoftmax(), n_neighbors=2)
+    normalizer = MixNormalizer(queries, InvertedSoftmax(), n_neighbors=2)
     normalizer.fit(BANK, GALLERY)
 
 

@@ -291,7 +291,8 @@ def test_sinkhorn_balances_both_galleries_and_returns_biases_of_the_first(dtype)
 
 
 def test_a_gallery_bank_may_be_wider_than_a_tile():
-    bank, gallery, items = (RANDOM.normal(size=(n, 3)) for n in (9, 700, 2000))
+    random = np.random.default_rng(0)
+    bank, gallery, items = (random.normal(size=(n, 3)) for n in (9, 700, 2000))
     expected = SinkhornNormalizer(beta=20, max_iter=2, tol=0).fit(
         bank, np.vstack([gallery, items])
     )

@@ -116,7 +116,7 @@ def test_grid_search_chooses_the_same_as_normalizer_search(data, sims):
     )
     grid.fit(np.vstack(sims), np.r_[np.full(120, -1), data.relevant])
     search = NormalizerSearch(sims[1], data.relevant, FEW, metric="precomputed")
-    search.fit(sims[0])
+    search.set_params(n_standard_errors=2).fit(sims[0])
     found = grid.cv_results_["mean_test_score"]
     np.testing.assert_allclose(found, search.results_["lower_bound"], atol=1e-15)
     assert grid.best_index_ == search.best_index_

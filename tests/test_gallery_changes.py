@@ -12,7 +12,6 @@ from sklearn.exceptions import NotFittedError
 
 from sk_qbnorm import (
     CSLS,
-    AgreementNormalizer,
     DynamicInvertedSoftmax,
     InvertedSoftmax,
     QuerybankRetriever,
@@ -21,7 +20,6 @@ from sk_qbnorm import (
 
 from .cases import NORMALIZERS, bank_and_sims
 
-RANDOM = np.random.default_rng(0)
 VARIANTS = {
     **NORMALIZERS,
     "DIS of two": DynamicInvertedSoftmax(
@@ -68,8 +66,9 @@ def test_adding_and_removing_similarities_equals_a_new_fit(normalizer, drawn, da
     "metric", ["cosine", "dot", lambda q, g: -abs(q[:, :1] - g.T[0])]
 )
 def test_adding_and_removing_embeddings_equals_a_new_fit(normalizer, metric):
-    bank, queries = RANDOM.normal(size=(2, 30, 4))
-    gallery = RANDOM.normal(size=(20, 4))
+    random = np.random.default_rng(0)
+    bank, queries = random.normal(size=(2, 30, 4))
+    gallery = random.normal(size=(20, 4))
     gone = np.zeros(20, dtype=bool)
     gone[[0, 7, 19]] = True
     by_embeddings = clone(normalizer).set_params(metric=metric)
@@ -95,7 +94,7 @@ def test_adding_and_removing_embeddings_equals_a_new_fit(normalizer, metric):
     ):
         np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-14)
 
-    more = RANDOM.normal(size=(9, 4))
+    more = random.normal(size=(9, 4))
     retriever.partial_fit(more)
     both = QuerybankRetriever(normalizer, n_neighbors=5, metric=metric)
     both.fit(np.vstack([bank, more]), gallery[~gone])
@@ -106,7 +105,8 @@ def test_adding_and_removing_embeddings_equals_a_new_fit(normalizer, metric):
 
 @may_clip
 def test_a_retriever_may_start_with_a_part_of_the_bank():
-    bank, gallery = RANDOM.normal(size=(10, 3)), RANDOM.normal(size=(7, 3))
+    random = np.random.default_rng(0)
+    bank, gallery = random.normal(size=(10, 3)), random.normal(size=(7, 3))
     in_parts = QuerybankRetriever(CSLS(n_neighbors=4), n_neighbors=2).partial_fit(
         bank[:3], gallery
     )
@@ -118,7 +118,8 @@ def test_a_retriever_may_start_with_a_part_of_the_bank():
 
 
 def test_only_bank_queries_that_lost_an_item_are_compared_again():
-    bank, gallery = RANDOM.normal(size=(50, 3)), RANDOM.normal(size=(30, 3))
+    random = np.random.default_rng(0)
+    bank, gallery = random.normal(size=(50, 3)), random.normal(size=(30, 3))
     asked = []
 
     def metric(queries, items):
@@ -184,10 +185,6 @@ JOINING = {
     "IS": (InvertedSoftmax(beta=20), "cosine"),
     "DIS": (DynamicInvertedSoftmax(beta=20), "dot"),
     "CSLS": (CSLS(n_neighbors=3), product),
-    "agreement": (
-        AgreementNormalizer(SPARSE_QUERIES, InvertedSoftmax(beta=20), n_neighbors=2),
-        "cosine",
-    ),
 }
 JOINED = [*itertools.product(GALLERY_FORMS, GALLERY_FORMS, ["IS"])]
 JOINED += [
@@ -278,8 +275,9 @@ def test_a_retriever_copies_a_dataframe():
 
 
 def test_names_follow_added_and_removed_items():
+    random = np.random.default_rng(0)
     pandas = pytest.importorskip("pandas")
-    bank, gallery = RANDOM.normal(size=(6, 3)), RANDOM.normal(size=(4, 3))
+    bank, gallery = random.normal(size=(6, 3)), random.normal(size=(4, 3))
     frame = pandas.DataFrame(gallery, index=["cat", "dog", "owl", "yak"])
     normalizer = InvertedSoftmax().fit(bank, frame[:3]).add_gallery(bank, frame[3:])
     assert list(normalizer.get_feature_names_out()) == ["cat", "dog", "owl", "yak"]
@@ -298,17 +296,18 @@ def test_names_follow_added_and_removed_items():
 @pytest.mark.parametrize(
     ("items", "message"),
     [
-        ([4], r"gallery indices in \[0, 3\], got 4 to 4"),
-        ([-1], r"gallery indices in \[0, 3\], got -1 to -1"),
-        ([0.5], "gallery indices or a mask of shape .4,., got float64"),
-        ([[0, 1]], r"got int64 of shape \(1, 2\)"),
-        ([True, False], r"a mask of shape \(4,\), got bool of shape \(2,\)"),
+        ([4], r"items .*\[0, 3\].* 4"),
+        ([-1], r"items .*\[0, 3\].* -1"),
+        ([0.5], "items .* float64"),
+        ([[0, 1]], r"items .*\(1, 2\)"),
+        ([True, False], r"items .*\(4,\).* \(2,\)"),
         ([0, 1, 2, 3], "items .* 4"),
         (np.ones(4, dtype=bool), "items"),
     ],
 )
 def test_items_outside_the_gallery_are_refused(items, message):
-    bank, gallery = RANDOM.normal(size=(6, 3)), RANDOM.normal(size=(4, 3))
+    random = np.random.default_rng(0)
+    bank, gallery = random.normal(size=(6, 3)), random.normal(size=(4, 3))
     for fitted in (
         InvertedSoftmax().fit(bank, gallery),
         QuerybankRetriever(InvertedSoftmax(), n_neighbors=2).fit(bank, gallery),
@@ -318,7 +317,8 @@ def test_items_outside_the_gallery_are_refused(items, message):
 
 
 def test_another_bank_is_refused_and_changes_nothing():
-    bank, gallery = RANDOM.normal(size=(6, 3)), RANDOM.normal(size=(4, 3))
+    random = np.random.default_rng(0)
+    bank, gallery = random.normal(size=(6, 3)), random.normal(size=(4, 3))
     normalizer = DynamicInvertedSoftmax().fit(bank, gallery)
     best = normalizer.activation_counts_.argmax()
     left = np.delete(gallery, best, 0)

@@ -41,7 +41,7 @@ def test_hubs_can_be_ranked_by_their_count_after_the_correction():
     )
     with pytest.raises(ValueError, match="after"):
         HubsByNameDisplay.from_predictions(RAW, by="after")
-    with pytest.raises(ValueError, match="by must be.* 'worst'"):
+    with pytest.raises(ValueError, match="by .* 'worst'"):
         HubsByNameDisplay.from_predictions(RAW, by="worst")
 
 

@@ -6,7 +6,6 @@ from sklearn.base import clone
 
 from sk_qbnorm import (
     CSLS,
-    AgreementNormalizer,
     DualDynamicInvertedSoftmax,
     DualInvertedSoftmax,
     DynamicInvertedSoftmax,
@@ -30,9 +29,6 @@ BETA_NORMALIZERS = {
     "DualDIS": lambda beta: DualDynamicInvertedSoftmax(beta_query=beta, **PRECOMPUTED),
     "Dynamic": lambda beta: DynamicNormalizer(
         InvertedSoftmax(beta=beta), **PRECOMPUTED
-    ),
-    "Agreement": lambda beta: AgreementNormalizer(
-        SIMS, normalizer=InvertedSoftmax(beta=beta), **PRECOMPUTED
     ),
 }
 OF_AN_ALPHA = {
@@ -75,8 +71,9 @@ def test_a_refused_beta_keeps_the_last_fit(dtype, too_small):
 
 @each_dtype
 def test_at_the_smallest_beta_the_bias_is_close_to_the_mean(dtype, too_small):
+    random = np.random.default_rng(0)
     for _ in range(20):
-        bank = RANDOM.uniform(-1, 1, size=(200, 9)).astype(dtype)
+        bank = random.uniform(-1, 1, size=(200, 9)).astype(dtype)
         beta = float(100 * np.finfo(dtype).eps / abs(bank[:8].max(axis=0)).max())
         bias = BETA_NORMALIZERS["IS"](1.01 * beta).fit(bank).gallery_bias_
         mean = bank.mean(axis=0, dtype=np.float64)  # to 1e-5
@@ -115,8 +112,9 @@ def test_equal_similarities_accept_any_beta(make, value):
 
 
 def test_large_similarities_may_come_late():
+    random = np.random.default_rng(0)
     bank = np.zeros((20, 3))
-    bank[10:] = RANDOM.uniform(size=(10, 3))
+    bank[10:] = random.uniform(size=(10, 3))
     bias = BETA_NORMALIZERS["IS"](5.0).fit(bank).gallery_bias_
     expected = [reference.log_mean_exp(column, 5.0) for column in bank.T.tolist()]
     np.testing.assert_allclose(bias, expected, rtol=1e-12)
@@ -129,9 +127,9 @@ def test_an_alpha_with_scores_out_of_range_is_refused(normalizer, order):
     gates = {"gallerybank": bank} if "Dual" in type(normalizer).__name__ else {}
     fitted = clone(normalizer).fit(bank, **gates)
     items = np.tile(np.arange(3), (5, 1))
-    with pytest.raises(ValueError, match="in the range of float32.*alpha"):
+    with pytest.raises(ValueError, match="float32.*alpha"):
         fitted.transform(np.array(sims, order=order))
-    with pytest.raises(ValueError, match="in the range of float32.*alpha"):
+    with pytest.raises(ValueError, match="float32.*alpha"):
         fitted.rescore(sims[:, :3], items)
     assert np.isfinite(fitted.transform(SIMS)).all()  # float64 has the range
     fitted.set_params(**{name: 1 for name in fitted.get_params() if "alpha" in name})
@@ -141,7 +139,7 @@ def test_an_alpha_with_scores_out_of_range_is_refused(normalizer, order):
 
 def test_csls_scores_out_of_range_are_refused():
     fitted = CSLS(n_neighbors=3, **PRECOMPUTED).fit(BANK * 1e300)
-    with pytest.raises(ValueError, match="in the range of float32"):
+    with pytest.raises(ValueError, match="float32"):
         fitted.transform(SIMS.astype(np.float32))
 
 
@@ -155,13 +153,14 @@ def test_csls_scores_out_of_range_are_refused():
     ids=["IS", "IS probability", "DualDIS"],
 )
 def test_a_search_refuses_scores_out_of_range(normalizer):
-    bank, gallery = RANDOM.normal(size=(2, 30, 4)).astype(np.float32)
+    random = np.random.default_rng(0)
+    bank, gallery = random.normal(size=(2, 30, 4)).astype(np.float32)
     gates = {"gallerybank": gallery} if "Dual" in type(normalizer).__name__ else {}
     retriever = QuerybankRetriever(normalizer, n_neighbors=3).fit(
         bank, gallery, **gates
     )
     for act in (retriever.kneighbors, retriever.decision_function):
-        with pytest.raises(ValueError, match="in the range of float32.*alpha"):
+        with pytest.raises(ValueError, match="float32.*alpha"):
             act(bank)
 
 
@@ -170,6 +169,6 @@ def test_a_search_refuses_single_scores_out_of_range():
     retriever = QuerybankRetriever(
         CSLS(n_neighbors=1), n_neighbors=2, metric="dot"
     ).fit([[1e8]], gallery)
-    message = "in the range of float64"
+    message = "float64"
     with np.errstate(over="ignore"), pytest.raises(ValueError, match=message):
         retriever.kneighbors([[1.5e8]])

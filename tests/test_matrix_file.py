@@ -272,5 +272,5 @@ def test_text_and_objects_in_npy_are_rejected(tmp_path):
     with pytest.raises(ValueError, match="numbers"):
         load_matrix(tmp_path / "text.npy")
     np.save(tmp_path / "objects.npy", np.array([None]), allow_pickle=True)
-    with pytest.raises(ValueError, match="Object arrays cannot be loaded"):
+    with pytest.raises(ValueError, match="Object arrays"):
         load_matrix(tmp_path / "objects.npy")

@@ -21,6 +21,7 @@ from sk_qbnorm import (
     DynamicInvertedSoftmax,
     GallerySimilarity,
     InvertedSoftmax,
+    MixNormalizer,
     NearestNeighborNormalizer,
     NearestNeighborScorer,
     QuerybankRetriever,
@@ -35,7 +36,7 @@ from sk_qbnorm.datasets import (
 from sk_qbnorm.metrics import recall_at_k
 from sk_qbnorm.model_selection import (
     NormalizerSearch,
-    _labelled,
+    _labeled,
     default_candidates,
     gain_lower_bounds,
 )
@@ -124,7 +125,7 @@ def test_the_search_matches_its_candidates_fitted_alone(data, sims, metric):
         results.append(scores.argmax(axis=1) == data.relevant)
     np.testing.assert_array_equal(search.hits_, results)
     np.testing.assert_allclose(search.results_["recall"], recalls)
-    bounds = gain_lower_bounds(results)
+    bounds = gain_lower_bounds(results, n_standard_errors=3)
     np.testing.assert_allclose(search.results_["lower_bound"], bounds, atol=1e-15)
     assert search.best_index_ == bounds.argmax() > 0
     best = clone(FEW[search.best_index_ - 1]).set_params(metric="precomputed").fit(bank)
@@ -154,7 +155,7 @@ def test_candidates_that_differ_in_alpha_share_a_fit(data):
         NearestNeighborNormalizer(alpha=a, n_neighbors=4) for a in (0.3, 0.5, 1.0)
     ]
     search = NormalizerSearch(data.queries, data.relevant, candidates, metric=metric)
-    search.fit(data.bank_queries, data.gallery)
+    search.set_params(n_standard_errors=0).fit(data.bank_queries, data.gallery)
     assert asked == [120, 120, 80]  # raw, the 3 candidates, and the labeled queries
     assert search.best_estimator_.alpha == search.best_params_["alpha"]
 
@@ -163,7 +164,7 @@ def test_block_sizes_do_not_change_the_hits(data, monkeypatch):
     relevant = [[item, (item + 7) % 40] for item in data.relevant]
     search = NormalizerSearch(data.queries, relevant, FEW, k=2)
     expected = search.fit(data.bank_queries, data.gallery).hits_
-    monkeypatch.setattr(_labelled, "_BLOCK_ENTRIES", 40 * 7)
+    monkeypatch.setattr(_labeled, "_BLOCK_ENTRIES", 40 * 7)
     hits = search.fit(data.bank_queries, data.gallery).hits_
     np.testing.assert_array_equal(hits, expected)
 
@@ -224,7 +225,7 @@ def test_raw_similarities_win_if_no_candidate_gains():
         (no_hubs, no_hubs.relevant[:200], {}),
     ):
         queries = data.queries[: len(relevant)]
-        search = NormalizerSearch(queries, relevant, **options)
+        search = NormalizerSearch(queries, relevant, default_candidates(), **options)
         search.fit(data.bank_queries, data.gallery)
         assert (search.best_index_, search.best_params_) == (0, {})
         assert len(search.candidates_) == len(default_candidates()) + 1
@@ -232,6 +233,67 @@ def test_raw_similarities_win_if_no_candidate_gains():
         np.testing.assert_array_equal(search.transform(raw), raw)
         careless = search.set_params(n_standard_errors=0)
         assert careless.fit(data.bank_queries, data.gallery).best_index_ > 0
+
+
+def cross_fitted_hits(bank, gallery, queries, relevant):
+    """Hits of mixes, each with a sample of the four fifths without the query."""
+    hits = np.empty(len(queries), dtype=bool)
+    folds = np.arange(len(queries)) % 5
+    for fold in range(5):
+        mix = MixNormalizer(queries[folds != fold]).fit(bank, gallery)
+        scores = mix.transform(pairwise_similarity(queries[folds == fold], gallery))
+        hits[folds == fold] = scores.argmax(axis=1) == relevant[folds == fold]
+    return hits
+
+
+@pytest.mark.compiled
+def test_the_search_starts_from_a_cross_fitted_mix(data, sims):
+    given = data.bank_queries, data.gallery
+    search = NormalizerSearch(data.queries, data.relevant).fit(*given)
+    expected = cross_fitted_hits(*given, data.queries, data.relevant)
+    np.testing.assert_array_equal(search.hits_[1], expected)
+    assert search.start_index_ == 1
+    assert search.results_["lower_bound"][1] == 0
+    over_mix = gain_lower_bounds(
+        np.vstack([expected, search.hits_]), n_standard_errors=3
+    )
+    np.testing.assert_allclose(search.results_["lower_bound"], over_mix[1:])
+    if over_mix.max() == 0:
+        assert search.best_index_ == 1
+    mix = MixNormalizer(data.queries).fit(*given)
+    np.testing.assert_allclose(
+        search.set_params(n_standard_errors=99).fit(*given).transform(sims[1]),
+        mix.transform(sims[1]),
+    )
+    of_sims = NormalizerSearch(sims[1], data.relevant, n_standard_errors=99)
+    np.testing.assert_array_equal(of_sims.fit(sims[0]).hits_[1], expected)
+
+
+@pytest.mark.compiled
+def test_raw_similarities_win_if_hubs_are_right_answers():
+    random = np.random.default_rng(0)
+    centers = random.normal(size=(6, 16))
+
+    def draw(labels):
+        return centers[labels] + 1.5 * random.normal(size=(len(labels), 16))
+
+    gallery_labels = np.repeat(np.arange(6), 30)
+    popular = [0.5, 0.1, 0.1, 0.1, 0.1, 0.1]
+    bank_labels, labels = (random.choice(6, 300, p=popular) for _ in range(2))
+    bank, gallery, queries = map(draw, (bank_labels, gallery_labels, labels))
+    for n_labels in (50, 100, 300):
+        search = NormalizerSearch(
+            queries[:n_labels], labels[:n_labels], gallery_labels=gallery_labels
+        )
+        search.fit(bank, gallery)
+        assert search.results_["gain"][1] < -0.02
+        assert (search.start_index_, search.best_index_) == (0, 0)
+
+
+def test_a_mix_needs_a_few_labeled_queries(data):
+    few = NormalizerSearch(data.queries[:3], data.relevant[:3])
+    with pytest.raises(ValueError, match="at least 4"):
+        few.fit(data.bank_queries, data.gallery)
 
 
 def test_the_search_can_be_a_step_of_a_pipeline(data, sims):
@@ -262,6 +324,7 @@ def test_the_search_can_be_the_normalizer_of_a_retriever(data):
 
 def test_changes_of_bank_and_gallery_keep_the_choice(data):
     search = NormalizerSearch(data.queries, data.relevant, FEW[:1])
+    search.set_params(n_standard_errors=0)
     bank, gallery = data.bank_queries, data.gallery
     in_parts = clone(search).partial_fit(bank[:100], gallery)
     in_parts.partial_fit(bank[100:], gallery)
@@ -325,6 +388,7 @@ def test_the_input_is_not_changed(data, sims):
 def test_only_the_chosen_normalizer_warns(data, sims):
     unsettled = SinkhornNormalizer(beta=20, max_iter=2, tol=1e-9)
     search = NormalizerSearch(sims[1], data.relevant, [unsettled], metric="precomputed")
+    search.set_params(n_standard_errors=0)
     with pytest.warns(ConvergenceWarning) as seen:
         search.fit(sims[0])
     assert [warning.filename for warning in seen] == [__file__]
@@ -392,6 +456,22 @@ def test_k_of_the_whole_gallery_warns(sims, data):
         search.fit(sims[0])
     assert found[0].filename == __file__
     assert search.best_index_ == 0
+
+
+def test_embeddings_without_a_gallery_are_rejected(data):
+    search = NormalizerSearch(data.queries, data.relevant, FEW)
+    with pytest.raises(ValueError, match="gallery is None"):
+        search.fit(data.bank_queries)
+    assert not hasattr(search, "n_features_in_")
+
+
+def test_unknown_relevant_items_are_rejected_as_such(data, sims):
+    search = NormalizerSearch(data.queries, [40] * 80, FEW)
+    with pytest.raises(ValueError, match="^relevant"):
+        search.fit(data.bank_queries, data.gallery)
+    search.set_params(queries=sims[1], metric="precomputed")
+    with pytest.raises(ValueError, match="^relevant"):
+        search.fit(sims[0])
 
 
 def test_invalid_banks_and_galleries_are_rejected(data, sims):

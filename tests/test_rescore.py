@@ -111,13 +111,13 @@ def test_explicit_zeros_are_candidates():
 @pytest.mark.parametrize(
     ("scores", "indices", "message"),
     [
-        ([[0.5]], [[4]], r"gallery items in \[0, 3\], or -1 for none, got 4 to 4"),
-        ([[0.5]], [[-2]], "or -1 for none, got -2 to -2"),
+        ([[0.5]], [[4]], r"indices .*\[0, 3\].* 4"),
+        ([[0.5]], [[-2]], "indices .* -2"),
         ([[0.5, 0.4]], [[1, 1]], "indices .* row 0"),
-        ([[0.5]], [[1, 2]], r"same shape, got \(1, 1\) and \(1, 2\)"),
+        ([[0.5]], [[1, 2]], r"\(1, 1\) and \(1, 2\)"),
         ([[0.5]], [[1.0]], "indices .* float64"),
         ([[0.5]], None, "indices"),
-        ([[np.nan]], [[1]], "scores must be finite, got NaN in row 0, column 0"),
+        ([[np.nan]], [[1]], "scores .* NaN in row 0, column 0"),
         (sparse.csr_array([[0.5]]), None, "scores .* expected 4, got 1"),
         (sparse.csr_array(np.eye(4)), [[1]], "indices"),
     ],

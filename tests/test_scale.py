@@ -39,8 +39,9 @@ def beta_of(fitted):
 @each_scaled
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_beta_depends_on_the_spread_of_all_similarities(normalizer, factor, dtype):
+    random = np.random.default_rng(0)
     for n_rows, n_columns in ((1, 1), (7, 33), (40, 1500)):
-        sims = RANDOM.normal(5, 0.1, size=(n_rows, n_columns)).astype(dtype)
+        sims = random.normal(5, 0.1, size=(n_rows, n_columns)).astype(dtype)
         fitted = clone(normalizer).set_params(**precomputed).fit(sims)
         spread = sims.std(dtype=np.float64) or 1.0
         assert beta_of(fitted) == pytest.approx(factor / spread, rel=1e-9)
@@ -49,7 +50,8 @@ def test_beta_depends_on_the_spread_of_all_similarities(normalizer, factor, dtyp
 
 @each_scaled
 def test_the_unit_of_similarities_does_not_matter(normalizer, factor):
-    sims = RANDOM.normal(size=(9, 25))
+    random = np.random.default_rng(0)
+    sims = random.normal(size=(9, 25))
     scores = clone(normalizer).set_params(**precomputed).fit(SIMS).transform(sims)
     moved = clone(normalizer).set_params(**precomputed).fit(SIMS * 40 - 7)
     found = moved.transform(sims * 40)  # up to a constant

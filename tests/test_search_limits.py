@@ -135,7 +135,7 @@ def test_a_named_gallery_grows_and_shrinks_in_a_retriever():
 def test_columns_in_another_order_are_refused():
     bank, gallery = frames()
     turned = gallery[gallery.columns[::-1]]
-    message = "the same columns in the same order, got a, b, c, ... and f, e, d"
+    message = "columns .* a, b, c, ... and f, e, d"
     for act in (
         lambda: QuerybankRetriever(CSLS(n_neighbors=3), n_neighbors=3).fit(
             bank, turned
@@ -184,13 +184,13 @@ def test_changed_parameters_are_refused(changes, message):
 @pytest.mark.parametrize(
     ("normalizer", "message"),
     [
-        ("csls", "must be a normalizer of sk_qbnorm, got 'csls'"),
-        (CSLS, "must be a normalizer of sk_qbnorm, got <class"),
+        ("csls", "normalizer .* 'csls'"),
+        (CSLS, "normalizer .* <class"),
         (
             StandardScaler(),
-            r"must be a normalizer of sk_qbnorm, got StandardScaler\(\)",
+            r"normalizer .* StandardScaler\(\)",
         ),
-        (CSLS(metric="dot"), "metric of the retriever, 'cosine'"),
+        (CSLS(metric="dot"), "metric .* 'cosine'"),
     ],
 )
 def test_other_objects_than_normalizers_are_refused(normalizer, message):
@@ -248,7 +248,8 @@ def test_duplicate_entries_of_a_sparse_matrix_are_summed():
 @pytest.mark.compiled
 def test_workers_that_receive_memmaps_find_the_same():
     # joblib passes large arrays to its workers as memory maps, whatever their dtype.
-    gallery = RANDOM.integers(-100, 100, size=(20_000, 64)).astype(np.int8)
+    random = np.random.default_rng(0)
+    gallery = random.integers(-100, 100, size=(20_000, 64)).astype(np.int8)
     queries = np.vstack([BANK[:, :1] * np.ones(64), gallery[:20]])
     pipeline = make_pipeline(
         GallerySimilarity(gallery),
@@ -270,16 +271,17 @@ def test_workers_that_receive_memmaps_find_the_same():
 
 
 def test_a_sparse_shortlist_with_one_full_row_stays_small():
+    random = np.random.default_rng(0)
     import tracemalloc
 
     n_queries, n_gallery = 9000, 2000
     full = np.arange(n_gallery)
-    few = RANDOM.integers(0, n_gallery, size=(n_queries - 1, 1))
+    few = random.integers(0, n_gallery, size=(n_queries - 1, 1))
     items = np.r_[full, few.ravel()]
     indptr = np.r_[0, n_gallery + np.arange(n_queries)]
-    data = RANDOM.normal(size=items.size)
+    data = random.normal(size=items.size)
     graph = sparse.csr_array((data, items, indptr), shape=(n_queries, n_gallery))
-    bank = RANDOM.normal(size=(5, n_gallery))
+    bank = random.normal(size=(5, n_gallery))
     fitted = InvertedSoftmax(metric="precomputed").fit(bank)
     tracemalloc.start()
     rescored = fitted.rescore(graph)
@@ -321,6 +323,6 @@ def test_columns_in_another_order_change_no_gallery():
         lambda: retriever.add_gallery(bank, other),
         lambda: retriever.normalizer_.remove_gallery(busiest, turned, left),
     ):
-        with pytest.raises(ValueError, match=r"the same columns|same order as they"):
+        with pytest.raises(ValueError, match="columns|order"):
             act()
         assert retriever.n_gallery_ == 40

@@ -190,20 +190,81 @@ def test_large_numbers_neither_overflow_nor_vanish(dtype):
 def test_sinkhorn_cannot_be_fitted_in_parts():
     sinkhorn = SinkhornNormalizer(beta=20, max_iter=3, tol=0).fit(BANK, GALLERY)
     assert not hasattr(sinkhorn, "partial_fit")
-    assert not hasattr(DynamicNormalizer(sinkhorn), "add_gallery")
-    assert hasattr(DynamicNormalizer(InvertedSoftmax()), "add_gallery")
+    assert not hasattr(DynamicNormalizer(sinkhorn), "partial_fit")
+    assert hasattr(DynamicNormalizer(InvertedSoftmax()), "partial_fit")
     expected = sinkhorn.gallery_bias_
-    retriever = QuerybankRetriever(SinkhornNormalizer(beta=20, max_iter=3, tol=0)).fit(
-        BANK, GALLERY
-    )
     for act in (
         lambda: sinkhorn.fit(iter([BANK, BANK]), GALLERY),
         lambda: DynamicNormalizer(sinkhorn).fit(BANK, iter([GALLERY, GALLERY])),
-        lambda: retriever.remove_gallery([0], BANK),
     ):
         with pytest.raises(ValueError, match="SinkhornNormalizer"):
             act()
     np.testing.assert_array_equal(sinkhorn.gallery_bias_, expected)
+
+
+@pytest.mark.parametrize("shrinkage", [None, "noise"])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_items_are_added_to_the_balance_of_the_last_fit(shrinkage, dtype):
+    bank, gallery = BANK.astype(dtype), GALLERY.astype(dtype)
+    beside = RANDOM.normal(size=(9, 6)).astype(dtype)
+    make = SinkhornNormalizer(beta=5, max_iter=4, tol=0, shrinkage=shrinkage)
+    expected = clone(make).fit(bank, gallery, beside)
+    changed = clone(make).fit(bank, gallery, beside)
+    changed.remove_gallery(np.arange(20, 25)).add_gallery(bank, gallery[20:])
+    np.testing.assert_array_equal(changed.gallery_bias_, expected.gallery_bias_)
+    assert changed.n_iter_ == expected.n_iter_
+    changed.add_gallery(bank, gallery[:3])
+    if shrinkage is None:  # which depends on all items
+        twice = np.r_[expected.gallery_bias_, expected.gallery_bias_[:3]]
+        np.testing.assert_array_equal(changed.gallery_bias_, twice)
+    before = changed.gallery_bias_
+    with pytest.raises(ValueError, match="complete bank"):
+        changed.add_gallery(bank[:-1], gallery)
+    with pytest.raises(ValueError, match="max_iter"):
+        changed.set_params(max_iter=2).add_gallery(bank, gallery)
+    np.testing.assert_array_equal(changed.gallery_bias_, before)
+    retriever = QuerybankRetriever(DynamicNormalizer(make)).fit(bank, gallery)
+    retriever.remove_gallery([24], bank).add_gallery(bank, gallery[24:])
+    dynamic = DynamicNormalizer(make).fit(bank, gallery)
+    for name in ("gallery_bias_", "activation_counts_"):
+        found = getattr(retriever.normalizer_, name)
+        np.testing.assert_array_equal(found, getattr(dynamic, name))
+
+
+def test_dask_items_are_added_to_the_balance_of_the_last_fit():
+    array = pytest.importorskip("dask.array")
+    bank, gallery = (array.from_array(each, chunks=(7, -1)) for each in (BANK, GALLERY))
+    make = SinkhornNormalizer(beta=5, max_iter=4, tol=0, shrinkage="noise")
+    expected = clone(make).fit(BANK, GALLERY).gallery_bias_
+    for fitted in (clone(make).fit(bank, gallery), clone(make).fit(BANK, GALLERY)):
+        for known_bank in (bank, BANK):
+            fitted.remove_gallery(np.arange(20, 25))
+            fitted.add_gallery(known_bank, gallery[20:])
+            np.testing.assert_allclose(fitted.gallery_bias_, expected, atol=1e-12)
+        with pytest.raises(ValueError, match="complete bank"):
+            fitted.add_gallery(bank[:30], gallery[20:])
+        with pytest.raises(ValueError, match="compute_chunk_sizes"):
+            fitted.add_gallery(bank[bank[:, 0] > -99], gallery[20:])
+
+
+@pytest.mark.parametrize("n_iter", [1, 2, 5])
+def test_noise_shrinks_each_bias_as_in_the_reference(n_iter):
+    make = SinkhornNormalizer(beta=3, max_iter=n_iter, tol=0, shrinkage="noise")
+    expected = reference.shrunken_sinkhorn_bias(SIMS.tolist(), 3, n_iter)
+    np.testing.assert_allclose(make.fit(SIMS).gallery_bias_, expected, atol=1e-13)
+
+
+def test_biases_that_vary_by_chance_only_are_shrunk_to_their_mean():
+    same = np.random.default_rng(0).normal(scale=0.1, size=(40, 500))
+    shrunken = SinkhornNormalizer(beta=5, shrinkage="noise").fit(same).gallery_bias_
+    plain = SinkhornNormalizer(beta=5).fit(same).gallery_bias_
+    assert shrunken.std() < 0.3 * plain.std()
+    equal = SinkhornNormalizer(shrinkage="noise").fit(np.ones((4, 5))).gallery_bias_
+    np.testing.assert_array_equal(equal, equal[0])
+    with pytest.raises(ValueError, match="at least 2"):
+        SinkhornNormalizer(shrinkage="noise").fit(same[:1])
+    with pytest.raises(ValueError, match="shrinkage"):
+        SinkhornNormalizer(shrinkage="nose").fit(same)
 
 
 @pytest.mark.parametrize("metric", ["cosine", "dot", pairwise_similarity])

@@ -8,10 +8,10 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 import sk_qbnorm
 from sk_qbnorm import (
     CSLS,
-    AgreementNormalizer,
     DynamicNormalizer,
     GallerySimilarity,
     InvertedSoftmax,
+    MixNormalizer,
     NearestNeighborScorer,
     QuerybankRetriever,
 )
@@ -54,7 +54,7 @@ ESTIMATORS = [
         gallery=np.eye(4, dtype=np.float32),
     ),
     QuerybankRetriever(
-        AgreementNormalizer([[0.5], [1.0]], InvertedSoftmax()),
+        MixNormalizer([[0.5], [1.0]], InvertedSoftmax()),
         n_neighbors=1,
         metric=ByMean(),
         gallery=np.eye(4, dtype=np.float32),
@@ -86,7 +86,7 @@ def test_checks_of_scikit_learn(estimator, check):
 def test_every_public_estimator_is_checked():
     public = [getattr(sk_qbnorm, name) for name in sk_qbnorm.__all__]
     estimators = {thing for thing in public if hasattr(thing, "fit")}
-    # AgreementNormalizer and NormalizerSearch have queries of one width; the metric of
+    # MixNormalizer and NormalizerSearch have queries of one width; the metric of
     # their retriever accepts any.
     within = {type(getattr(estimator, "normalizer", None)) for estimator in ESTIMATORS}
     checked = {type(estimator) for estimator in ESTIMATORS} | within

@@ -21,15 +21,15 @@ from sk_qbnorm._threads import count_threads, limit_blas_threads
 
 from .cases import ALL, NORMALIZERS
 
-RANDOM = np.random.default_rng(0)
 each_normalizer = pytest.mark.parametrize("normalizer", ALL.values(), ids=ALL)
 
 
 @each_normalizer
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_any_number_of_threads_gives_the_same_bits(normalizer, dtype):
-    bank, queries = RANDOM.normal(size=(2, 70, 33)).astype(dtype)
-    gallery = RANDOM.normal(size=(300, 33)).astype(dtype)
+    random = np.random.default_rng(0)
+    bank, queries = random.normal(size=(2, 70, 33)).astype(dtype)
+    gallery = random.normal(size=(300, 33)).astype(dtype)
     sims = pairwise_similarity(queries, gallery)
     for metric in ("precomputed", "cosine", "dot"):
         data = (sims,) if metric == "precomputed" else (bank, gallery)
@@ -89,9 +89,10 @@ def test_without_n_jobs_a_joblib_thread_starts_no_other_threads():
 
 @pytest.mark.parametrize("n_jobs", [1.5, "2"])
 def test_n_jobs_must_be_an_integer(n_jobs):
+    random = np.random.default_rng(0)
     with pytest.raises(ValueError, match="n_jobs"):
         clone(NORMALIZERS["DIS"]).set_params(n_jobs=n_jobs).fit(
-            RANDOM.normal(size=(5, 4))
+            random.normal(size=(5, 4))
         )
 
 
@@ -335,8 +336,9 @@ def test_several_python_threads_may_fit_and_transform_at_once(layer):
 
 
 def test_one_fitted_normalizer_serves_several_threads():
-    normalizer = clone(NORMALIZERS["DIS"]).fit(RANDOM.normal(size=(50, 40)))
-    sims = RANDOM.normal(size=(30, 40))
+    random = np.random.default_rng(0)
+    normalizer = clone(NORMALIZERS["DIS"]).fit(random.normal(size=(50, 40)))
+    sims = random.normal(size=(30, 40))
     scores = normalizer.transform(sims)
     with ThreadPoolExecutor(4) as pool:
         for found in pool.map(normalizer.transform, [sims] * 16):

@@ -1,5 +1,6 @@
 """Statistics of querybanks and galleries that are Dask arrays."""
 
+import math
 from dataclasses import replace
 from functools import partial
 
@@ -22,7 +23,15 @@ from ._tasks import (
 
 
 def accumulate(
-    querybank, gallery, metric, make_statistics, spread_from, verbose, name, gallerybank
+    querybank,
+    gallery,
+    metric,
+    make_statistics,
+    spread_from,
+    verbose,
+    name,
+    gallerybank,
+    known,
 ):
     """Accumulate a bank of Dask arrays: one task per pair of blocks, merged as a tree.
 
@@ -44,6 +53,8 @@ def accumulate(
     name : str
         Name of the bank in error messages.
     gallerybank : dask.array.Array, ndarray or None
+    known : Bank or None
+        The bank to which these gallery items will be appended.
 
     Returns
     -------
@@ -83,9 +94,25 @@ def accumulate(
     )
     for key, statistic in statistics.items():
         if not statistic.mergeable:
-            balance(columns, gallerybank_columns, statistic, verbose)
+            statistic.shape = bank.n_bank, bank.n_gallery
+            statistic.n_gallery = bank.n_gallery
+            if known is not None:
+                if is_dask(querybank):
+                    reason = "to match the bank that was fitted"
+                    check_known_sizes(querybank, name, reason)
+                statistic.start_from(known[key])
+            row_sizes = _row_sizes(querybank)
+            balance(columns, gallerybank_columns, row_sizes, statistic, verbose)
             bank = bank.with_statistic(key, statistic)
     return bank
+
+
+def _row_sizes(querybank):
+    """Return the number of queries in each block; None for unknown numbers."""
+    if not is_dask(querybank):
+        return [querybank.shape[0]]
+    sizes = querybank.chunks[0]
+    return None if any(map(math.isnan, sizes)) else list(sizes)
 
 
 def _sample(querybank, gallery, metric, name):

@@ -1,5 +1,7 @@
 """Real retrieval data that ships with the package."""
 
+from __future__ import annotations
+
 from importlib.resources import files
 
 import numpy as np

@@ -1,5 +1,7 @@
 """Read matrices from untrusted files."""
 
+from __future__ import annotations
+
 import pickle
 import pickletools
 import re

@@ -1,5 +1,7 @@
 """Synthetic retrieval data with adjustable hubness."""
 
+from __future__ import annotations
+
 import numpy as np
 from sklearn.utils import Bunch, check_random_state
 

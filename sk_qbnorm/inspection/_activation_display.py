@@ -132,6 +132,7 @@ class ActivationDisplay:
         relevant: Relevance | None = None,
         *,
         gallery_labels: ArrayLike | None = None,
+        gallery_ids: ArrayLike | None = None,
         query_mask: ArrayLike | None = None,
         names: ArrayLike | None = None,
         ax: Any = None,
@@ -150,6 +151,9 @@ class ActivationDisplay:
             The relevant items, in any form that `relevant_ranks` accepts.
         gallery_labels : array-like of shape (n_gallery,), default=None
             Class labels of the gallery, as in `relevant_ranks`.
+        gallery_ids : array-like of shape (n_gallery,), default=None
+            Names of the gallery items, as in `relevant_ranks`. None for the names of
+            the estimator.
         query_mask : array-like of shape (n_queries,), default=None
             False for queries to leave out.
         names : array-like of shape (n_gallery,), default=None
@@ -172,10 +176,12 @@ class ActivationDisplay:
         """
         results = BeforeAfter(estimator, queries)
         mask = _activation_mask(results.normalizer)
+        if gallery_labels is None and gallery_ids is None:
+            gallery_ids = results.gallery_names
         names = results.gallery_names if names is None else names
         top_items = [lists[:, 0] for lists in results.top_k(1)]
-        options = {"gallery_labels": gallery_labels, "query_mask": query_mask}
-        return cls._from_top_items(mask, top_items, relevant, names, **options).plot(ax)
+        known = gallery_labels, gallery_ids, query_mask
+        return cls._from_top_items(mask, top_items, relevant, *known, names).plot(ax)
 
     @classmethod
     def from_predictions(
@@ -186,6 +192,7 @@ class ActivationDisplay:
         relevant: Relevance | None = None,
         *,
         gallery_labels: ArrayLike | None = None,
+        gallery_ids: ArrayLike | None = None,
         query_mask: ArrayLike | None = None,
         names: ArrayLike | None = None,
         ax: Any = None,
@@ -204,6 +211,8 @@ class ActivationDisplay:
             The relevant items, in any form that `relevant_ranks` accepts.
         gallery_labels : array-like of shape (n_gallery,), default=None
             Class labels of the gallery, as in `relevant_ranks`.
+        gallery_ids : array-like of shape (n_gallery,), default=None
+            Names of the gallery items, as in `relevant_ranks`.
         query_mask : array-like of shape (n_queries,), default=None
             False for queries to leave out.
         names : array-like of shape (n_gallery,), default=None
@@ -229,6 +238,8 @@ class ActivationDisplay:
                 "relevant was passed without after; pass the corrected scores as after "
                 "to show outcomes."
             )
+        if gallery_labels is None and gallery_ids is None:
+            gallery_ids = column_names(before)
         names = column_names(before) if names is None else names
         raw = check_matrix(before, "before")
         corrected = raw if after is None else check_matrix(after, "after")
@@ -249,12 +260,12 @@ class ActivationDisplay:
             for scores in (raw, corrected)
         ]
         mask = mask.astype(bool)
-        options = {"gallery_labels": gallery_labels, "query_mask": query_mask}
-        return cls._from_top_items(mask, top_items, relevant, names, **options).plot(ax)
+        known = gallery_labels, gallery_ids, query_mask
+        return cls._from_top_items(mask, top_items, relevant, *known, names).plot(ax)
 
     @classmethod
     def _from_top_items(
-        cls, mask, top_items, relevant, names, gallery_labels, query_mask
+        cls, mask, top_items, relevant, gallery_labels, gallery_ids, query_mask, names
     ):
         """Create a display from the top item of each query before and after."""
         before, after = top_items
@@ -262,7 +273,7 @@ class ActivationDisplay:
         if relevant is None:
             return cls(mask, before[kept], names=names)
         shape = before.size, mask.size
-        indicator = relevant_items(relevant, shape, gallery_labels, kept)
+        indicator = relevant_items(relevant, shape, gallery_labels, gallery_ids, kept)
         before, after = before[kept], after[kept]
         queries = np.arange(before.size)
         top1_correct = (

@@ -186,7 +186,7 @@ class BetaCurveDisplay:
         **options : dict
             `present`, a value to mark, and other keyword arguments as in `beta_curve`:
             `param_name`, `k`, `n_resamples`, `confidence_level`, `random_state`,
-            `gallery_labels`, `query_mask` and `ties`.
+            `gallery_labels`, `gallery_ids`, `query_mask` and `ties`.
 
         Returns
         -------

@@ -27,6 +27,7 @@ from ._recall import geometric_mean_recall, recall_at_k
 from ._recall import warn_of_large_k as warn_of_large_k
 from ._relevance import Relevance as Relevance
 from ._relevance import check_relevance as check_relevance
+from ._relevance import indices_of_names as indices_of_names
 from ._relevance import kept_queries as kept_queries
 from ._relevance import relevant_items as relevant_items
 from ._report import retrieval_report

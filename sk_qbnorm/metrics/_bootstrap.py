@@ -33,6 +33,7 @@ def bootstrap_report(
     confidence_level: float = 0.95,
     random_state: int | RandomState | None = None,
     gallery_labels: ArrayLike | None = None,
+    gallery_ids: ArrayLike | None = None,
     query_mask: ArrayLike | None = None,
     groups: ArrayLike | None = None,
     ties: str = "average",
@@ -54,6 +55,8 @@ def bootstrap_report(
         Seed of the resamples; pass an int for reproducible intervals.
     gallery_labels : array-like of shape (n_gallery,), default=None
         Class labels of the gallery, as in `relevant_ranks`.
+    gallery_ids : array-like of shape (n_gallery,), default=None
+        Names of the gallery items, as in `relevant_ranks`.
     query_mask : array-like of shape (n_queries,), default=None
         False for queries to leave out.
     groups : array-like of shape (n_queries,), default=None
@@ -117,7 +120,7 @@ def bootstrap_report(
     {'value': 0.483..., 'low': 0.44..., 'high': 0.52...}
     """
     check_choice(ties, "ties", TIES)
-    checked = check_relevance(relevant, scores, gallery_labels, query_mask)
+    checked = check_relevance(relevant, scores, gallery_labels, gallery_ids, query_mask)
     warn_of_large_k(max(RECALL_AT), checked[0].shape[1])
     results = results_per_query(checked, ties)
 
@@ -138,6 +141,7 @@ def paired_bootstrap_report(
     confidence_level: float = 0.95,
     random_state: int | RandomState | None = None,
     gallery_labels: ArrayLike | None = None,
+    gallery_ids: ArrayLike | None = None,
     query_mask: ArrayLike | None = None,
     groups: ArrayLike | None = None,
     ties: str = "average",
@@ -162,6 +166,8 @@ def paired_bootstrap_report(
         Seed of the resamples; pass an int for reproducible intervals.
     gallery_labels : array-like of shape (n_gallery,), default=None
         Class labels of the gallery, as in `relevant_ranks`.
+    gallery_ids : array-like of shape (n_gallery,), default=None
+        Names of the gallery items, as in `relevant_ranks`.
     query_mask : array-like of shape (n_queries,), default=None
         False for queries to leave out.
     groups : array-like of shape (n_queries,), default=None
@@ -226,9 +232,9 @@ def paired_bootstrap_report(
     """
     check_choice(ties, "ties", TIES)
     check_same_shape(before, after)
-    results = []
+    results, known = [], (gallery_labels, gallery_ids, query_mask)
     for scores, name in ((before, "before"), (after, "after")):
-        checked = check_relevance(relevant, scores, gallery_labels, query_mask, name)
+        checked = check_relevance(relevant, scores, *known, name)
         results.append(results_per_query(checked, ties))
     warn_of_large_k(max(RECALL_AT), checked[0].shape[1])
 

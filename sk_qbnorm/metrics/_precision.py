@@ -19,6 +19,7 @@ def average_precision(
     scores: ArrayLike,
     *,
     gallery_labels: ArrayLike | None = None,
+    gallery_ids: ArrayLike | None = None,
     query_mask: ArrayLike | None = None,
     ties: str = "average",
 ) -> float:
@@ -32,6 +33,8 @@ def average_precision(
         Similarities or corrected scores; larger is better.
     gallery_labels : array-like of shape (n_gallery,), default=None
         Class labels of the gallery, as in `relevant_ranks`.
+    gallery_ids : array-like of shape (n_gallery,), default=None
+        Names of the gallery items, as in `relevant_ranks`.
     query_mask : array-like of shape (n_queries,), default=None
         False for queries to leave out.
     ties : {"average", "pessimistic", "optimistic"}, default="average"
@@ -71,7 +74,7 @@ def average_precision(
     0.8333...
     """
     check_choice(ties, "ties", _TIES)
-    checked = check_relevance(relevant, scores, gallery_labels, query_mask)
+    checked = check_relevance(relevant, scores, gallery_labels, gallery_ids, query_mask)
     return float(np.mean(precision_per_query(*checked, ties)))
 
 

@@ -25,6 +25,7 @@ def relevant_ranks(
     scores: ArrayLike,
     *,
     gallery_labels: ArrayLike | None = None,
+    gallery_ids: ArrayLike | None = None,
     query_mask: ArrayLike | None = None,
     ties: str = "average",
 ) -> NDArray:
@@ -39,10 +40,16 @@ def relevant_ranks(
         - a list with an array of gallery indices per query;
         - an indicator of 0 and 1, dense or sparse, of shape (n_queries, n_gallery);
         - with `gallery_labels`, the class label of each query.
+
+        In the first two, names may stand in place of indices, as `gallery_ids` says.
     scores : array-like of shape (n_queries, n_gallery)
         Similarities or corrected scores; larger is better.
     gallery_labels : array-like of shape (n_gallery,), default=None
         Class labels of the gallery; items with the label of a query are relevant.
+    gallery_ids : array-like of shape (n_gallery,), default=None
+        Names of the gallery items, unique strings or integers, by which `relevant` may
+        refer to them. If they are integers, integers in `relevant` are names, not
+        indices. None uses the column names of a dataframe `scores`, if all are strings.
     query_mask : array-like of shape (n_queries,), default=None
         False for queries to leave out.
     ties : {"average", "pessimistic", "optimistic"}, default="average"
@@ -69,9 +76,11 @@ def relevant_ranks(
     >>> from sk_qbnorm.metrics import relevant_ranks
     >>> relevant_ranks([0, 1], [[0.9, 0.1, 0.2], [0.8, 0.3, 0.3]])
     array([1. , 2.5])
+    >>> relevant_ranks(["dog"], [[0.9, 0.1, 0.2]], gallery_ids=["cat", "dog", "owl"])
+    array([3.])
     """
     check_choice(ties, "ties", TIES)
-    checked = check_relevance(relevant, scores, gallery_labels, query_mask)
+    checked = check_relevance(relevant, scores, gallery_labels, gallery_ids, query_mask)
     return first_ranks(*checked, ties)
 
 
@@ -88,6 +97,7 @@ def median_rank(
     scores: ArrayLike,
     *,
     gallery_labels: ArrayLike | None = None,
+    gallery_ids: ArrayLike | None = None,
     query_mask: ArrayLike | None = None,
     ties: str = "average",
 ) -> float:
@@ -101,6 +111,8 @@ def median_rank(
         Similarities or corrected scores; larger is better.
     gallery_labels : array-like of shape (n_gallery,), default=None
         Class labels of the gallery, as in `relevant_ranks`.
+    gallery_ids : array-like of shape (n_gallery,), default=None
+        Names of the gallery items, as in `relevant_ranks`.
     query_mask : array-like of shape (n_queries,), default=None
         False for queries to leave out.
     ties : {"average", "pessimistic", "optimistic"}, default="average"
@@ -126,7 +138,11 @@ def median_rank(
     >>> median_rank([0, 1], [[0.9, 0.1, 0.2], [0.8, 0.3, 0.1]])
     1.5
     """
-    options = {"gallery_labels": gallery_labels, "query_mask": query_mask}
+    options = {
+        "gallery_labels": gallery_labels,
+        "gallery_ids": gallery_ids,
+        "query_mask": query_mask,
+    }
     return float(np.median(relevant_ranks(relevant, scores, ties=ties, **options)))
 
 
@@ -135,6 +151,7 @@ def mean_rank(
     scores: ArrayLike,
     *,
     gallery_labels: ArrayLike | None = None,
+    gallery_ids: ArrayLike | None = None,
     query_mask: ArrayLike | None = None,
     ties: str = "average",
 ) -> float:
@@ -148,6 +165,8 @@ def mean_rank(
         Similarities or corrected scores; larger is better.
     gallery_labels : array-like of shape (n_gallery,), default=None
         Class labels of the gallery, as in `relevant_ranks`.
+    gallery_ids : array-like of shape (n_gallery,), default=None
+        Names of the gallery items, as in `relevant_ranks`.
     query_mask : array-like of shape (n_queries,), default=None
         False for queries to leave out.
     ties : {"average", "pessimistic", "optimistic"}, default="average"
@@ -173,7 +192,11 @@ def mean_rank(
     >>> mean_rank([0, 1], [[0.9, 0.1, 0.2], [0.8, 0.1, 0.3]])
     2.0
     """
-    options = {"gallery_labels": gallery_labels, "query_mask": query_mask}
+    options = {
+        "gallery_labels": gallery_labels,
+        "gallery_ids": gallery_ids,
+        "query_mask": query_mask,
+    }
     return float(np.mean(relevant_ranks(relevant, scores, ties=ties, **options)))
 
 
@@ -182,6 +205,7 @@ def mean_reciprocal_rank(
     scores: ArrayLike,
     *,
     gallery_labels: ArrayLike | None = None,
+    gallery_ids: ArrayLike | None = None,
     query_mask: ArrayLike | None = None,
     ties: str = "average",
 ) -> float:
@@ -195,6 +219,8 @@ def mean_reciprocal_rank(
         Similarities or corrected scores; larger is better.
     gallery_labels : array-like of shape (n_gallery,), default=None
         Class labels of the gallery, as in `relevant_ranks`.
+    gallery_ids : array-like of shape (n_gallery,), default=None
+        Names of the gallery items, as in `relevant_ranks`.
     query_mask : array-like of shape (n_queries,), default=None
         False for queries to leave out.
     ties : {"average", "pessimistic", "optimistic"}, default="average"
@@ -220,5 +246,9 @@ def mean_reciprocal_rank(
     >>> mean_reciprocal_rank([0, 1], [[0.9, 0.1, 0.2], [0.8, 0.3, 0.1]])
     0.75
     """
-    options = {"gallery_labels": gallery_labels, "query_mask": query_mask}
+    options = {
+        "gallery_labels": gallery_labels,
+        "gallery_ids": gallery_ids,
+        "query_mask": query_mask,
+    }
     return float(np.mean(1 / relevant_ranks(relevant, scores, ties=ties, **options)))

@@ -20,6 +20,7 @@ def recall_at_k(
     *,
     k: int = 1,
     gallery_labels: ArrayLike | None = None,
+    gallery_ids: ArrayLike | None = None,
     query_mask: ArrayLike | None = None,
     ties: str = "average",
 ) -> float:
@@ -35,6 +36,8 @@ def recall_at_k(
         Number of top items, >= 1.
     gallery_labels : array-like of shape (n_gallery,), default=None
         Class labels of the gallery, as in `relevant_ranks`.
+    gallery_ids : array-like of shape (n_gallery,), default=None
+        Names of the gallery items, as in `relevant_ranks`.
     query_mask : array-like of shape (n_queries,), default=None
         False for queries to leave out.
     ties : {"average", "pessimistic", "optimistic"}, default="average"
@@ -67,7 +70,11 @@ def recall_at_k(
     0.5
     """
     check_count(k, "k")
-    options = {"gallery_labels": gallery_labels, "query_mask": query_mask}
+    options = {
+        "gallery_labels": gallery_labels,
+        "gallery_ids": gallery_ids,
+        "query_mask": query_mask,
+    }
     ranks = relevant_ranks(relevant, scores, ties=ties, **options)
     warn_of_large_k(k, np.shape(scores)[1])
     return float(recall(ranks, k))
@@ -78,6 +85,7 @@ def geometric_mean_recall(
     scores: ArrayLike,
     *,
     gallery_labels: ArrayLike | None = None,
+    gallery_ids: ArrayLike | None = None,
     query_mask: ArrayLike | None = None,
     ties: str = "average",
 ) -> float:
@@ -91,6 +99,8 @@ def geometric_mean_recall(
         Similarities or corrected scores; larger is better.
     gallery_labels : array-like of shape (n_gallery,), default=None
         Class labels of the gallery, as in `relevant_ranks`.
+    gallery_ids : array-like of shape (n_gallery,), default=None
+        Names of the gallery items, as in `relevant_ranks`.
     query_mask : array-like of shape (n_queries,), default=None
         False for queries to leave out.
     ties : {"average", "pessimistic", "optimistic"}, default="average"
@@ -123,7 +133,11 @@ def geometric_mean_recall(
     >>> geometric_mean_recall([0, 1, 2, 3], scores)
     0.629...
     """
-    options = {"gallery_labels": gallery_labels, "query_mask": query_mask}
+    options = {
+        "gallery_labels": gallery_labels,
+        "gallery_ids": gallery_ids,
+        "query_mask": query_mask,
+    }
     ranks = relevant_ranks(relevant, scores, ties=ties, **options)
     warn_of_large_k(max(RECALL_AT), np.shape(scores)[1])
     return float(geometric_mean([recall(ranks, k) for k in RECALL_AT]))

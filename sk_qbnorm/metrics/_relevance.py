@@ -1,12 +1,21 @@
 """Check relevance judgments and convert them to CSR form."""
 
+from __future__ import annotations
+
+from numbers import Integral
 from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from sk_qbnorm._validation import check_finite, check_matrix, check_unmasked
+from sk_qbnorm._validation import (
+    check_finite,
+    check_matrix,
+    check_unmasked,
+    column_names,
+    item_positions,
+)
 
 Relevance: TypeAlias = object  # the forms are listed in `relevant_ranks`
 
@@ -15,6 +24,7 @@ def check_relevance(
     relevant,
     scores,
     gallery_labels,
+    gallery_ids,
     query_mask,
     name="scores",
     *,
@@ -27,7 +37,7 @@ def check_relevance(
     relevant : index array, list of index arrays, indicator or labels
         As in `relevant_ranks`.
     scores : array-like of shape (n_queries, n_gallery)
-    gallery_labels : array-like of shape (n_gallery,) or None
+    gallery_labels, gallery_ids : array-like of shape (n_gallery,) or None
     query_mask : array-like of shape (n_queries,) or None
     name : str, default="scores"
         Public name of `scores`, for error messages.
@@ -40,10 +50,13 @@ def check_relevance(
     indptr, indices : ndarray, dtype int64
         Relevant items in CSR form: sorted, unique, at least one per query.
     """
+    if gallery_labels is None and gallery_ids is None:
+        gallery_ids = column_names(scores)
     scores = check_matrix(scores, name, finite=False)
     kept = kept_queries(query_mask, scores.shape[0])
     check_finite(scores[kept], name)
-    indicator = relevant_items(relevant, scores.shape, gallery_labels, kept, by)
+    known = gallery_labels, gallery_ids, kept
+    indicator = relevant_items(relevant, scores.shape, *known, by)
     indptr, indices = indicator.indptr, indicator.indices
     return scores[kept], indptr.astype(np.int64), indices.astype(np.int64)
 
@@ -64,7 +77,9 @@ def kept_queries(query_mask, n_queries):
     return mask.astype(bool)
 
 
-def relevant_items(relevant, shape, gallery_labels, kept, by=" with query_mask"):
+def relevant_items(
+    relevant, shape, gallery_labels, gallery_ids, kept, by=" with query_mask"
+):
     """Return a CSR indicator of the relevant items of the kept queries.
 
     Column indices are sorted and unique, with at least one per row.
@@ -72,10 +87,16 @@ def relevant_items(relevant, shape, gallery_labels, kept, by=" with query_mask")
     check_unmasked(relevant, "relevant")
     check_unmasked(gallery_labels, "gallery_labels")
     if gallery_labels is not None:
+        if gallery_ids is not None:
+            raise ValueError(
+                "gallery_labels and gallery_ids must not be passed together, because "
+                "relevant holds either class labels or names; pass one of them."
+            )
         indicator = _from_labels(relevant, gallery_labels, shape)
     elif sparse.issparse(relevant) or np.ndim(_as_array(relevant)) == 2:
         indicator = _from_indicator(relevant, shape)
     else:
+        relevant = indices_of_names(relevant, gallery_ids, shape, kept)
         indicator = _from_indices(relevant, shape, kept, by)
     indicator = indicator[kept]
     indicator.sum_duplicates()
@@ -88,6 +109,65 @@ def relevant_items(relevant, shape, gallery_labels, kept, by=" with query_mask")
             f"{among}; leave such queries out{by}."
         )
     return indicator
+
+
+def indices_of_names(relevant, gallery_ids, shape, kept=slice(None)):
+    """Return `relevant` with gallery indices in place of the names of items.
+
+    What does not list items by name, as `item_positions` tells, is returned as it is.
+
+    Parameters
+    ----------
+    relevant : index array, list of index arrays, indicator or labels
+        As in `relevant_ranks`.
+    gallery_ids : array-like of shape (n_gallery,) or None
+        Names of the gallery items.
+    shape : tuple of int
+        Number of queries and of gallery items.
+    kept : slice or ndarray of shape (n_queries,), dtype bool, default=slice(None)
+        Queries whose names are looked up; the entries of the others become empty.
+
+    Returns
+    -------
+    relevant : index array or list of index arrays, or as it was passed
+    """
+    if gallery_ids is None:
+        return relevant
+    ids = _check_ids(gallery_ids, shape[1])
+    is_list = not sparse.issparse(relevant) and np.ndim(_as_array(relevant)) == 1
+    if not is_list or len(relevant) != shape[0]:
+        return relevant
+    used = np.zeros(shape[0], dtype=bool)
+    used[kept] = True
+    rows = [
+        np.atleast_1d(np.asarray(items)).ravel() if is_used else np.empty(0)
+        for items, is_used in zip(relevant, used, strict=True)
+    ]
+    sizes = np.array([row.size for row in rows])
+    items = np.concatenate([row for row in rows if row.size] or rows[:1])
+    positions = item_positions(items, ids, "relevant items")
+    if positions is items:
+        return relevant
+    if (sizes == 1).all():
+        return positions
+    return np.split(positions, sizes.cumsum()[:-1])
+
+
+def _check_ids(gallery_ids, n_gallery):
+    check_unmasked(gallery_ids, "gallery_ids")
+    ids = np.asarray(gallery_ids, dtype=object)
+    if ids.shape != (n_gallery,):
+        raise ValueError(
+            f"gallery_ids must have one name per gallery item, expected shape "
+            f"({n_gallery},), got {ids.shape}."
+        )
+    if not any(all(isinstance(name, kind) for name in ids) for kind in (str, Integral)):
+        raise ValueError(
+            "gallery_ids must be strings or integers, got "
+            f"{' and '.join(sorted({type(name).__name__ for name in ids}))}; convert "
+            "them to strings."
+        )
+    return ids
 
 
 def _as_array(relevant):
@@ -152,7 +232,7 @@ def _from_indices(relevant, shape, kept, by):
     if indices.dtype.kind not in "iu":
         raise ValueError(
             f"relevant must hold gallery indices, got values of dtype {indices.dtype}; "
-            "to pass class labels, pass gallery_labels too."
+            "for names pass gallery_ids too, for class labels gallery_labels."
         )
     if shape[1] > 2 and (counts == shape[1]).all() and indices.max() <= 1:
         raise ValueError(

@@ -18,6 +18,7 @@ def retrieval_report(
     scores: ArrayLike,
     *,
     gallery_labels: ArrayLike | None = None,
+    gallery_ids: ArrayLike | None = None,
     query_mask: ArrayLike | None = None,
     ties: str = "average",
 ) -> dict[str, float]:
@@ -31,6 +32,8 @@ def retrieval_report(
         Similarities or corrected scores; larger is better.
     gallery_labels : array-like of shape (n_gallery,), default=None
         Class labels of the gallery, as in `relevant_ranks`.
+    gallery_ids : array-like of shape (n_gallery,), default=None
+        Names of the gallery items, as in `relevant_ranks`.
     query_mask : array-like of shape (n_queries,), default=None
         False for queries to leave out.
     ties : {"average", "pessimistic", "optimistic"}, default="average"
@@ -72,7 +75,7 @@ def retrieval_report(
     0.633...
     """
     check_choice(ties, "ties", TIES)
-    checked = check_relevance(relevant, scores, gallery_labels, query_mask)
+    checked = check_relevance(relevant, scores, gallery_labels, gallery_ids, query_mask)
     warn_of_large_k(max(RECALL_AT), checked[0].shape[1])
     measures = average_over_queries(*results_per_query(checked, ties))
     return {name: float(value) for name, value in measures.items()}

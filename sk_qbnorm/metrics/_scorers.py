@@ -9,8 +9,10 @@ from typing import Any
 import numpy as np
 
 from sk_qbnorm._bank_rows import labeled_rows, take_rows
+from sk_qbnorm._validation import known_names
 
 from ._recall import recall_at_k
+from ._relevance import indices_of_names
 
 
 def make_retrieval_scorer(
@@ -32,7 +34,9 @@ def make_retrieval_scorer(
     -------
     scorer : callable
         ``scorer(estimator, X, relevant)``. The scores are those of the estimator's
-        ``decision_function``, or of ``transform`` if it has none.
+        ``decision_function``, or of ``transform`` if it has none. Names of items in
+        `relevant` are looked up in the ``gallery_names_`` of the estimator or its
+        steps, unless `options` has ``gallery_ids`` or ``gallery_labels``.
         Queries without a relevant item, marked by -1, an empty list or a row of zeros,
         are left out, unlike by `metric` itself. If none remains, as in the train score
         of a querybank, it returns NaN.
@@ -98,8 +102,11 @@ class _RetrievalScorer:
         if labeled is None:
             return math.nan
         score = getattr(estimator, "decision_function", None) or estimator.transform
-        scores, relevant = np.asarray(score(X)), take_rows(relevant, labeled)
-        return self.sign * self.metric(relevant, scores[labeled], **self.options)
+        scores, relevant = np.asarray(score(X))[labeled], take_rows(relevant, labeled)
+        if not self.options.keys() & {"gallery_labels", "gallery_ids"}:
+            names = known_names(estimator)
+            relevant = indices_of_names(relevant, names, scores.shape)
+        return self.sign * self.metric(relevant, scores, **self.options)
 
     def __repr__(self):
         arguments = [self.metric.__name__]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -22,10 +23,8 @@ from sk_qbnorm.metrics import (
 
 from ._before_after import BeforeAfter
 
-_DEFAULT_RANGES = {
-    "beta": np.geomspace(1, 1000, 13),
-    "alpha": np.linspace(0, 1.5, 13),
-}
+_ALPHAS = np.linspace(0, 1.5, 13)
+_BETA_FACTORS = np.geomspace(1 / 16, 16, 13)  # of the value that "scale" gives
 
 
 def beta_curve(
@@ -60,8 +59,9 @@ def beta_curve(
     param_name : str, default="beta"
         Parameter to vary, such as ``"normalizer__beta"`` of a retriever.
     param_range : array-like of shape (n_values,), default=None
-        Its values: numbers in ascending order. None means 13 values from 1 to 1000 for
-        a beta, which suits cosine similarities, or from 0 to 1.5 for an alpha.
+        Its values: numbers in ascending order. None means 13 values from 0 to 1.5 for
+        an alpha. For a beta it means 13 values from 1/16 to 16 times the value that
+        ``"scale"`` gives, which takes one more fit.
     k : int, default=1
         Number of top items for recall, >= 1.
     n_resamples : int, default=1000
@@ -71,7 +71,9 @@ def beta_curve(
     random_state : int, RandomState instance or None, default=None
         Seed of the resamples; pass an int for reproducible intervals.
     **options : dict
-        `gallery_labels`, `query_mask` and `ties`, as in `relevant_ranks`.
+        `gallery_labels`, `gallery_ids`, `query_mask` and `ties`, as in
+        `relevant_ranks`. Without `gallery_ids`, the names that the estimator learned
+        are used.
 
     Returns
     -------
@@ -80,7 +82,8 @@ def beta_curve(
         are arrays of shape (n_values,): the recall with each value, and the raw recall
         plus the ends of the confidence interval of the gain. ``raw`` is the recall
         without correction, ``param_range`` the values, ``present`` the value that
-        `estimator` has. ``param_name``, ``k`` and ``confidence_level`` are as passed.
+        `estimator` has; for a beta of ``"scale"``, the number that ``"scale"`` gives.
+        ``param_name``, ``k`` and ``confidence_level`` are as passed.
 
     Raises
     ------
@@ -123,41 +126,53 @@ def beta_curve(
             "querybank and gallery must be matrices, got an iterator, but each value "
             "of param_range needs a fit of its own; pass a matrix or a numpy.memmap."
         )
+
+    def fit(value):
+        fitted = clone(estimator).set_params(**{param_name: value})
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", r"\w*beta\w*=")
+            return fitted.fit(querybank, gallery)
+
+    present = estimator.get_params().get(param_name)
+    kind = param_name.rpartition("__")[2]
+    if kind == "beta" and (param_range is None or present == "scale"):
+        scale = _learned_value(fit("scale"), param_name)
+        present = scale if present == "scale" else present
+        param_range = scale * _BETA_FACTORS if param_range is None else param_range
+    if param_range is None and kind == "alpha":
+        param_range = _ALPHAS
     if param_range is None:
-        kind = param_name.rpartition("__")[2]
-        if kind not in _DEFAULT_RANGES:
-            raise ValueError(
-                f"param_range=None has no default for param_name={param_name!r}; pass "
-                "the values to try."
-            )
-        param_range = _DEFAULT_RANGES[kind]
+        raise ValueError(
+            f"param_range=None has no default for param_name={param_name!r}; pass "
+            "the values to try."
+        )
     values = _check_values(param_range)
-
-    def scores():
-        for place, value in enumerate(values.tolist()):
-            fitted = clone(estimator).set_params(**{param_name: value})
-            with warnings.catch_warnings():
-                warnings.filterwarnings("ignore", r"\w*beta\w*=")
-                fitted.fit(querybank, gallery)
-            results = BeforeAfter(fitted, queries)
-            if place == 0:
-                yield results.scores_before()
-            yield results.scores_after()
-
-    after = scores()
+    fits = (BeforeAfter(fit(value), queries) for value in values.tolist())
+    first = next(fits)
+    if not options.keys() & {"gallery_labels", "gallery_ids"}:
+        options["gallery_ids"] = first.gallery_names
     return recall_curve(
         relevant,
-        next(after),
-        after,
+        first.scores_before(),
+        (results.scores_after() for results in chain([first], fits)),
         param_range=values,
         param_name=param_name,
         k=k,
         n_resamples=n_resamples,
         confidence_level=confidence_level,
         random_state=random_state,
-        present=estimator.get_params().get(param_name),
+        present=present,
         **options,
     )
+
+
+def _learned_value(fitted, param_name):
+    """Return what a fitted estimator, or a nested one, has learned for a parameter."""
+    *path, name = param_name.split("__")
+    for part in path:
+        learned = getattr(fitted, f"{part}_", None)
+        fitted = fitted.get_params()[part] if learned is None else learned
+    return getattr(fitted, f"{name}_")
 
 
 def recall_curve(

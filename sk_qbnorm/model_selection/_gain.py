@@ -1,5 +1,7 @@
 """The gain over raw similarities per query, and its standard error."""
 
+from __future__ import annotations
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 

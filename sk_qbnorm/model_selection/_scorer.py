@@ -1,5 +1,7 @@
 """The lower bound of the gain over raw similarities, as a scorer."""
 
+from __future__ import annotations
+
 import math
 from collections.abc import Callable
 from copy import copy
@@ -9,7 +11,7 @@ import numpy as np
 from sklearn.pipeline import Pipeline
 
 from sk_qbnorm._bank_rows import labeled_rows, take_rows
-from sk_qbnorm._validation import check_count
+from sk_qbnorm._validation import check_count, known_names
 from sk_qbnorm.metrics import relevant_ranks
 from sk_qbnorm.neighbors import QuerybankRetriever
 from sk_qbnorm.normalizers import BaseNormalizer
@@ -32,7 +34,8 @@ def gain_scorer(
     n_standard_errors : float, default=2.0
         Number of standard errors subtracted, as in `gain_lower_bounds`.
     **options : dict
-        Keywords for `relevant_ranks`, such as ``gallery_labels``.
+        Keywords for `relevant_ranks`, such as ``gallery_labels``. Without
+        ``gallery_ids``, names of items are looked up as in `make_retrieval_scorer`.
 
     Returns
     -------
@@ -91,9 +94,11 @@ class _GainScorer:
         labeled = labeled_rows(relevant, np.shape(X)[0], labels)
         if labeled is None:
             return math.nan
-        relevant = take_rows(relevant, labeled)
+        relevant, options = take_rows(relevant, labeled), self.options
+        if not options.keys() & {"gallery_labels", "gallery_ids"}:
+            options = {**options, "gallery_ids": known_names(estimator)}
         ranks = [
-            relevant_ranks(relevant, _scores(scored, X)[labeled], **self.options)
+            relevant_ranks(relevant, _scores(scored, X)[labeled], **options)
             for scored in (_uncorrected(estimator), estimator)
         ]
         options = {"n_standard_errors": self.n_standard_errors}

@@ -1,4 +1,6 @@
-"""Choose a normalizer and its parameters by labelled queries."""
+"""Choose a normalizer and its parameters by labeled queries."""
+
+from __future__ import annotations
 
 import copy
 from collections.abc import Iterator, Sequence
@@ -11,7 +13,6 @@ from sklearn.utils.validation import check_is_fitted
 
 from sk_qbnorm._embeddings import is_dask
 from sk_qbnorm._progress import progress_bar
-from sk_qbnorm._repr import ShortReprMixin
 from sk_qbnorm._validation import (
     check_count,
     clone_sharing_data,
@@ -20,6 +21,7 @@ from sk_qbnorm._validation import (
 from sk_qbnorm.metrics import Relevance, warn_of_large_k
 from sk_qbnorm.normalizers import (
     BaseNormalizer,
+    MixNormalizer,
     correction_of,
     set_gallery_attributes,
 )
@@ -28,37 +30,44 @@ from sk_qbnorm.tiles import resolve_metric
 
 from ._candidates import check_candidates, no_correction, parameters_of
 from ._gain import check_standard_errors, paired_gains
-from ._labelled import LabelledQueries
+from ._labeled import LabeledQueries
+
+_N_FOLDS = 5  # to measure the mix on queries that are not in its sample
+_MIN_LABELED = 4
+_RAW_STANDARD_ERRORS = 1.0  # by which raw similarities must be better than the mix
 
 
-class NormalizerSearch(ShortReprMixin, BaseNormalizer):
-    r"""Choose a normalizer by labelled queries, or none if none is surely better.
+class NormalizerSearch(BaseNormalizer):
+    r"""Choose a normalizer by labeled queries, or none if corrections do harm.
 
-    Each candidate is fitted to the querybank once and measured on the labelled queries.
-    The candidate with the largest *mean gain over raw similarities minus two standard
-    errors* is chosen. Raw similarities are always the first candidate and gain nothing,
-    so a normalizer is chosen only if it is better beyond chance.
+    The search starts from a `MixNormalizer` whose sample are the labeled queries,
+    without their labels. It goes back to raw similarities if these are better by one
+    standard error. Another candidate is chosen only if its *mean gain over this start
+    minus three standard errors* is positive, and then the one with the largest.
 
     It is a normalizer itself, for a Pipeline, a `QuerybankRetriever` or direct use.
 
     Parameters
     ----------
     queries : array-like of shape (n_queries, n_features) or (n_queries, n_gallery)
-        Embeddings of the labelled queries, or their similarities to the gallery if
-        `fit` takes similarities. At least 2, better 50 to several hundred. They must
+        Embeddings of the labeled queries, or their similarities to the gallery if
+        `fit` takes similarities. At least 4, better 50 to several hundred. They must
         not be part of the querybank. Clones share them.
     relevant : array-like, list of array-like or sparse matrix
         The relevant items of these queries, in any form that `relevant_ranks` takes.
     candidates : list of normalizers, default=None
-        The normalizers to choose from; None for `default_candidates`. Clones are
-        fitted, with the `metric` and `n_jobs` set here.
+        The normalizers to choose from; None for a `MixNormalizer` and the
+        `default_candidates`. A list is searched from raw similarities, without a mix.
+        Clones are fitted, with the `metric` and `n_jobs` set here.
     k : int, default=1
         Recall at `k` is compared, >= 1, with the tie rule of `recall_at_k`.
     gallery_labels : array-like of shape (n_gallery,), default=None
         Class labels of the gallery, as in `relevant_ranks`.
-    n_standard_errors : float, default=2.0
-        Number of standard errors subtracted from the gains, >= 0. 0 chooses the best
-        mean, which may be due to chance if the queries are few.
+    gallery_ids : array-like of shape (n_gallery,), default=None
+        Names of the gallery items, as in `relevant_ranks`. None for ``gallery_names_``.
+    n_standard_errors : float, default=3.0
+        Number of standard errors subtracted from the gains over the start, >= 0. 0
+        chooses the best mean, which may be due to chance if the queries are few.
     metric : {"cosine", "dot", "precomputed"} or callable, default=None
         How `fit` compares the querybank with the gallery, as in `pairwise_similarity`.
         None means cosine if `fit` receives a gallery, and precomputed similarities if
@@ -77,17 +86,22 @@ class NormalizerSearch(ShortReprMixin, BaseNormalizer):
         The chosen normalizer, fitted; if raw similarities were chosen, a normalizer
         with ``alpha=0``, which corrects nothing.
     best_index_ : int
-        Index of the chosen candidate, 0 for raw similarities.
+        Index of the chosen candidate, 0 for raw similarities. Without a list of
+        candidates, 1 is the `MixNormalizer`.
+    start_index_ : int
+        Index of the candidate with which the others were compared.
     best_params_ : dict
         Its parameters, except those that do not change results, such as `n_jobs`; empty
         for raw similarities.
     candidates_ : list of normalizers
         All candidates, unfitted, raw similarities first.
     hits_ : ndarray of shape (n_candidates, n_queries), dtype bool
-        Which labelled queries have a relevant item among the first `k`.
+        Which labeled queries have a relevant item among the first `k`. Each query of
+        the mix is corrected by the sample of the queries in four other fifths.
     results_ : dict of str to list or ndarray of shape (n_candidates,)
         ``name`` and ``params`` of each candidate, its ``recall``, the ``gain`` over raw
-        similarities, its ``standard_error``, and the ``lower_bound`` to choose by.
+        similarities, its ``standard_error``, and the ``lower_bound`` of the gain over
+        the start, to choose by.
         ``pandas.DataFrame(results_)`` makes a table.
     metric_ : str or callable
         Metric of the last `fit`.
@@ -108,15 +122,20 @@ class NormalizerSearch(ShortReprMixin, BaseNormalizer):
 
     Notes
     -----
-    A correction can do harm: if there are no hubs, if the bank is from another domain,
-    or if labels are classes. The setting with the best mean on few labelled queries may
-    do harm too. The gain is therefore computed per query, as in `gain_lower_bounds`,
-    and its uncertainty is subtracted. This costs little where a correction helps, and
-    keeps raw similarities where the labels are too few to tell. Similar queries, such
-    as two captions of one item, carry less information than independent queries.
-    Measure the chosen normalizer on queries that were not used for the choice.
+    The setting with the best mean on few labeled queries may do harm on others. The
+    gains are therefore computed per query, as in `gain_lower_bounds`, and their
+    uncertainty is subtracted: three standard errors, as the best of many candidates is
+    compared. The mix needs no such proof, because it does well with a few queries and
+    no labels at all. Only evidence against it counts: with hubs that are right answers,
+    as with class labels, or without hubs, raw similarities may be better. For this
+    comparison the mix is cross-fitted in five folds, as its sample must not contain the
+    query that it corrects.
 
-    Candidates that differ only in `alpha` share a fit. Similarities of the labelled
+    Similar queries, such as two captions of one item, carry less information than
+    independent queries. Measure the chosen normalizer on queries that were not used for
+    the choice.
+
+    Candidates that differ only in `alpha` share a fit. Similarities of the labeled
     queries are computed once, 64 MiB of float32 at a time, and corrected by each
     candidate. The fitted attributes of all candidates are stored until the choice is
     made.
@@ -128,8 +147,8 @@ class NormalizerSearch(ShortReprMixin, BaseNormalizer):
     >>> from sk_qbnorm.model_selection import NormalizerSearch
     >>> data = load_emoji_names_hi_en()
     >>> search = NormalizerSearch(data.queries[:100], data.relevant[:100])
-    >>> search.fit(data.bank_queries, data.gallery).best_estimator_
-    NearestNeighborNormalizer(metric='cosine', n_neighbors=4)
+    >>> search.fit(data.bank_queries, data.gallery).results_["name"][search.best_index_]
+    'MixNormalizer'
     >>> search.results_["gain"][search.best_index_].round(2)
     np.float64(0.15)
     >>> retriever = QuerybankRetriever(search.best_estimator_, n_neighbors=1)
@@ -146,7 +165,8 @@ class NormalizerSearch(ShortReprMixin, BaseNormalizer):
         *,
         k: int = 1,
         gallery_labels: ArrayLike | None = None,
-        n_standard_errors: float = 2.0,
+        gallery_ids: ArrayLike | None = None,
+        n_standard_errors: float = 3.0,
         metric: Metric | None = None,
         copy: bool = True,
         n_jobs: int | None = None,
@@ -157,6 +177,7 @@ class NormalizerSearch(ShortReprMixin, BaseNormalizer):
         self.candidates = candidates
         self.k = k
         self.gallery_labels = gallery_labels
+        self.gallery_ids = gallery_ids
         self.n_standard_errors = n_standard_errors
         self.metric = metric
         self.copy = copy
@@ -164,7 +185,7 @@ class NormalizerSearch(ShortReprMixin, BaseNormalizer):
         self.verbose = verbose
 
     def fit(self, querybank: ArrayLike, gallery: ArrayLike | None = None) -> Self:
-        """Fit all candidates to a querybank and choose one by the labelled queries.
+        """Fit all candidates to a querybank and choose one by the labeled queries.
 
         Parameters
         ----------
@@ -186,7 +207,7 @@ class NormalizerSearch(ShortReprMixin, BaseNormalizer):
         ValueError
             If a parameter is out of range, a candidate is not a normalizer or refuses
             the bank, an input is not a finite matrix, the gallery is missing, or the
-            labelled queries do not match it.
+            labeled queries do not match it.
 
         Warns
         -----
@@ -301,6 +322,10 @@ class NormalizerSearch(ShortReprMixin, BaseNormalizer):
         self._finalize(changed)
         return self
 
+    @property
+    def _has_mix(self):
+        return self.candidates is None
+
     def _check_parameters(self):
         check_count(self.k, "k")
         check_standard_errors(self.n_standard_errors)
@@ -311,7 +336,16 @@ class NormalizerSearch(ShortReprMixin, BaseNormalizer):
         candidates = self._all_candidates(metric)
         fitted = [candidates[0]._fit(querybank, gallery, metric, warn=False)]
         embeddings = None if metric == "precomputed" else gallery
-        labelled = self._labelled(embeddings, fitted[0])
+        try:
+            labeled = self._labeled(embeddings, fitted[0])
+        except ValueError as error:
+            if gallery is not None or self.metric is not None:
+                raise
+            raise ValueError(
+                f"gallery is None, so the {fitted[0].n_features_in_} columns of "
+                "querybank are the gallery items, which does not match: pass gallery "
+                f"if querybank holds embeddings. {error}"
+            ) from error
         for candidate in candidates[1:]:
             known = next((old for old in fitted if _learns_alike(candidate, old)), None)
             if known is None:
@@ -319,10 +353,27 @@ class NormalizerSearch(ShortReprMixin, BaseNormalizer):
                 fitted.append(new)
             else:
                 fitted.append(copy.copy(known).set_params(alpha=candidate.alpha))
-        total = len(fitted) * labelled.shape[0] * labelled.shape[1]
+        tried, folds = fitted, None
+        if self._has_mix and labeled.shape[0] < _MIN_LABELED:
+            raise ValueError(
+                f"queries must hold at least {_MIN_LABELED} labeled queries, got "
+                f"{labeled.shape[0]}; label 50 or more."
+            )
+        if self._has_mix:
+            folds = np.arange(labeled.shape[0]) % _N_FOLDS
+            mixes = [
+                fitted[1].with_sample(labeled.queries[folds != fold], embeddings)
+                for fold in range(_N_FOLDS)
+            ]
+            tried = [*fitted, *mixes]
+        total = len(tried) * labeled.shape[0] * labeled.shape[1]
         with progress_bar("compare candidates", total, self.verbose) as progress:
-            corrections = [correction_of(each) for each in fitted]
-            self.hits_ = labelled.hits(corrections, self.k, self.n_jobs, progress)
+            corrections = [correction_of(each) for each in tried]
+            hits = labeled.hits(corrections, self.k, self.n_jobs, progress)
+        self.hits_ = hits[: len(fitted)]
+        if folds is not None:
+            of_folds = hits[len(fitted) :]
+            self.hits_[1] = of_folds[folds, np.arange(folds.size)]
         self.candidates_ = [clone(candidate) for candidate in candidates]
         self._set_results()
         self._finalize(fitted[self.best_index_])
@@ -330,8 +381,16 @@ class NormalizerSearch(ShortReprMixin, BaseNormalizer):
     def _set_results(self):
         """Choose by the hits."""
         gain, error = paired_gains(self.hits_)
-        bounds = gain - self.n_standard_errors * error
-        params = [parameters_of(candidate) for candidate in self.candidates_]
+        self.start_index_ = 0
+        if self._has_mix and gain[1] + _RAW_STANDARD_ERRORS * error[1] >= 0:
+            self.start_index_ = 1
+        start = self.hits_[self.start_index_]
+        gain_over_start, its_error = paired_gains(np.vstack([start, self.hits_]))
+        bounds = (gain_over_start - self.n_standard_errors * its_error)[1:]
+        params = [
+            parameters_of(candidate, exclude={"queries"})
+            for candidate in self.candidates_
+        ]
         names = [type(candidate).__name__ for candidate in self.candidates_]
         self.results_ = {
             "name": ["raw", *names[1:]],
@@ -341,7 +400,8 @@ class NormalizerSearch(ShortReprMixin, BaseNormalizer):
             "standard_error": error,
             "lower_bound": bounds,
         }
-        self.best_index_ = int(np.argmax(bounds))  # the first among equals
+        best = int(np.argmax(bounds))  # the first among equals
+        self.best_index_ = best if bounds[best] > 0 else self.start_index_
         self.best_params_ = self.results_["params"][self.best_index_]
 
     def _finalize(self, best):
@@ -363,17 +423,20 @@ class NormalizerSearch(ShortReprMixin, BaseNormalizer):
 
     def _all_candidates(self, metric):
         candidates = check_candidates(self.candidates)
+        if self._has_mix:
+            candidates.insert(0, MixNormalizer(self.queries))
         settings = {"metric": metric, "n_jobs": self.n_jobs}
         return [
             clone(candidate).set_params(**settings, verbose=self.verbose)
             for candidate in (no_correction(), *candidates)
         ]
 
-    def _labelled(self, gallery, fitted):
-        return LabelledQueries(
+    def _labeled(self, gallery, fitted):
+        return LabeledQueries(
             self.queries,
             self.relevant,
             self.gallery_labels,
+            self.gallery_ids,
             gallery=gallery,
             normalizer=fitted,
             n_jobs=self.n_jobs,
@@ -386,7 +449,7 @@ class NormalizerSearch(ShortReprMixin, BaseNormalizer):
         return self.best_estimator_._fit_warnings()
 
     def __sklearn_clone__(self):
-        """Share the labelled queries, which may be large."""
+        """Share the labeled queries, which may be large."""
         twin = clone_sharing_data(self)
         twin.candidates = clone(self.candidates, safe=False)
         return twin
@@ -396,5 +459,9 @@ def _learns_alike(one, other):
     """Return whether two normalizers differ at most in what they do after `fit`."""
     if type(one) is not type(other) or not hasattr(one, "alpha"):
         return False
-    without_alpha = [parameters_of(each, but={"alpha"}) for each in (one, other)]
-    return without_alpha[0] == without_alpha[1]
+    of_one, of_other = (parameters_of(each, exclude={"alpha"}) for each in (one, other))
+    return all(_is_same(of_one[name], of_other[name]) for name in of_one)
+
+
+def _is_same(one, other):
+    return one is other or (np.isscalar(one) and np.isscalar(other) and one == other)

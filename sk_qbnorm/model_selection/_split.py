@@ -1,5 +1,7 @@
 """The cross-validation split of querybank normalization."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator
 
 import numpy as np

@@ -1,5 +1,7 @@
 """Pairs of queries and gallery items: bitext mining and bilingual lexicons."""
 
+from __future__ import annotations
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 

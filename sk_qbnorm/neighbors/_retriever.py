@@ -1,5 +1,7 @@
 """Exact search for the best items of a gallery of embeddings by corrected score."""
 
+from __future__ import annotations
+
 import copy
 import math
 from collections.abc import Iterator
@@ -24,7 +26,6 @@ from sk_qbnorm._embeddings import (
     is_dask,
     is_on_disk,
 )
-from sk_qbnorm._repr import ShortReprMixin
 from sk_qbnorm._validation import (
     check_choice,
     check_count,
@@ -37,7 +38,7 @@ from sk_qbnorm._validation import (
     unchanged_on_error,
     warn_caller,
 )
-from sk_qbnorm.metrics import Relevance, relevant_ranks
+from sk_qbnorm.metrics import Relevance, indices_of_names, relevant_ranks
 from sk_qbnorm.normalizers import (
     BaseNormalizer,
     DynamicInvertedSoftmax,
@@ -52,7 +53,7 @@ from ._search import search, whole_rows
 _BLOCK_ENTRIES = 2**24  # of scores that `score` stores at once
 
 
-class QuerybankRetriever(ShortReprMixin, BaseEstimator):
+class QuerybankRetriever(BaseEstimator):
     """Search a gallery of embeddings for the best items by corrected score.
 
     Products, corrections and top-k are computed together, block by block, without
@@ -261,7 +262,7 @@ class QuerybankRetriever(ShortReprMixin, BaseEstimator):
         with unchanged_on_error(self):
             normalizer = self._current_normalizer("add_gallery")
             self._check_gallery(gallery)
-            if querybank is None:
+            if querybank is None and normalizer.n_bank_seen_:
                 raise ValueError(
                     "querybank must be the complete bank that was fitted, with "
                     f"{normalizer.n_bank_seen_} rows, got None; pass all of it."
@@ -279,7 +280,8 @@ class QuerybankRetriever(ShortReprMixin, BaseEstimator):
             columns = getattr(self, "feature_names_in_", None)
             new_columns = column_names(gallery)
             check_same_columns(columns, new_columns, "querybank", self.metric)
-            querybank = self._check_queries(querybank, "querybank", reset=False)
+            if querybank is not None:
+                querybank = self._check_queries(querybank, "querybank", reset=False)
             options = self._gallerybank_option(gallerybank, normalizer, columns)
             normalizer.add_gallery(querybank, gallery, **options)
             self._finalize(normalizer, _dask.append_items(self._gallery, new))
@@ -476,8 +478,9 @@ class QuerybankRetriever(ShortReprMixin, BaseEstimator):
         queries : array-like of shape (n_queries, n_features)
             Query embeddings, dense or sparse.
         y : array-like, list of array-like or sparse matrix
-            The relevant items, in any form that `recall_at_k` takes. Queries without a
-            relevant item, marked by -1, an empty list or a row of zeros, are left out.
+            The relevant items, in any form that `recall_at_k` takes, or by their names
+            in ``gallery_names_``. Queries without a relevant item, marked by -1, an
+            empty list or a row of zeros, are left out.
 
         Returns
         -------
@@ -493,6 +496,8 @@ class QuerybankRetriever(ShortReprMixin, BaseEstimator):
         if labeled is None:
             return math.nan
         checked, y = checked[labeled], take_rows(y, labeled)
+        shape = checked.shape[0], self.n_gallery_
+        y = indices_of_names(y, self.gallery_names_, shape)
         n_rows = max(1, _BLOCK_ENTRIES // self.n_gallery_)
         ranks = [
             relevant_ranks(take_rows(y, rows), self.decision_function(checked[rows]))
@@ -515,10 +520,20 @@ class QuerybankRetriever(ShortReprMixin, BaseEstimator):
         check_count(self.n_neighbors, "n_neighbors")
         y, gallery = gallery, self.gallery if self.gallery is not None else gallery
         self._check_gallery(gallery)
-        check_columns(querybank, gallery, "querybank", self.metric)
-        normalizer, columns = self._new_normalizer(), column_names(querybank)
+        normalizer = self._new_normalizer()
         _check_has(normalizer, method)
-        querybank = self._check_queries(querybank, "querybank", reset=True)
+        if querybank is None and normalizer._needs_a_bank:
+            raise ValueError(
+                f"querybank must be a matrix for {type(normalizer).__name__}, got "
+                "None; pass one, or use MixNormalizer(queries)."
+            )
+        if querybank is None:  # the width of the gallery is that of the queries
+            self._check_queries(gallery, "gallery", reset=True)
+            columns = column_names(gallery)
+        else:
+            check_columns(querybank, gallery, "querybank", self.metric)
+            columns = column_names(querybank)
+            querybank = self._check_queries(querybank, "querybank", reset=True)
         options = self._gallerybank_option(gallerybank, normalizer, columns)
         querybank = self._bank_alone(querybank, y, gallery)
         kept = None
@@ -606,8 +621,8 @@ class QuerybankRetriever(ShortReprMixin, BaseEstimator):
 
     def _bank_alone(self, querybank, y, gallery):
         """Return the rows of the querybank, if `y` marks them by -1."""
-        if self.gallery is None or isinstance(querybank, Iterator):
-            return querybank
+        if self.gallery is None or not hasattr(querybank, "shape"):
+            return querybank  # None and iterators have no rows to select
         shape = querybank.shape[0], np.shape(gallery)[0]
         return querybank[bank_rows(y, shape)]
 

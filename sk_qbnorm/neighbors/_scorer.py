@@ -1,5 +1,7 @@
 """The last step of a retrieval Pipeline: the best items of each row of scores."""
 
+from __future__ import annotations
+
 import math
 from typing import Self
 
@@ -14,7 +16,6 @@ from sk_qbnorm._bank_rows import (
     labeled_rows,
     take_rows,
 )
-from sk_qbnorm._repr import ShortReprMixin
 from sk_qbnorm._threads import count_threads
 from sk_qbnorm._validation import (
     check_count,
@@ -26,7 +27,7 @@ from sk_qbnorm._validation import (
 from sk_qbnorm.metrics import Relevance, recall_at_k
 
 
-class NearestNeighborScorer(ShortReprMixin, BaseEstimator):
+class NearestNeighborScorer(BaseEstimator):
     """Return the best gallery items of each query from a matrix of scores.
 
     `fit` only stores the size of the gallery and the names of its items.
@@ -203,9 +204,10 @@ class NearestNeighborScorer(ShortReprMixin, BaseEstimator):
         X : array-like of shape (n_queries, n_gallery)
             Scores (larger is better).
         y : array-like, list of array-like or sparse matrix
-            The relevant items in any form that `recall_at_k` takes; class labels of the
-            queries if there are `gallery_labels`. Queries without a relevant item,
-            marked by -1, an empty list or a row of zeros, are left out.
+            The relevant items in any form that `recall_at_k` takes, or by their names
+            in ``gallery_names_``; class labels of the queries if there are
+            `gallery_labels`. Queries without a relevant item, marked by -1, an empty
+            list or a row of zeros, are left out.
 
         Returns
         -------
@@ -217,6 +219,8 @@ class NearestNeighborScorer(ShortReprMixin, BaseEstimator):
         if labeled is None:
             return math.nan
         options = {"k": self._count(), "gallery_labels": self.gallery_labels}
+        if self.gallery_labels is None:
+            options["gallery_ids"] = self.gallery_names_
         return recall_at_k(take_rows(y, labeled), scores[labeled], **options)
 
     def _count(self):

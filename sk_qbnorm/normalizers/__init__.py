@@ -9,9 +9,10 @@ from ._base import BaseNormalizer as BaseNormalizer  # for other packages, not u
 from ._base import correction_of as correction_of
 from ._base import set_gallery_attributes as set_gallery_attributes
 from ._dual import DualDynamicInvertedSoftmax, DualInvertedSoftmax
+from ._dynamic import DynamicNormalizer
 from ._globally_corrected import GloballyCorrected
 from ._inverted_softmax import DynamicInvertedSoftmax, InvertedSoftmax
-from ._meta import AgreementNormalizer, DynamicNormalizer
+from ._mix import MixNormalizer
 from ._neighborhood import CSLS, NearestNeighborNormalizer
 from ._sinkhorn import SinkhornNormalizer
 from ._vector_index import AdditiveNormalizer
@@ -19,7 +20,6 @@ from ._vector_index import AdditiveNormalizer
 __all__ = [
     "CSLS",
     "AdditiveNormalizer",
-    "AgreementNormalizer",
     "BankNormalizer",
     "DualDynamicInvertedSoftmax",
     "DualInvertedSoftmax",
@@ -27,6 +27,7 @@ __all__ = [
     "DynamicNormalizer",
     "GloballyCorrected",
     "InvertedSoftmax",
+    "MixNormalizer",
     "NearestNeighborNormalizer",
     "SinkhornNormalizer",
 ]

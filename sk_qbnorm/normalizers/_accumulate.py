@@ -1,6 +1,9 @@
 """Accumulate statistics over a querybank and a gallery in any supported form."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator
+from functools import partial
 
 import numpy as np
 from scipy import sparse
@@ -38,13 +41,18 @@ class BankAccumulator:
     known : Bank, default=None
         The bank to merge the result with. Raise before any computation if the two
         cannot be merged.
+    new_items : bool, default=False
+        Whether to append gallery items to those of the known bank.
     gallerybank : matrix, default=None
         Embeddings of other items, or similarities of shape (n_gallerybank, n_bank).
     """
 
-    def __init__(self, normalizer, metric, *, known=None, gallerybank=None):
+    def __init__(
+        self, normalizer, metric, *, known=None, new_items=False, gallerybank=None
+    ):
         if known is not None:
-            known.check_mergeable()
+            check = known.check_takes_items if new_items else known.check_mergeable
+            check()
         if isinstance(gallerybank, Iterator):
             raise ValueError(
                 "gallerybank must be a matrix because every step reads it again, got "
@@ -53,7 +61,9 @@ class BankAccumulator:
         self._normalizer = normalizer
         self._metric = metric
         self._known = known
+        self._new_items = new_items
         self._gallerybank = gallerybank
+        self._only = None  # names of the statistics that are needed, None for all
         self._name = normalizer._bank_name
         self._n_jobs = normalizer.n_jobs
 
@@ -115,7 +125,7 @@ class BankAccumulator:
         )
 
     def of_rows(self, rows, querybank, gallery):
-        """Return the bank of some of the bank queries."""
+        """Return the bank of some of the bank queries, as far as it is incomplete."""
         if isinstance(querybank, Iterator):
             raise ValueError(
                 f"{self._name} must be a matrix because some of its rows are read, got "
@@ -132,6 +142,7 @@ class BankAccumulator:
                 f"{n_bank} rows, got {querybank.shape[0]}; pass all of it, in the same "
                 "order."
             )
+        self._only = self._known.incomplete_statistics()
         if self._metric == "precomputed":
             return self.of_similarities(querybank[rows])
         return self.of_embeddings(querybank[rows], gallery)
@@ -163,7 +174,7 @@ class BankAccumulator:
         normalizer, bank = self._normalizer, None
         part, names = parts.first()
         tiles = make_tiles(part)
-        statistics = normalizer._statistics(tiles, spread)
+        statistics = self._statistics(tiles, spread)
         if parts.are_many:
             check_mergeable(statistics)
         with progress_bar(
@@ -174,7 +185,7 @@ class BankAccumulator:
             for part, names in parts:
                 if bank is not None:
                     tiles = make_tiles(part)
-                    statistics = normalizer._statistics(tiles, spread)
+                    statistics = self._statistics(tiles, spread)
                 more = Bank.accumulate(
                     tiles,
                     statistics,
@@ -190,18 +201,25 @@ class BankAccumulator:
         return bank
 
     def _of_dask(self, querybank, gallery):
-        not_needed = "_bank", "_sample", "_sample_hash"  # by the tasks
-        unfitted = clone_sharing_data(self._normalizer, *not_needed)
+        unfitted = clone_sharing_data(self._normalizer, "_bank")  # not needed by tasks
         return _dask.accumulate(
             querybank,
             gallery,
             self._metric,
-            unfitted._statistics,
+            partial(_statistics_of, unfitted, self._only),
             self._spread,
             self._normalizer.verbose,
             self._name,
             self._gallerybank,
+            self._known if self._new_items else None,
         )
+
+    def _statistics(self, tiles, spread):
+        statistics = _statistics_of(self._normalizer, self._only, tiles, spread)
+        if self._new_items:
+            for name in statistics.keys() & self._known.statistics.keys():
+                statistics[name].start_from(self._known[name])
+        return statistics
 
     def _spread(self, make_sample_tiles):
         """Return the spread of the known bank, or one that is computed when needed."""
@@ -248,6 +266,14 @@ class BankAccumulator:
         both = other.gallery.embeddings, source.gallery.embeddings
         check_widths(*both, "gallerybank", self._metric)
         return lambda queries, tiles: ConcatenatedTiles(tiles, other.tiles(queries))
+
+
+def _statistics_of(normalizer, names, tiles, spread):
+    """Return the new statistics of these names, or all of them for None."""
+    statistics = normalizer._statistics(tiles, spread)
+    if names is None:
+        return statistics
+    return {name: statistics[name] for name in names}
 
 
 class _Parts:

@@ -1,5 +1,7 @@
 """The activation set: the items that the bank retrieves, and its gate."""
 
+from __future__ import annotations
+
 from sk_qbnorm._validation import check_count
 from sk_qbnorm.statistics import Activations
 

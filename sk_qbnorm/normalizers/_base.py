@@ -1,5 +1,7 @@
 """The base classes of all normalizers, and the recipe for a new one."""
 
+from __future__ import annotations
+
 import inspect
 from abc import ABC, abstractmethod
 from typing import Self
@@ -30,7 +32,7 @@ from ._rescore import rescored
 _BLOCK_ROWS = 256
 
 
-def can_be_updated(normalizer):
+def fits_in_parts(normalizer):
     """Return whether the statistics of a normalizer can be computed from parts."""
     return normalizer._fits_in_parts
 
@@ -41,6 +43,8 @@ class BaseNormalizer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator, ABC)
     The base class of everything that can be used as a normalizer. To write a new one,
     subclass `BankNormalizer`.
     """
+
+    _needs_a_bank = True  # whether `fit` refuses None for a bank
 
     @abstractmethod
     def fit(self, querybank: ArrayLike, gallery: ArrayLike | None = None) -> Self:
@@ -309,7 +313,7 @@ class BankNormalizer(BaseNormalizer):
     """
 
     _bank_name = "querybank"  # in error messages
-    _fits_in_parts = True  # whether its statistics can be merged
+    _fits_in_parts = True  # whether the statistics of two banks can be merged
 
     def fit(self, querybank: ArrayLike, gallery: ArrayLike | None = None) -> Self:
         """Learn the correction of each gallery item from a querybank.
@@ -348,7 +352,7 @@ class BankNormalizer(BaseNormalizer):
                 self._warn()
         return self
 
-    @available_if(can_be_updated)
+    @available_if(fits_in_parts)
     def partial_fit(
         self, querybank: ArrayLike, gallery: ArrayLike | None = None
     ) -> Self:
@@ -386,14 +390,13 @@ class BankNormalizer(BaseNormalizer):
             self._finalize(bank if known is None else known.merge(bank))
         return self
 
-    @available_if(can_be_updated)
     def add_gallery(
         self, querybank: ArrayLike, gallery: ArrayLike | None = None
     ) -> Self:
         """Append gallery items without comparing the known items again.
 
         The result is that of a `fit` to the whole gallery, except that ``"scale"``
-        keeps the `beta` of the first fit.
+        keeps the `beta` of the first fit, and `SinkhornNormalizer` keeps its balance.
 
         Parameters
         ----------
@@ -425,7 +428,6 @@ class BankNormalizer(BaseNormalizer):
             )
         return self
 
-    @available_if(can_be_updated)
     def remove_gallery(
         self,
         items: ArrayLike,
@@ -435,7 +437,8 @@ class BankNormalizer(BaseNormalizer):
         """Remove gallery items; the items behind them move up.
 
         The result is that of a `fit` to the remaining gallery, except that ``"scale"``
-        keeps the `beta` of the first fit. Only dynamic normalizers compare anything
+        keeps the `beta` of the first fit, and `SinkhornNormalizer` keeps its balance.
+        Only dynamic normalizers compare anything
         again: the bank queries that retrieved a removed item.
 
         Parameters
@@ -482,8 +485,7 @@ class BankNormalizer(BaseNormalizer):
                 "complete bank, and the remaining gallery if they are embeddings."
             )
         metric = resolve_metric(self.metric, querybank, gallery)
-        known = self._bank
-        accumulator = BankAccumulator(self, metric, known=known)
+        accumulator = BankAccumulator(self, metric, known=bank, new_items=True)
         again = accumulator.of_rows(rows, querybank, gallery)
         if again.n_gallery != bank.n_gallery:
             raise ValueError(
@@ -498,7 +500,11 @@ class BankNormalizer(BaseNormalizer):
         """Return the `Bank` of a querybank; `same_items` as those of the known bank."""
         self._check_parameters()
         accumulator = BankAccumulator(
-            self, metric, known=known, gallerybank=gallerybank
+            self,
+            metric,
+            known=known,
+            new_items=known is not None and not same_items,
+            gallerybank=gallerybank,
         )
         if metric != "precomputed":
             return accumulator.of_embeddings(querybank, gallery)

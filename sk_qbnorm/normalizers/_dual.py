@@ -1,5 +1,7 @@
 """Normalizers of two banks: a querybank, and a bank of other gallery items."""
 
+from __future__ import annotations
+
 import copy
 from collections.abc import Iterator
 from dataclasses import replace

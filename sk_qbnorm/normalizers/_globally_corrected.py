@@ -1,5 +1,7 @@
 """Globally corrected retrieval: rank items by how the bank ranks the query."""
 
+from __future__ import annotations
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 

@@ -1,11 +1,20 @@
 """Inverted softmax, for all queries or only for those that a hub may have captured."""
 
+from __future__ import annotations
+
 import numpy as np
 
 from sk_qbnorm._validation import check_alpha, check_beta, check_choice
 from sk_qbnorm.corrections import Additive, Exponential
 from sk_qbnorm.similarity import Metric
-from sk_qbnorm.statistics import SOFTMAX_FACTOR, LogMeanExp, beta_warning, resolve_beta
+from sk_qbnorm.statistics import (
+    SHRINKAGES,
+    SOFTMAX_FACTOR,
+    LogMeanExp,
+    beta_warning,
+    resolve_beta,
+    shrunken_bias,
+)
 
 from ._activation import DynamicMixin
 from ._vector_index import AdditiveNormalizer
@@ -28,6 +37,9 @@ class InvertedSoftmax(AdditiveNormalizer):
     alpha : float, default=1.0
         Strength of the correction, >= 0. 0 keeps the raw ranking, 1 is the value of the
         paper. It can be changed after `fit`.
+    shrinkage : {None, "noise"}, default=None
+        ``"noise"`` shrinks each bias towards the mean of all biases, the more it would
+        vary from bank to bank (see the notes). Use it for small banks.
     output : {"similarity", "probability"}, default="similarity"
         Whether scores have the units of the similarities, or are the numbers of the
         paper, ``exp(beta s) / sum_i exp(beta p_i)``. The ranking is the same.
@@ -76,7 +88,8 @@ class InvertedSoftmax(AdditiveNormalizer):
         b_j = \frac{1}{\beta} \log \frac{1}{n_{bank}} \sum_i e^{\beta p_{ij}}
 
     For ``alpha=1`` this is the logarithm of the ratio in the paper, divided by `beta`
-    and shifted by a constant. Memory in addition to the output: two numbers per gallery
+    and shifted by a constant. ``shrinkage="noise"`` is that of `SinkhornNormalizer`,
+    with :math:`a_i = 0`. Memory in addition to the output: two numbers per gallery
     item, and 32 MiB of similarities at a time if embeddings are passed.
 
     References
@@ -107,6 +120,7 @@ class InvertedSoftmax(AdditiveNormalizer):
         *,
         beta: float | str = "scale",
         alpha: float = 1.0,
+        shrinkage: str | None = None,
         output: str = "similarity",
         metric: Metric | None = None,
         copy: bool = True,
@@ -115,6 +129,7 @@ class InvertedSoftmax(AdditiveNormalizer):
     ) -> None:
         self.beta = beta
         self.alpha = alpha
+        self.shrinkage = shrinkage
         self.output = output
         self.metric = metric
         self.copy = copy
@@ -124,15 +139,22 @@ class InvertedSoftmax(AdditiveNormalizer):
     def _check_parameters(self):
         check_beta(self.beta)
         check_alpha(self.alpha)
+        check_choice(self.shrinkage, "shrinkage", SHRINKAGES)
         check_choice(self.output, "output", _OUTPUTS)
 
     def _statistics(self, tiles, spread):
         beta = resolve_beta(self.beta, self._scale_factor, spread)
-        return {"log_mean_exp": LogMeanExp(tiles, beta)}
+        found = {"log_mean_exp": LogMeanExp(tiles, beta, beta_name=self._beta_name)}
+        if self.shrinkage == "noise":
+            found["second_moment"] = LogMeanExp(tiles, beta, order=2)
+        return found
 
     def _set_fitted_attributes(self, bank):
         self.beta_ = bank["log_mean_exp"].settings["beta"]
         self.gallery_bias_ = bank["log_mean_exp"].value()
+        if "second_moment" in bank.statistics:
+            moments = self.gallery_bias_, bank["second_moment"].value()
+            self.gallery_bias_ = shrunken_bias(*moments, self.beta_, bank.n_bank)
 
     def _correction(self):
         bias = self.alpha * self.gallery_bias_
@@ -164,6 +186,9 @@ class DynamicInvertedSoftmax(DynamicMixin, InvertedSoftmax):
     alpha : float, default=1.0
         Strength of the correction, >= 0. 0 keeps the raw ranking, 1 is the value of the
         paper. It can be changed after `fit`.
+    shrinkage : {None, "noise"}, default=None
+        ``"noise"`` shrinks each bias towards the mean of all biases, the more it would
+        vary from bank to bank as in `InvertedSoftmax`. Use it for small banks.
     n_activation : int, default=1
         Number of best items per bank query that count as retrieved, >= 1.
     min_count : int, default=1
@@ -251,6 +276,7 @@ class DynamicInvertedSoftmax(DynamicMixin, InvertedSoftmax):
         *,
         beta: float | str = "scale",
         alpha: float = 1.0,
+        shrinkage: str | None = None,
         n_activation: int = 1,
         min_count: int = 1,
         output: str = "similarity",
@@ -262,6 +288,7 @@ class DynamicInvertedSoftmax(DynamicMixin, InvertedSoftmax):
         super().__init__(
             beta=beta,
             alpha=alpha,
+            shrinkage=shrinkage,
             output=output,
             metric=metric,
             copy=copy,

@@ -1,5 +1,7 @@
 """CSLS and NNN: a bias from the nearest bank queries of each item."""
 
+from __future__ import annotations
+
 from sk_qbnorm._validation import check_alpha, check_count
 from sk_qbnorm.corrections import Additive, CSLSCorrection
 from sk_qbnorm.similarity import Metric

@@ -1,5 +1,7 @@
 """Correct the candidates of each query, dense or as a sparse matrix."""
 
+from __future__ import annotations
+
 import numpy as np
 from scipy import sparse
 

@@ -1,14 +1,28 @@
 """Sinkhorn: a bias that balances how often each item is the answer."""
 
+from __future__ import annotations
+
 from typing import Self
 
 from numpy.typing import ArrayLike
 from sklearn.exceptions import ConvergenceWarning
 
-from sk_qbnorm._validation import check_alpha, check_beta, check_count, check_number
+from sk_qbnorm._validation import (
+    check_alpha,
+    check_beta,
+    check_choice,
+    check_count,
+    check_number,
+)
 from sk_qbnorm.corrections import Additive
 from sk_qbnorm.similarity import Metric
-from sk_qbnorm.statistics import Potentials, beta_warning, resolve_beta
+from sk_qbnorm.statistics import (
+    SHRINKAGES,
+    Potentials,
+    beta_warning,
+    resolve_beta,
+    shrunken_bias,
+)
 from sk_qbnorm.tiles import resolve_metric
 
 from ._vector_index import AdditiveNormalizer
@@ -38,6 +52,9 @@ class SinkhornNormalizer(AdditiveNormalizer):
     alpha : float, default=1.0
         Strength of the correction, >= 0. 0 keeps the raw ranking. It can be changed
         after `fit`.
+    shrinkage : {None, "noise"}, default=None
+        ``"noise"`` shrinks each bias towards the mean of all biases, the more it would
+        vary from bank to bank (see the notes). Use it for small banks.
     metric : {"cosine", "dot", "precomputed"} or callable, default=None
         How `fit` compares the querybank with the gallery, as in `pairwise_similarity`.
         None means cosine if `fit` receives a gallery, and precomputed similarities if
@@ -98,8 +115,23 @@ class SinkhornNormalizer(AdditiveNormalizer):
         e^{\beta (p_{ij} - b_j)}
 
     and query q scores item j :math:`s_{qj} - \alpha b_j`. All :math:`b_j` and
-    :math:`a_i` depend on each other, so the class has no `partial_fit`, `add_gallery`
-    and `remove_gallery`.
+    :math:`a_i` depend on each other, so the class has no `partial_fit`. `add_gallery`
+    and `remove_gallery` keep :math:`a_i`, and with it the bias of every other item:
+    removing an item and adding it again changes nothing. Call `fit` again once a large
+    part of the gallery has changed.
+
+    ``shrinkage="noise"`` replaces :math:`b_j` by an empirical Bayes estimate. With
+    :math:`w_{ij} = e^{\beta (p_{ij} - a_i - b_j)}`, whose mean over the bank is 1, the
+    delta method gives the sampling variance :math:`v_j` of a bias, and the method of
+    moments the variance t of the true biases:
+
+    .. math::
+
+        v_j &= \frac{\overline{w_j^2} - 1}{(n_{bank} - 1) \beta^2}, \qquad
+        t = \max(0, \mathrm{var}_j \, b_j - \bar v), \\
+        \tilde b_j &= \bar b + \frac{t}{t + v_j} (b_j - \bar b)
+
+    It costs one more pass over the bank. The formula is our own.
 
     With a gallery bank, the dual bank of [1]_, j runs over the items of both, and only
     :math:`b_j` of the gallery is used. Without one, every bank query is assigned to
@@ -145,6 +177,7 @@ class SinkhornNormalizer(AdditiveNormalizer):
         max_iter: int = 10,
         tol: float = 1.5,
         alpha: float = 1.0,
+        shrinkage: str | None = None,
         metric: Metric | None = None,
         memory_budget: int = 0,
         copy: bool = True,
@@ -155,6 +188,7 @@ class SinkhornNormalizer(AdditiveNormalizer):
         self.max_iter = max_iter
         self.tol = tol
         self.alpha = alpha
+        self.shrinkage = shrinkage
         self.metric = metric
         self.memory_budget = memory_budget
         self.copy = copy
@@ -210,6 +244,7 @@ class SinkhornNormalizer(AdditiveNormalizer):
         check_count(self.max_iter, "max_iter")
         check_number(self.tol, "tol", positive=False, advice="0 takes all steps")
         check_alpha(self.alpha)
+        check_choice(self.shrinkage, "shrinkage", SHRINKAGES)
         check_number(
             self.memory_budget,
             "memory_budget",
@@ -220,13 +255,16 @@ class SinkhornNormalizer(AdditiveNormalizer):
     def _statistics(self, tiles, spread):
         beta = resolve_beta(self.beta, _SCALE_FACTOR, spread)
         settings = int(self.max_iter), float(self.tol), self.memory_budget
-        return {"potentials": Potentials(tiles, beta, *settings)}
+        with_noise = self.shrinkage == "noise"
+        return {"potentials": Potentials(tiles, beta, *settings, with_noise=with_noise)}
 
     def _set_fitted_attributes(self, bank):
-        self.beta_ = bank["potentials"].settings["beta"]
-        # The items of a gallery bank are behind those of the gallery.
-        self.gallery_bias_ = bank["potentials"].value()[: bank.n_gallery]
-        self.n_iter_ = bank["potentials"].n_steps
+        potentials = bank["potentials"]
+        self.beta_, self.n_iter_ = potentials.settings["beta"], potentials.n_steps
+        self.gallery_bias_ = potentials.value()
+        if potentials.second_moment is not None:
+            moments = self.gallery_bias_, potentials.second_moment
+            self.gallery_bias_ = shrunken_bias(*moments, self.beta_, bank.n_bank)
 
     def _correction(self):
         return Additive(self.alpha * self.gallery_bias_)

@@ -1,5 +1,7 @@
 """Normalizers whose correction is a bias per item: a vector index can apply it."""
 
+from __future__ import annotations
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 

@@ -1,5 +1,7 @@
 """Measures of a querybank, with advice."""
 
+from __future__ import annotations
+
 from typing import Any
 
 import numpy as np
@@ -24,9 +26,9 @@ def querybank_report(
     gallery: ArrayLike | None = None,
     queries: ArrayLike | None = None,
     *,
-    metric: Metric = "cosine",
+    metric: Metric | None = None,
     k: int = 10,
-    beta: float | str = 20.0,
+    beta: float | str = "scale",
     n_resamples: int = 100,
     random_state: int | RandomState | None = None,
     n_jobs: int | None = None,
@@ -37,20 +39,22 @@ def querybank_report(
     Parameters
     ----------
     querybank : array-like of shape (n_bank, n_features) or (n_bank, n_gallery)
-        Embeddings of at least 2 bank queries, dense, sparse or a `numpy.memmap`; for
-        ``metric="precomputed"`` their similarities to the gallery.
+        Embeddings of at least 2 bank queries if `gallery` is passed, otherwise their
+        similarities to the gallery. Dense, sparse or a `numpy.memmap`.
     gallery : array-like of shape (n_gallery, n_features), default=None
-        Embeddings of the gallery. None for ``metric="precomputed"``.
+        Embeddings of the gallery.
     queries : array-like of shape (n_queries, n_features) or (n_queries, n_gallery)
         A sample of at least 2 target queries, better 50 to 200, without labels, in the
         form of `querybank`. Without it (None, the default) the report cannot tell
         whether the bank is from their domain.
-    metric : {"cosine", "dot", "precomputed"} or callable, default="cosine"
-        How embeddings are compared, as in `pairwise_similarity`.
+    metric : {"cosine", "dot", "precomputed"} or callable, default=None
+        How embeddings are compared, as in `pairwise_similarity`. None means cosine if
+        `gallery` is passed, and precomputed similarities if it is not.
     k : int, default=10
         Length of the lists for coverage and hubs, in [1, n_gallery].
-    beta : float or "scale", default=20.0
-        Inverse temperature of the bias, > 0, as in `InvertedSoftmax`.
+    beta : float or "scale", default="scale"
+        Inverse temperature of the bias, > 0, as in `InvertedSoftmax`. It changes
+        ``bias_spread`` and ``bias_standard_error`` only.
     n_resamples : int, default=100
         Number of bootstrap banks for the standard error of the bias, >= 2.
     random_state : int, RandomState instance or None, default=None
@@ -180,6 +184,8 @@ def querybank_report(
             f"n_resamples must be an integer >= 2, got {n_resamples}; 100 is usual."
         )
     random = check_random_state(random_state)
+    if metric is None:
+        metric = "precomputed" if gallery is None else "cosine"
     source = SimilaritySource(gallery, metric, n_jobs=n_jobs)
     bank = _check_rows(source.check(querybank, "querybank"), "querybank")
     if queries is not None:

@@ -1,5 +1,7 @@
 """Choose the queries of a querybank."""
 
+from __future__ import annotations
+
 import numpy as np
 from numpy.random import RandomState
 from numpy.typing import ArrayLike, NDArray

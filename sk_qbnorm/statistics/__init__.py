@@ -6,10 +6,11 @@ once their bank has been visited: ``merge`` (more bank queries), ``append_items`
 gallery items) and ``take_items`` (fewer) return new ones.
 """
 
-from ._activations import Activations
 from ._bank import Bank, check_mergeable
+from ._best_of_queries import Activations, ListPotentials
 from ._log_mean_exp import LogMeanExp
-from ._potentials import Potentials, half_step
+from ._potentials import Potentials
+from ._shrinkage import SHRINKAGES, shrunken_bias
 from ._sorted_columns import SortedColumns
 from ._spread import (
     SOFTMAX_FACTOR,
@@ -23,9 +24,11 @@ from ._statistic import Statistic
 from ._top_mean import TopMean
 
 __all__ = [
+    "SHRINKAGES",
     "SOFTMAX_FACTOR",
     "Activations",
     "Bank",
+    "ListPotentials",
     "LogMeanExp",
     "Potentials",
     "SortedColumns",
@@ -35,7 +38,7 @@ __all__ = [
     "beta_at",
     "beta_warning",
     "check_mergeable",
-    "half_step",
     "resolve_beta",
+    "shrunken_bias",
     "spread_of",
 ]

@@ -22,7 +22,8 @@ class Bank:
     names : ndarray of shape (n_gallery,) or None
         Names of the gallery items.
     settings : dict
-        Parameters that two banks must share to be joined.
+        Parameters that two banks must share to be joined, besides those of their
+        statistics.
     spread : float or None
         Standard deviation of the similarities, if a statistic asked for it.
     n_features : int or None
@@ -52,16 +53,14 @@ class Bank:
         while visitors:
             walk(tiles, visitors, n_jobs, progress)
             visitors = [each for each in visitors if each.needs_another_pass()]
-        settings = dict(attributes.pop("settings", {}))
-        for statistic in statistics.values():
-            settings |= statistic.settings
-        return cls(n_bank, n_gallery, statistics, settings=settings, **attributes)
+        return cls(n_bank, n_gallery, statistics, **attributes)
 
     def __getitem__(self, name):
         return self.statistics[name]
 
     def merge(self, other):
         """Return the statistics of both banks on the same gallery."""
+        self.check_mergeable()
         self._check_settings(other)
         if not self.has_gallery_of(other):
             raise ValueError(
@@ -82,6 +81,7 @@ class Bank:
 
     def append_items(self, other):
         """Return the statistics of the same bank on both galleries."""
+        self.check_takes_items()
         self._check_settings(other)
         if other.n_bank != self.n_bank:
             raise ValueError(
@@ -105,6 +105,7 @@ class Bank:
 
     def take_items(self, items):
         """Return the statistics of some gallery items, given in ascending order."""
+        self.check_takes_items()
         return self._combined(
             lambda name, known: known.take_items(items),
             n_gallery=len(items),
@@ -116,13 +117,18 @@ class Bank:
         rows = [np.asarray(s.incomplete_rows(), int) for s in self.statistics.values()]
         return np.unique(np.concatenate([np.empty(0, int), *rows]))
 
+    def incomplete_statistics(self):
+        """Return the names of the statistics with incomplete rows."""
+        pairs = self.statistics.items()
+        return [name for name, each in pairs if len(each.incomplete_rows())]
+
     def complete_rows(self, rows, other):
-        """Return the statistics with some bank queries replaced by those of `other`."""
-        self._check_settings(other)
+        """Return the bank with the incomplete rows replaced by those of `other`."""
+        self._check_settings(other, self.incomplete_statistics())
         return self._combined(
             lambda name, known: (
                 known.complete_rows(rows, other[name])
-                if len(known.incomplete_rows())
+                if name in other.statistics
                 else known
             )
         )
@@ -132,28 +138,36 @@ class Bank:
         return replace(self, statistics={**self.statistics, name: statistic})
 
     def check_mergeable(self):
-        """Raise if the bank cannot be combined with another part."""
+        """Raise if the bank cannot be merged with other queries."""
         check_mergeable(self.statistics)
 
+    def check_takes_items(self):
+        """Raise if no items can be appended or removed."""
+        for statistic in self.statistics.values():
+            if not statistic.takes_items:
+                raise ValueError(statistic.not_mergeable_reason)
+
     def _combined(self, combine, **changes):
-        self.check_mergeable()
         pairs = self.statistics.items()
         statistics = {name: combine(name, known) for name, known in pairs}
         return replace(self, statistics=statistics, **changes)
 
-    def _check_settings(self, other):
-        self.check_mergeable()
-        if other.statistics.keys() != self.statistics.keys():
+    def _check_settings(self, other, names=None):
+        needed = self.statistics.keys() if names is None else set(names)
+        if other.statistics.keys() != needed:
             raise ValueError(
                 f"{self.title} was fitted for {', '.join(self.statistics)}, but the "
                 f"normalizer now needs {', '.join(other.statistics)}; call fit again."
             )
-        for setting, value in other.settings.items():
-            if value != self.settings[setting]:
-                raise ValueError(
-                    f"{setting} was {self.settings[setting]!r} when {self.title} was "
-                    f"fitted and is {value!r} now; call fit again."
-                )
+        pairs = [(self.settings, other.settings)]
+        pairs += [(self[name].settings, other[name].settings) for name in needed]
+        for known, now in pairs:
+            for setting, value in now.items():
+                if value != known[setting]:
+                    raise ValueError(
+                        f"{setting} was {known[setting]!r} when {self.title} was "
+                        f"fitted and is {value!r} now; call fit again."
+                    )
 
 
 def check_mergeable(statistics):

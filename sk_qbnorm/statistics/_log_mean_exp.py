@@ -18,11 +18,14 @@ class LogMeanExp(Statistic):
     It is close to the column mean for small `beta` and to the column maximum for large
     `beta`. Its rounding error is about that of the dtype divided by `beta`; `value`
     raises if that exceeds one percent of the similarities. If `shift` is given, it is
-    subtracted from each row first, and rounding is not checked.
+    subtracted from each row first, and rounding is not checked. With an `order` of 2,
+    `beta` is doubled: the second moment of what is averaged.
     """
 
-    def __init__(self, tiles, beta, shift=None):
+    def __init__(self, tiles, beta, shift=None, order=1, beta_name="beta"):
         self.settings = {"beta": beta}
+        self._exponent = order * beta
+        self._beta_name = beta_name  # in messages
         self._shift = shift
         self.n_bank, n_gallery = tiles.shape
         self.peak = np.empty(n_gallery, dtype=tiles.dtype)
@@ -41,13 +44,13 @@ class LogMeanExp(Statistic):
             self.peak[columns] = first_rows.max(axis=0)
             if first_rows.min() < first_rows.max():
                 self._varies = True  # set by any thread
-        beta, peak, total = self.settings["beta"], self.peak, self.total
+        beta, peak, total = self._exponent, self.peak, self.total
         shift = None if self._shift is None else self._shift[rows]
         _kernels.add_log_sum_exp(tile, beta, peak[columns], total[columns], shift)
 
     def merge(self, other):
         """Return the statistic of both querybanks on the same gallery."""
-        both, beta = copy(self), self.settings["beta"]
+        both, beta = copy(self), self._exponent
         peaks = self.peak.astype(np.float64), other.peak.astype(np.float64)
         both.peak = np.maximum(*peaks)
         both.total = self.total * np.exp(beta * (peaks[0] - both.peak))
@@ -78,13 +81,13 @@ class LogMeanExp(Statistic):
         bias = self.total / self.n_bank
         np.log(bias, out=bias)  # in place, as a gallery may be large
         self._check_rounding(bias)
-        bias /= self.settings["beta"]
+        bias /= self._exponent
         bias += self.peak
         return bias
 
     def _check_rounding(self, exponents):
         """Raise if rounding hides the bias, ``peak + exponents / beta``."""
-        beta, peak = self.settings["beta"], self.peak
+        beta, peak = self._exponent, self.peak
         largest = max(float(peak.max()), -float(peak.min()))
         moves = max(float(exponents.max()), -float(exponents.min()))
         is_flat = not self._varies and peak.max() == peak.min()
@@ -93,7 +96,8 @@ class LogMeanExp(Statistic):
             return
         if max(beta * largest, moves) < needed:
             raise ValueError(
-                f"beta must be at least {needed / largest:.1e} for similarities as "
-                f"large as {largest:.2g}, because rounding hides the bias otherwise, "
-                f'got {beta}; use beta="scale" or a larger beta.'
+                f"{self._beta_name} must be at least {needed / largest:.1e} for "
+                f"similarities as large as {largest:.2g}, because rounding hides the "
+                f"bias otherwise, "
+                f'got {beta}; use "scale" or a larger number.'
             )

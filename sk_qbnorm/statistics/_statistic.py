@@ -9,8 +9,9 @@ class Statistic(Visitor, ABC):
     """Accumulate a few numbers per gallery item over the tiles of a querybank.
 
     A statistic is a visitor of `tiles.walk`. A subclass that can be computed from parts
-    overrides `merge`, `append_items` and `take_items`; each returns a new statistic and
-    leaves the old ones unchanged.
+    of the bank overrides `merge`, and one that can follow a gallery overrides
+    `append_items` and `take_items`; each returns a new statistic and leaves the old
+    ones unchanged.
 
     Attributes
     ----------
@@ -31,6 +32,14 @@ class Statistic(Visitor, ABC):
     def mergeable(self):
         """Whether the statistics of parts determine the statistic of the whole."""
         return type(self).merge is not Statistic.merge
+
+    @property
+    def takes_items(self):
+        """Whether gallery items can be appended to the statistic and removed."""
+        return type(self).append_items is not Statistic.append_items
+
+    def start_from(self, known):
+        """Prepare for items that are to be appended to those of a known statistic."""
 
     @abstractmethod
     def update(self, tile, rows, columns):

@@ -12,14 +12,14 @@ from sk_qbnorm.tiles import SimilaritySource, whole_matrix
 _BLOCK_ENTRIES = 2**24  # of similarities that are stored at once
 
 
-class LabelledQueries:
+class LabeledQueries:
     """Similarities of queries to a gallery, block by block, and the relevant items.
 
     Parameters
     ----------
     queries : array-like of shape (n_queries, n_features) or (n_queries, n_gallery)
-    relevant, gallery_labels
-        As in `relevant_ranks`.
+    relevant, gallery_labels, gallery_ids
+        As in `relevant_ranks`. Without ids, those of the normalizer are used.
     gallery : array-like of shape (n_gallery, n_features) or None
         None for similarities.
     normalizer : BaseNormalizer
@@ -28,7 +28,15 @@ class LabelledQueries:
     """
 
     def __init__(
-        self, queries, relevant, gallery_labels, *, gallery, normalizer, n_jobs
+        self,
+        queries,
+        relevant,
+        gallery_labels,
+        gallery_ids,
+        *,
+        gallery,
+        normalizer,
+        n_jobs,
     ):
         if queries is None:
             raise ValueError(
@@ -44,12 +52,13 @@ class LabelledQueries:
             keep_units=not is_on_disk(gallery),
             n_jobs=n_jobs,
         )
-        self._queries = self._source.check(queries)
-        self.shape = self._queries.shape[0], self._source.n_gallery
-        placeholder = np.broadcast_to(
-            np.float32(0), self.shape
-        )  # only the shape matters
-        known = relevant, placeholder, gallery_labels, None, "queries"
+        self.queries = self._source.check(queries)
+        self.shape = self.queries.shape[0], self._source.n_gallery
+        # Only the shape matters.
+        placeholder = np.broadcast_to(np.float32(0), self.shape)
+        if gallery_labels is None and gallery_ids is None:
+            gallery_ids = normalizer.gallery_names_
+        known = relevant, placeholder, gallery_labels, gallery_ids, None, "queries"
         found = check_relevance(*known, by=" of queries and relevant")
         self._indptr, self._indices = found[1:]
 
@@ -74,7 +83,7 @@ class LabelledQueries:
         n_threads = count_threads(n_jobs)
         hits = np.empty((len(corrections), n_queries), dtype=bool)
         for rows in gen_batches(n_queries, max(1, _BLOCK_ENTRIES // n_gallery)):
-            sims = whole_matrix(self._source.tiles(self._queries[rows]), n_jobs)
+            sims = whole_matrix(self._source.tiles(self.queries[rows]), n_jobs)
             scores = np.empty_like(sims)
             indptr = self._indptr[rows.start : rows.stop + 1]
             indices = self._indices[indptr[0] : indptr[-1]]

@@ -1,0 +1,160 @@
+"""The gallery items that each bank query retrieves, and what follows from them."""
+
+from copy import copy
+
+import numpy as np
+
+from sk_qbnorm import _kernels
+from sk_qbnorm.tiles import BestItems
+
+from ._statistic import Statistic
+
+_N_STEPS = 3
+_LARGEST_EXPONENT = 50.0
+_LEAST_VARIANCE = 1e-9
+
+
+class BestOfQueries(Statistic):
+    """The k best items of every bank query, in descending order.
+
+    It stores a few numbers per bank query, so that it can follow a gallery that
+    changes. Subclasses compute numbers per item from them, and name k as their
+    normalizer does.
+    """
+
+    _k_name = "n_listed"
+
+    def __init__(self, tiles, k):
+        self.settings = {self._k_name: k}
+        self.n_gallery = tiles.shape[1]
+        self._best = BestItems(tiles, k)
+
+    def update(self, tile, rows, columns):
+        """Search a tile for better items."""
+        self._best.update(tile, rows, columns)
+
+    def end_round(self, rows):
+        """Finish some rows: all of their columns have been visited."""
+        self._best.end_round(rows)
+
+    def end(self, n_threads):
+        """Store the best items."""
+        self.keys, self.items = self._best.found
+        del self._best
+
+    def merge(self, other):
+        """Return the statistic of both querybanks on the same gallery."""
+        keys = np.vstack([self.keys, other.keys])
+        return self._with(keys, np.vstack([self.items, other.items]), self.n_gallery)
+
+    def append_items(self, other):
+        """Return the statistic of the same querybank on both galleries."""
+        keys = np.hstack([self.keys, other.keys])
+        items = np.hstack([self.items, other.items + self.n_gallery])
+        best = _kernels.best_first(keys, items, self.settings[self._k_name])
+        return self._with(*best, self.n_gallery + other.n_gallery)
+
+    def take_items(self, items):
+        """Return the statistic of some items; queries that lose one are incomplete."""
+        places = np.full(self.n_gallery, -1)
+        places[items] = np.arange(len(items))
+        left = places[self.items]
+        keys = np.where(left < 0, -np.inf, self.keys).astype(self.keys.dtype)
+        k = min(self.settings[self._k_name], len(items))
+        return self._with(*_kernels.best_first(keys, left, k), len(items))
+
+    def incomplete_rows(self):
+        """Return the bank queries that must be compared again after `take_items`."""
+        return np.flatnonzero((self.items < 0).any(axis=1))
+
+    def complete_rows(self, rows, other):
+        """Return the statistic with some rows replaced by those of `other`."""
+        keys, items = self.keys.copy(), self.items.copy()
+        keys[rows], items[rows] = other.keys, other.items
+        return self._with(keys, items, self.n_gallery)
+
+    def _with(self, keys, items, n_gallery):
+        twin = copy(self)
+        twin.keys, twin.items, twin.n_gallery = keys, items, n_gallery
+        return twin
+
+
+class Activations(BestOfQueries):
+    """How many bank queries retrieve each item among their `n_activation` best."""
+
+    _k_name = "n_activation"
+
+    def value(self):
+        """Return the number of bank queries that retrieve each item."""
+        return np.bincount(self.items.ravel(), minlength=self.n_gallery)
+
+
+class ListPotentials(BestOfQueries):
+    """Biases of items in balance with the bank queries that list them.
+
+    At most a tenth of the gallery counts for each query, but at least 2 items: if the
+    lists contain most items, they tell nothing about these.
+    """
+
+    def value(self):
+        """Return the bias of each item, shape (n_gallery,)."""
+        n = max(2, self.n_gallery // 10)
+        return balanced_lists(self.keys[:, :n], self.items[:, :n], self.n_gallery)
+
+
+def balanced_lists(scores, items, n_gallery):
+    r"""Return a bias per item from the best items of bank queries (List-Sinkhorn).
+
+    With :math:`z_{ij}` the similarity of a listed item in excess of the last one in the
+    list of query i, :math:`\tau` the mean excess of all items before the last, and
+    :math:`c_j` the number of lists with item j,
+
+    .. math::
+
+        w_{ij} &= e^{z_{ij} / \tau}, \qquad
+        L_j = \sum_i \frac{w_{ij}}{\sum_k w_{ik} e^{-l_k}}, \qquad
+        l_j = \log \frac{L_j + s \bar L}{\bar L + s \bar L}, \\
+        s &= \frac{\bar c}{\mathrm{var}_j \, c_j - \bar c}, \qquad b_j = \tau l_j
+
+    where :math:`L_j` and :math:`l_j` are computed three times from l = 0. The
+    pseudo-count s is the empirical Bayes estimate of a gamma-Poisson model; it is large
+    if the counts vary no more than by chance.
+
+    Parameters
+    ----------
+    scores : ndarray of shape (n_bank, n_listed)
+        Similarities of the listed items.
+    items : ndarray of shape (n_bank, n_listed)
+        Their gallery indices, -1 for none.
+    n_gallery : int
+
+    Returns
+    -------
+    bias : ndarray of shape (n_gallery,), dtype float64
+    """
+    is_listed = items >= 0
+    cutoffs = np.where(is_listed, scores, np.inf).min(axis=1, keepdims=True)
+    excess = np.zeros(items.shape)
+    np.subtract(scores, cutoffs, out=excess, where=is_listed)
+    n_before_last = is_listed.sum() - is_listed.any(axis=1).sum()
+    temperature = excess.sum() / max(1, n_before_last)
+    if temperature == 0:  # all listed items are alike
+        return np.zeros(n_gallery)
+    exponents = np.minimum(excess / temperature, _LARGEST_EXPONENT)
+    weights = np.exp(exponents) * is_listed
+    items = np.where(is_listed, items, 0)
+    counts = _sums_of_items(is_listed, items, n_gallery)
+    mean = counts.mean()
+    pseudo_count = mean / max(counts.var() - mean, _LEAST_VARIANCE)
+    potentials = np.zeros(n_gallery)
+    for _ in range(_N_STEPS):
+        totals = (weights * np.exp(-potentials)[items]).sum(axis=1, keepdims=True)
+        shares = weights / np.where(totals > 0, totals, 1)
+        loads = _sums_of_items(shares, items, n_gallery)
+        prior = pseudo_count * loads.mean()
+        potentials = np.log((loads + prior) / (loads.mean() + prior))
+    return temperature * potentials
+
+
+def _sums_of_items(values, items, n_gallery):
+    return np.bincount(items.ravel(), values.ravel().astype(float), n_gallery)
