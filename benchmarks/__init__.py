@@ -1,4 +1,4 @@
-"""What the package costs, as ratios against something measured in the same run.
+"""Time and memory of the package, as ratios to a baseline from the same run.
 
-``python -m benchmarks`` prints the tables of the documentation; ``--help`` says more.
+``python -m benchmarks`` prints the tables of the documentation; see ``--help``.
 """

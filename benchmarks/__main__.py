@@ -1,4 +1,4 @@
-"""``python -m benchmarks``: every work, ours and others', as Markdown tables."""
+"""``python -m benchmarks``: time all workloads and print Markdown tables."""
 
 import argparse
 import platform
@@ -11,13 +11,13 @@ from . import curves, peers
 from .memory import peak_above_inputs
 from .start import import_milliseconds
 from .timing import measure
-from .works import Works
+from .workloads import Workloads
 
 _HEADER = """\
-| | work | ours | ratio | spread | at most | against |
+| | workload | class or function | ratio | range | limit | baseline |
 |---|---|---|---|---|---|---|"""
 _OTHERS_HEADER = """\
-| work | who | ratio | spread |
+| workload | implementation | ratio | range |
 |---|---|---|---|"""
 
 
@@ -27,26 +27,24 @@ def main():
     n_threads = options.threads
     lines = [_machine(n_threads, options.rounds), "", _HEADER]
     others, reasons = [], []
-    for work in Works(options.size, n_threads):
+    for work in Workloads(options.size, n_threads):
         print(work.name, flush=True)
         for name, (median, low, high), is_ours in measure(work, options.rounds):
-            spread = f"{low:.2f} to {high:.2f}"
+            run_range = f"{low:.2f} to {high:.2f}"
             if not is_ours:
-                others.append(f"| {work.name} | {name} | {median:.2f} | {spread} |")
+                others.append(f"| {work.name} | {name} | {median:.2f} | {run_range} |")
                 continue
-            verdict = "met" if median <= work.limit else "short"
-            if verdict == "short":
-                reason = work.shortfalls.get(
-                    name, "no reason is known; noise, or a fault"
-                )
+            verdict = "met" if median <= work.limit else "missed"
+            if verdict == "missed":
+                reason = work.reasons.get(name, "unknown; noise or a regression")
                 reasons.append(f"- {work.name}, {name}: {reason}.")
             lines.append(
-                f"| {verdict} | {work.name} | {name} | {median:.3g} | {spread} "
-                f"| {work.limit:.3g} | {work.yardstick} |"
+                f"| {verdict} | {work.name} | {name} | {median:.3g} | {run_range} "
+                f"| {work.limit:.3g} | {work.baseline} |"
             )
     lines += _absolute_rows(options, n_threads)
-    lines += ["", "Short of the bound:", "", *reasons] if reasons else []
-    lines += ["", "The same work elsewhere, against the same yardstick:", ""]
+    lines += ["", "Reasons for *missed*:", "", *reasons] if reasons else []
+    lines += ["", "The same workloads in other libraries, with the same baseline:", ""]
     lines += [_OTHERS_HEADER, *others, "", _absent(), ""]
     if not options.no_curves:
         lines += _curve_lines(n_threads, options)
@@ -60,15 +58,18 @@ def _options():
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     add = parser.add_argument
     add("--size", type=int, default=10_000, help="rows and columns (%(default)s)")
-    add("--rounds", type=int, default=7, help="turns of each (%(default)s)")
+    add("--rounds", type=int, default=7, help="runs of each (%(default)s)")
     add("--threads", type=int, default=min(2, cpu_count()), help="(%(default)s)")
     add(
-        "--gallery", type=int, default=1_000_000, help="of the memory row (%(default)s)"
+        "--gallery",
+        type=int,
+        default=1_000_000,
+        help="for memory rows (%(default)s)",
     )
     add("--curve-size", type=int, default=5000, help="base size (%(default)s)")
-    add("--no-curves", action="store_true", help="leave the curves out")
-    add("--plot", type=Path, help="draw the curves into this file")
-    add("--markdown", type=Path, help="write the tables into this file")
+    add("--no-curves", action="store_true", help="skip the curves")
+    add("--plot", type=Path, help="save a plot of the curves to this file")
+    add("--markdown", type=Path, help="write the tables to this file")
     return parser.parse_args()
 
 
@@ -77,7 +78,7 @@ def _machine(n_threads, rounds):
     versions = ", ".join(f"{name} {version(name)}" for name in names)
     return (
         f"{n_threads} threads of {cpu_count()} on {_processor()}, Python "
-        f"{platform.python_version()}, {versions}; medians of {rounds} turns."
+        f"{platform.python_version()}, {versions}; medians of {rounds} runs."
     )
 
 
@@ -101,38 +102,40 @@ def _absolute_rows(options, n_threads):
             f"fit DIS, bank {n_bank} x gallery {n_gallery}, d=512",
             "DynamicInvertedSoftmax",
             *(mebibytes, 64, "MiB"),
-            "inputs: peak memory beyond them",
+            "peak memory beyond the inputs",
         ),
         (
             f"top-10 search, {n_bank} queries x {n_gallery}, d=512",
             "DynamicInvertedSoftmax",
             *(of_search, 64, "MiB"),
-            "gallery, queries: peak memory beyond them",
+            "peak memory beyond gallery and queries",
         ),
         (
-            "import, numba not loaded",
+            "import, without numba",
             "sk_qbnorm",
             *(milliseconds, 80, "ms more"),
             "import sklearn.base",
         ),
     )
     return [
-        f"| {'met' if found <= limit else 'short'} | {work} | {name} | "
-        f"{found:.0f} {unit} | | {limit} {unit} | {yardstick} |"
-        for work, name, found, limit, unit, yardstick in rows
+        f"| {'met' if found <= limit else 'missed'} | {work} | {name} | "
+        f"{found:.0f} {unit} | | {limit} {unit} | {baseline} |"
+        for work, name, found, limit, unit, baseline in rows
     ]
 
 
 def _absent():
     names = peers.absent()
-    return f"Not installed: {', '.join(names)}." if names else "All peers were there."
+    if names:
+        return f"Not installed: {', '.join(names)}."
+    return "All libraries were installed."
 
 
 def _curve_lines(n_threads, options):
     size = options.curve_size
     found = curves.growth(size, n_threads, options.rounds)
     memory = curves.memory_growth(size, n_threads)
-    lines = ["Time of a fit of IS on embeddings, that of the base size = 1:", ""]
+    lines = ["Time of a fit of IS on embeddings, relative to the base size:", ""]
     lines += ["| size | " + " | ".join(f"x {f}" for f in (0.5, 1, 2, 4)) + " |"]
     lines += ["|---|---|---|---|---|"]
     for name, points in found.items():

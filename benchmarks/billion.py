@@ -1,7 +1,7 @@
-"""``python -m benchmarks.billion``: what a gallery of a billion would cost.
+"""``python -m benchmarks.billion``: estimate the cost of a gallery of a billion items.
 
-Rates are measured here, on blocks; what a billion items need of them is reckoned, and
-the tables say which is which.
+Rates are measured on blocks. The costs for a billion items are estimated from them; the
+tables say which numbers are measured and which are estimated.
 """
 
 import argparse
@@ -33,14 +33,19 @@ _NORMALIZERS = (
 
 
 def main():
-    """Measure, reckon and print."""
+    """Measure, estimate and print."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.billion")
     add = parser.add_argument
-    add("--bank", type=int, default=8192, help="bank of a block (%(default)s)")
-    add("--gallery", type=int, default=100_000, help="its items (%(default)s)")
-    add("--rounds", type=int, default=3, help="turns of each (%(default)s)")
+    add("--bank", type=int, default=8192, help="bank queries of a block (%(default)s)")
+    add(
+        "--gallery",
+        type=int,
+        default=100_000,
+        help="items of a block (%(default)s)",
+    )
+    add("--rounds", type=int, default=3, help="runs of each (%(default)s)")
     add("--threads", type=int, default=min(2, cpu_count()), help="(%(default)s)")
-    add("--markdown", type=Path, help="write the tables into this file")
+    add("--markdown", type=Path, help="write the tables to this file")
     options = parser.parse_args()
     random = np.random.default_rng(0)
 
@@ -61,11 +66,11 @@ def _fit_lines(options, bank, gallery):
     lines = [
         f"Measured: a block of {options.bank} bank queries x {options.gallery} items, "
         f"d={_WIDTH}, float32, {options.threads} threads; medians of "
-        f"{options.rounds}. Reckoned from it: a bank of {_BANK:.0e} and {_ITEMS:.0e} "
+        f"{options.rounds}. Estimated: a bank of {_BANK:.0e} and {_ITEMS:.0e} "
         "items.",
         "",
-        "| normalizer | measured: similarities a second and thread "
-        "| state an item | merge, ns an item | reckoned: core-hours of a fit "
+        "| normalizer | measured: similarities per second and thread "
+        "| state per item | merge, ns per item | estimated: core-hours of a fit "
         "| state of all items |",
         "|---|---|---|---|---|---|",
     ]
@@ -73,9 +78,10 @@ def _fit_lines(options, bank, gallery):
         normalizer = normalizer_class(n_jobs=options.threads)
         seconds = _median(options, lambda fit=normalizer.fit: fit(bank, gallery))
         rate = len(bank) * len(gallery) / seconds / options.threads
-        found = normalizer._bank
-        size = len(pickle.dumps(found)) / len(gallery)
-        merge = _median(options, lambda bank=found: bank.merged(bank)) / len(gallery)
+        bank_state = normalizer._bank
+        size = len(pickle.dumps(bank_state)) / len(gallery)
+        merging = _median(options, lambda state=bank_state: state.merge(state))
+        merge = merging / len(gallery)
         hours = _ITEMS * _BANK / rate / 3600
         lines.append(
             f"| {normalizer_class.__name__} | {rate / 1e6:.0f} million | {size:.0f} B "
@@ -90,8 +96,8 @@ def _search_lines(options, queries, gallery):
     ).fit(queries[:100], gallery)
     lines = [
         "",
-        "| queries at once | measured: similarities a second and thread "
-        f"| reckoned: core-seconds a query over {_ITEMS:.0e} items |",
+        "| queries per call | measured: similarities per second and thread "
+        f"| estimated: core-seconds per query over {_ITEMS:.0e} items |",
         "|---|---|---|",
     ]
     for n_queries in (1, 32, 1000):
@@ -109,7 +115,7 @@ def _dask_lines(options, bank, gallery):
         import dask
         from dask import array
     except ImportError:
-        return ["Dask is not installed, so that a block as a task was not measured."]
+        return ["Dask is not installed, so blocks as Dask tasks were not measured."]
     normalizer = InvertedSoftmax()
     shard = max(1, len(gallery) // 4)
     blocks = (
@@ -121,15 +127,15 @@ def _dask_lines(options, bank, gallery):
     rate = len(bank) * len(gallery) / seconds / options.threads
     n_tasks = _ITEMS / _SHARD
     return [
-        f"Measured: the same block cut into 16 Dask tasks on {options.threads} threads "
-        f"runs at {rate / 1e6:.0f} million similarities a second and thread. Reckoned: "
-        f"shards of {_SHARD:.0e} items against the whole bank are {n_tasks:.0f} tasks "
-        f"of {_SHARD * _BANK / rate / 60:.0f} core-minutes each.",
+        f"Measured: the same block, split into 16 Dask tasks on {options.threads} "
+        f"threads, runs at {rate / 1e6:.0f} million similarities per second and "
+        f"thread. Estimated: shards of {_SHARD:.0e} items against the whole bank are "
+        f"{n_tasks:.0f} tasks of {_SHARD * _BANK / rate / 60:.0f} core-minutes each.",
     ]
 
 
 def _median(options, work):
-    work()  # compiles, and fills caches
+    work()  # compiles and fills caches
     seconds = []
     for _ in range(options.rounds):
         start = time.perf_counter()

@@ -1,9 +1,10 @@
-"""What normalizers are tried on: a gallery, its queries and one bank each.
+"""The cases of ``benchmarks.quality``: a gallery, its queries and one bank each.
 
-In a folder all ``.npz`` files are: ``queries``, ``gallery`` and ``relevant`` (or
+Each ``.npz`` file of a folder contains ``queries``, ``gallery`` and ``relevant`` (or
 ``relevant_indptr`` and ``relevant_indices``, or ``query_labels`` and
-``gallery_labels``), one or more arrays whose names begin with ``bank_queries``, and at
-will ``bank_gallery``, which is tried as a bank too; or ``sims`` and ``bank_sims``.
+``gallery_labels``), one or more arrays whose names begin with ``bank_queries``, and
+optionally ``bank_gallery``, which is used as a bank too; or it contains ``sims``,
+``bank_sims`` and the relevant items.
 """
 
 from pathlib import Path
@@ -23,12 +24,12 @@ class Case(NamedTuple):
     bank_sims: np.ndarray
     sims: np.ndarray
     relevance: dict
-    bank_items: np.ndarray | None = None  # a gallery bank's similarities to the gallery
-    beside: np.ndarray | None = None  # and those of the bank's queries to it
+    bank_items: np.ndarray | None = None  # of a gallery bank to the gallery
+    bank_gallery_sims: np.ndarray | None = None  # of the bank to the gallery bank
 
 
 def shipped():
-    """Yield the cases of the data that ship with the package."""
+    """Yield the cases of the data in the package."""
     loaders = {name: getattr(datasets, name) for name in datasets.__all__}
     for name, load in loaders.items():
         if not name.startswith("load_") or name == "load_matrix":
@@ -36,12 +37,12 @@ def shipped():
         data = load()
         own = data.bank_queries
         random = np.random.default_rng(0)
-        likeness = pairwise_similarity(own[:1], own)[0]
-        narrow = likeness.argsort()[::-1][: len(own) // 8]
+        closeness = pairwise_similarity(own[:1], own)[0]
+        one_topic = closeness.argsort()[::-1][: len(own) // 8]
         banks = {
             "own": own,
             "50 of it": own[:50],
-            "one topic": own[narrow],
+            "one topic": own[one_topic],
             "noise": random.normal(size=own.shape),
         }
         for bank, queries in banks.items():
@@ -57,12 +58,12 @@ def shipped():
 
 
 def in_folder(folder):
-    """Yield the cases of the files in a folder, one at least."""
+    """Yield the cases of the files in a folder; exit if there are none."""
     paths = sorted(Path(folder).glob("*.npz"))
     if not paths:
         raise SystemExit(
-            f"There are no .npz files in {folder}; pass a folder of such files as "
-            "benchmarks.cases describes, or none for the data of the package."
+            f"There are no .npz files in {folder}; pass a folder of files as described "
+            "in benchmarks/cases.py, or no folder to use the data of the package."
         )
     for path in paths:
         with np.load(path, allow_pickle=False) as arrays:
@@ -76,8 +77,8 @@ def in_folder(folder):
         for name in sorted(data):
             if name.startswith("bank_queries"):
                 bank = name.removeprefix("bank_queries").strip("_") or "own"
-                beside = data.get("bank_gallery") if bank == "own" else None
-                case = _of_embeddings(path.stem, bank, data[name], data, beside)
+                items = data.get("bank_gallery") if bank == "own" else None
+                case = _of_embeddings(path.stem, bank, data[name], data, items)
                 yield case
                 if bank == "own":
                     yield _small(case)
@@ -87,7 +88,8 @@ def in_folder(folder):
 
 def _small(case):
     """Return the case with the first bank queries only."""
-    return case._replace(bank="50 of it", bank_sims=case.bank_sims[:50], beside=None)
+    small = {"bank_sims": case.bank_sims[:50], "bank_gallery_sims": None}
+    return case._replace(bank="50 of it", **small)
 
 
 def rows_of(relevance, rows):
@@ -121,7 +123,7 @@ def _of_embeddings(title, bank, bank_queries, data, bank_gallery=None):
 
 
 def _relevance(data):
-    """Return what `recall_at_k` is to be told."""
+    """Return the relevance arguments of `recall_at_k`."""
     if "relevant" in data:
         return {"relevant": data["relevant"]}
     if "relevant_indptr" in data:

@@ -1,7 +1,7 @@
-"""How well a correction is chosen by labelled queries.
+"""Evaluate the choice of a correction with labeled queries.
 
-It is chosen by some of the queries, at random, and measured on others, many times; half
-of the queries are always kept for the measure.
+Each draw chooses a correction with some random queries and measures it on others. Half
+of the queries are always kept for the measurement.
 """
 
 import warnings
@@ -28,7 +28,7 @@ raw kept |
 
 
 def gains_by_choice(case, n_draws):
-    """Return, by number of labels and rule, what each draw gains, and if it is raw."""
+    """Return, per number of labels and rule, each draw's gain and if raw was chosen."""
     gains = {(amount, rule): [] for amount in AMOUNTS for rule in RULES}
     for seed in range(n_draws):
         order = np.random.default_rng(seed).permutation(len(case.sims))
@@ -36,15 +36,15 @@ def gains_by_choice(case, n_draws):
         sims, relevance = case.sims[order[half:]], rows_of(case.relevance, order[half:])
         raw = recall_at_k(scores=sims, k=1, **relevance)
         for amount, rule in gains:
-            labelled = order[: half if amount == "half" else min(amount, half)]
+            labeled = order[: half if amount == "half" else min(amount, half)]
             search = NormalizerSearch(
-                case.sims[labelled],
+                case.sims[labeled],
                 metric="precomputed",
-                **rows_of(case.relevance, labelled),
+                **rows_of(case.relevance, labeled),
                 **RULES[rule],
             )
             with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # of Sinkhorn's, and small banks
+                warnings.simplefilter("ignore")  # about convergence and small banks
                 scores = search.fit(case.bank_sims).transform(sims)
             gain = recall_at_k(scores=scores, k=1, **relevance) - raw
             gains[amount, rule].append((100 * gain, search.best_index_ == 0))
@@ -52,13 +52,13 @@ def gains_by_choice(case, n_draws):
 
 
 def table_of_choices(choices):
-    """Return the lines of a table of what choices are worth, over all cases."""
+    """Return the lines of a table of the gains of choices, over all cases."""
     lines = _HEADER.splitlines()
     for amount in AMOUNTS:
         for rule in RULES:
             draws = np.array([gains[amount, rule] for gains in choices])
             gains, kept = draws[..., 0].mean(axis=1), draws[..., 1].mean()
-            gains = np.round(gains, 6)  # a query of 500 is not more than 0.2 points
+            gains = np.round(gains, 6)  # 1 query of 500 must not exceed 0.2 points
             hurt = f"{(gains < -0.2).sum()} | {(gains < -0.5).sum()}"
             lines.append(
                 f"| {amount} | {rule} | {gains.mean():+.2f} | {hurt} | "

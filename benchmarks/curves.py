@@ -1,4 +1,4 @@
-"""How the cost of a fit on embeddings grows with every size."""
+"""Measure how the cost of a fit on embeddings grows with each size."""
 
 import numpy as np
 
@@ -24,7 +24,7 @@ def _fit(sizes, n_threads):
 
 
 def growth(size, n_threads, rounds):
-    """Return, for each size, ``(value, seconds over those of the base size)``."""
+    """Return, for each size, ``(value, time relative to the base size)``."""
     base_sizes = {"n_bank": size, "n_gallery": size, "d": 256}
     found = {}
     for name, base in base_sizes.items():
@@ -51,7 +51,7 @@ def memory_growth(size, n_threads):
 
 
 def draw(found, memory, path):
-    """Draw the curves."""
+    """Plot the curves and save the figure."""
     import matplotlib
 
     matplotlib.use("agg")
@@ -64,21 +64,21 @@ def draw(found, memory, path):
         linear = [value / values[costs.index(1.0)] for value in values]
         if name == "threads":
             linear = [1 / count for count in values]
-        axes.plot(values, linear, color="0.6", linewidth=1, label="in proportion")
+        axes.plot(values, linear, color="0.6", linewidth=1, label="proportional")
         axes.plot(values, costs, "o-", color="#0072b2", label="measured")
         axes.set_xlabel(name)
         axes.set_xticks(values[-3:])  # the first is too close to the second
         axes.set_ylim(0)
-        axes.set_ylabel("time, base size = 1")
+        axes.set_ylabel("time relative to base size")
     panels[0].legend(frameon=False)
-    space, nothing = panels[len(found) :]
-    nothing.set_axis_off()
+    memory_panel, unused = panels[len(found) :]
+    unused.set_axis_off()
     values, peaks = zip(*memory, strict=True)
-    space.plot(values, peaks, "o-", color="#0072b2")
-    space.set_xlabel("n_bank")
-    space.set_xticks(values[-3:])
-    space.set_ylabel("MiB beyond the inputs")
-    space.set_ylim(0, 1.4 * max(peaks) + 1)
+    memory_panel.plot(values, peaks, "o-", color="#0072b2")
+    memory_panel.set_xlabel("n_bank")
+    memory_panel.set_xticks(values[-3:])
+    memory_panel.set_ylabel("MiB beyond the inputs")
+    memory_panel.set_ylim(0, 1.4 * max(peaks) + 1)
     for axes in panels:
         axes.spines[["top", "right"]].set_visible(False)
     figure.savefig(path, dpi=120)

@@ -1,4 +1,4 @@
-"""Peak memory of a fit or a search, measured in a process of its own."""
+"""Measure the peak memory of a fit or a search in a separate process."""
 
 import json
 import re
@@ -8,9 +8,9 @@ from pathlib import Path
 
 
 def peak_above_inputs(n_bank, n_gallery, n_features, n_threads, work="fit"):
-    """Return the MiB that a fit, or a search, needs beyond its inputs, at the most.
+    """Return the peak memory of a fit or a search beyond its inputs, in MiB.
 
-    A search is for the ten best of as many queries as the bank has.
+    A search returns the top 10 of `n_bank` queries.
     """
     arguments = map(str, (n_bank, n_gallery, n_features, n_threads, work))
     command = [sys.executable, "-m", "benchmarks.memory", *arguments]
@@ -33,11 +33,11 @@ def _main(n_bank, n_gallery, n_features, n_threads, work):
         normalizer, n_neighbors=10, metric="dot", n_jobs=n_threads
     )
     few = embeddings(10)
-    retriever.fit(few, few).kneighbors(few)  # numba, and the kernels it loads
+    retriever.fit(few, few).kneighbors(few)  # load numba and the kernels
     bank, gallery = embeddings(n_bank), embeddings(n_gallery)
     if work == "search":
         retriever.fit(few, gallery)
-    Path("/proc/self/clear_refs").write_text("5")  # the peak starts anew from here
+    Path("/proc/self/clear_refs").write_text("5")  # reset the peak
     before = _resident("VmRSS")
     if work == "search":
         retriever.kneighbors(bank)
@@ -47,11 +47,11 @@ def _main(n_bank, n_gallery, n_features, n_threads, work):
 
 
 def _resident(field):
-    """Return a figure of this process in MiB; Linux alone tells them like this."""
+    """Return a memory figure of this process in MiB; works on Linux only."""
     status = Path("/proc/self/status").read_text()
     return int(re.search(rf"{field}:\s+(\d+) kB", status)[1]) / 1024
 
 
 if __name__ == "__main__":
-    *sizes, asked = sys.argv[1:]
-    _main(*map(int, sizes), asked)
+    *sizes, work = sys.argv[1:]
+    _main(*map(int, sizes), work)

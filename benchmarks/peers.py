@@ -1,4 +1,4 @@
-"""Other packages on the same work, where they are installed."""
+"""The same workloads in other libraries, if they are installed."""
 
 import contextlib
 import importlib.util
@@ -9,11 +9,11 @@ from scipy.special import logsumexp
 from sklearn.neighbors import NearestNeighbors
 from threadpoolctl import threadpool_limits
 
-NAMES = ("torch", "faiss", "nnn")  # faiss-cpu and nnn-retrieval, as they are imported
+NAMES = ("torch", "faiss", "nnn")  # import names; install faiss-cpu and nnn-retrieval
 
 
 def absent():
-    """Return the names of the peers that are not installed."""
+    """Return the names of the libraries that are not installed."""
     return [name for name in NAMES if importlib.util.find_spec(name) is None]
 
 
@@ -39,7 +39,7 @@ def log_sum_exp(sims, beta, n_threads):
 
 
 def sinkhorn(sims, beta, n_steps):
-    """The steps of Sinkhorn in logarithms, as NumPy and scipy have them."""
+    """Sinkhorn steps in logarithms, with NumPy and scipy."""
 
     def by_scipy():
         scaled, of_rows = sims * np.float32(beta), np.zeros(len(sims), np.float32)
@@ -51,7 +51,7 @@ def sinkhorn(sims, beta, n_steps):
 
 
 def embeddings_log_sum_exp(queries, gallery, beta, n_threads):
-    """The same from embeddings."""
+    """Column log-sum-exp of similarities from embeddings."""
     found = {
         "NumPy product, exp, sum": lambda: np.exp(
             queries @ gallery.T * np.float32(beta)
@@ -66,7 +66,7 @@ def embeddings_log_sum_exp(queries, gallery, beta, n_threads):
 
 
 def embeddings_top_mean(queries, gallery, k, n_threads):
-    """Mean of the k nearest bank queries of each item."""
+    """Mean similarity of each item to its k nearest bank queries."""
     found = {}
     if torch := _torch(n_threads):
         q, g = torch.from_numpy(queries), torch.from_numpy(gallery)
@@ -86,7 +86,7 @@ def embeddings_top_mean(queries, gallery, k, n_threads):
 
 
 def k_occurrence(scores, k, n_threads):
-    """How often each item is among the k best of a query."""
+    """How often each item is in the top k of a query."""
     n_gallery = scores.shape[1]
 
     def by_partition():
@@ -103,7 +103,7 @@ def k_occurrence(scores, k, n_threads):
 
 
 def raw_search(queries, gallery, k, n_threads):
-    """The raw search of a flat index; nothing is corrected."""
+    """Search a flat index, without correction."""
     if importlib.util.find_spec("faiss") is None:
         return {}
     import faiss
@@ -115,7 +115,7 @@ def raw_search(queries, gallery, k, n_threads):
 
 
 def scored_search(queries, gallery, k, n_threads):
-    """The raw search by one whole matrix product; nothing is corrected."""
+    """Search with one product of the whole matrices, without correction."""
 
     def by_partition():
         scores = queries @ gallery.T
@@ -140,7 +140,7 @@ def scored_search(queries, gallery, k, n_threads):
 
 
 def authors(bank, sims, beta=20.0):
-    """The authors' algorithm: exponentials, whole sorts, a search through a list."""
+    """The authors' algorithm: exponentials, full sorts and a linear search."""
     retrieved = np.unique(np.argsort(-bank, axis=1)[:, :1])
     sums = np.exp(bank * beta).sum(axis=0)
     exponentials = np.exp(sims * beta)

@@ -58,10 +58,10 @@ def measure(case):
     for name, normalizer in (NORMALIZERS | PUBLISHED).items():
         normalizer = normalizer.set_params(metric="precomputed")
         found[name] = _measures(case, normalizer.fit(case.bank_sims), case.sims)
-    for name, normalizer in DUAL.items() if case.beside is not None else ():
+    for name, normalizer in DUAL.items() if case.bank_gallery_sims is not None else ():
         normalizer = normalizer.set_params(metric="precomputed")
         balances = isinstance(normalizer, SinkhornNormalizer)
-        items = case.beside.T if balances else case.bank_items
+        items = case.bank_gallery_sims.T if balances else case.bank_items
         normalizer.fit(case.bank_sims, gallerybank=items)
         found[name] = _measures(case, normalizer, case.sims)
     return found
@@ -94,7 +94,7 @@ def tables(cases, n_draws=5):
         )
         skewness = (f"{found[name][1]:.2f}" for name in NORMALIZERS)
         skews.append(_row(case, f"{raw_skewness:.2f}", skewness))
-        if case.beside is not None:
+        if case.bank_gallery_sims is not None:
             dual.append(_row(case, f"{raw:.1f}", (changes[name] for name in DUAL)))
         samples.append(gains_by_sample(case, n_draws))
         choices.append(gains_by_choice(case, n_draws))
@@ -160,7 +160,7 @@ def main():
             "",
             *skews,
             "",
-            "R@1 again, with a gallery bank beside the querybank:",
+            "R@1 again, with a gallery bank in addition to the querybank:",
             "",
             *dual,
             "",

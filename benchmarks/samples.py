@@ -1,4 +1,4 @@
-"""What a sample of queries without labels adds to a bank, and without any bank.
+"""Measure the gain of a sample of queries without labels, with and without a bank.
 
 Every draw shuffles the queries. The first of them are the sample, and the ones behind
 the largest sample are evaluated, so that a sample is never evaluated and all sizes are
@@ -31,7 +31,7 @@ _HEADER = """\
 
 
 def gains_by_sample(case, n_draws):
-    """Return, by correction and size of the sample, the gain in R@1 of each draw."""
+    """Return, per correction and sample size, the gain in R@1 of each draw."""
     found = {}
     precomputed = {"metric": "precomputed"}
     plain = {

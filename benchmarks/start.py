@@ -1,4 +1,4 @@
-"""What importing the package costs beyond importing scikit-learn's base."""
+"""Measure the import time of the package beyond that of scikit-learn's base."""
 
 import statistics
 import subprocess
@@ -15,7 +15,7 @@ assert "numba" not in sys.modules
 
 
 def import_milliseconds(rounds):
-    """Return the median of some fresh processes."""
+    """Return the median over several new processes."""
     seconds = []
     for _ in range(rounds):
         command = [sys.executable, "-c", _PROGRAM]

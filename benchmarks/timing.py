@@ -1,4 +1,4 @@
-"""Contenders that take turns, and the ratios of their medians."""
+"""Time implementations in turn, and compare their medians."""
 
 import statistics
 import time
@@ -6,44 +6,45 @@ from dataclasses import dataclass, field
 
 
 @dataclass
-class Work:
-    """One piece of work: what it is measured against, ours, and what others need.
+class Workload:
+    """One workload: its baseline, our implementations, and other libraries.
 
-    `limit` is the ratio to the yardstick that ours shall not exceed.
+    `limit` is the ratio to the baseline that our implementations should not exceed.
     """
 
     name: str
-    yardstick: str
+    baseline: str
     limit: float
-    contenders: dict  # of the yardstick and ours, by name
-    others: dict = field(default_factory=dict)
-    shortfalls: dict = field(default_factory=dict)  # why ours may exceed it, by name
+    ours: dict  # functions by name, including the baseline
+    others: dict = field(default_factory=dict)  # functions by name
+    reasons: dict = field(default_factory=dict)  # why ours may exceed it, by name
 
 
-def take_turns(contenders, rounds):
-    """Time every contender once a round, in turns; return the seconds of each.
+def take_turns(functions, rounds):
+    """Time every function once per round; return the seconds of each.
 
-    Machines are noisy, and what else they do hits all contenders alike only if these
-    take turns. A first round warms up caches and compiles what has to be.
+    The functions take turns, so that other load on the machine affects all of them
+    alike. A first round, which is not timed, compiles kernels and fills caches.
     """
-    for run in contenders.values():
+    for run in functions.values():
         run()
-    seconds = {name: [] for name in contenders}
+    seconds = {name: [] for name in functions}
     for turn in range(rounds):
-        names = list(contenders)
+        names = list(functions)
         for name in names if turn % 2 == 0 else reversed(names):
             start = time.perf_counter()
-            contenders[name]()
+            functions[name]()
             seconds[name].append(time.perf_counter() - start)
     return seconds
 
 
-def ratios(seconds, yardstick):
-    """Return for each contender the median ratio, and the smallest and the largest.
+def ratios(seconds, baseline):
+    """Return the median, smallest and largest ratio of each function.
 
-    The ratio is of medians; its spread is that of single runs to the median yardstick.
+    The first is a ratio of medians; the others divide single runs by the median of the
+    baseline.
     """
-    base = statistics.median(seconds[yardstick])
+    base = statistics.median(seconds[baseline])
     return {
         name: (statistics.median(runs) / base, min(runs) / base, max(runs) / base)
         for name, runs in seconds.items()
@@ -51,8 +52,8 @@ def ratios(seconds, yardstick):
 
 
 def measure(work, rounds):
-    """Yield ``(name, (median, low, high), is_ours)`` for all but the yardstick."""
-    seconds = take_turns(work.contenders | work.others, rounds)
-    for name, found in ratios(seconds, work.yardstick).items():
-        if name != work.yardstick:
+    """Yield ``(name, (median, low, high), is_ours)``, without the baseline."""
+    seconds = take_turns(work.ours | work.others, rounds)
+    for name, found in ratios(seconds, work.baseline).items():
+        if name != work.baseline:
             yield name, found, name not in work.others

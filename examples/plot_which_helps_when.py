@@ -48,11 +48,11 @@ NORMALIZERS = [
 
 def banks(own):
     """Return the complete bank, a part of it about one topic, and noise."""
-    likeness = pairwise_similarity(own[:1], own)[0]
+    closeness = pairwise_similarity(own[:1], own)[0]
     noise = np.random.default_rng(0).normal(size=own.shape)
     return {
         "same kind": own,
-        "one topic": own[likeness.argsort()[::-1][: len(own) // 8]],
+        "one topic": own[closeness.argsort()[::-1][: len(own) // 8]],
         "noise": noise,
     }
 

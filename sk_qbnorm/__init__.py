@@ -1,4 +1,4 @@
-"""Querybank normalisation for scikit-learn: retrieval without hubs.
+"""Querybank normalization for scikit-learn: retrieval without hubs.
 
 ::
 
@@ -8,16 +8,16 @@
     similarity    pairwise_similarity, GallerySimilarity: embeddings to similarities
     neighbors     NearestNeighborScorer: scores to gallery items; QuerybankRetriever:
                   embeddings to the best items by corrected score
-    inspection    displays: hubs by name, who is corrected, recall against beta
+    inspection    displays: hubs by name, corrected queries, recall over beta
     model_selection
-                  NormalizerSearch, gain_scorer, QuerybankSplit: choose a correction by
-                  few labelled queries, or none
-    querybanks    which queries to take for a bank, and what a bank is worth
+                  NormalizerSearch, gain_scorer, QuerybankSplit: choose a correction
+                  with few labeled queries
+    querybanks    choose the queries of a bank, and measure how useful it is
     augmentation  the correction as one more dimension of a vector index
     metrics       recall, ranks and hubness of scores; scorers for GridSearchCV
-    datasets      real retrieval data, synthetic data, matrices that authors publish
+    datasets      real and synthetic data, and a loader of published matrices
 
-``python -m sk_qbnorm demo`` shows what it does.
+``python -m sk_qbnorm demo`` prints recall and hubness before and after.
 """
 
 from .augmentation import augment_gallery, augment_queries

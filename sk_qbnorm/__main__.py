@@ -17,10 +17,10 @@ def main(arguments=None):
             _run(vars(parser.parse_args(arguments)))
         finally:
             _flush()
-    except BrokenPipeError:  # the reader has seen enough, such as head
+    except BrokenPipeError:  # the reader has stopped, such as head
         return 1
     except KeyboardInterrupt:
-        return 130  # as shells say for Ctrl-C
+        return 130  # the exit status of shells for Ctrl-C
     except MemoryError as error:
         parser.exit(2, f"sk_qbnorm: error: not enough memory: {error}\n")
     except (ValueError, OSError) as error:
@@ -37,7 +37,7 @@ def _run(options):
 
 
 def _flush():
-    """Write what is left, which Python's exit could not do without a traceback."""
+    """Flush the output; at exit, Python would print a traceback on failure."""
     if sys.stdout is None:  # closed, as by >&- in a shell
         return
     try:
@@ -118,7 +118,7 @@ def _add_evaluate(commands):
         "--normalizer",
         choices=(*NORMALIZERS, "all"),
         default="dis",
-        help="which correction (default: %(default)s)",
+        help="normalizer to fit (default: %(default)s)",
     )
     add(
         "--beta",

@@ -1,14 +1,14 @@
-"""Which rows are the querybank and which are labelled queries, as `y` tells.
+"""Tell bank rows from labeled queries by their marks in `y`.
 
 A row without a relevant item is marked by -1, by an empty list, or by a row of zeros in
-an indicator matrix. `fit` takes the marked rows as the bank; scores leave them out.
+an indicator matrix. `fit` uses the marked rows as the bank; scores leave them out.
 """
 
 import numpy as np
 from scipy import sparse
 
 
-def labelled_rows(relevant, n_queries, gallery_labels=None):
+def labeled_rows(relevant, n_queries, gallery_labels=None):
     """Return the rows that have a relevant item.
 
     Parameters
@@ -17,7 +17,7 @@ def labelled_rows(relevant, n_queries, gallery_labels=None):
         As in `sk_qbnorm.metrics.relevant_ranks`.
     n_queries : int
     gallery_labels : array-like of shape (n_gallery,), default=None
-        Class labels of the gallery, where `relevant` holds labels.
+        Class labels of the gallery, if `relevant` contains labels.
 
     Returns
     -------
@@ -40,13 +40,13 @@ def labelled_rows(relevant, n_queries, gallery_labels=None):
 
 
 def bank_rows(y, shape):
-    """Return the rows that are the bank: the marked ones, or all where none is marked.
+    """Return the rows of the bank: the marked rows, or all if none is marked.
 
     Parameters
     ----------
     y : object
-        What `fit` was passed in addition to its rows. Anything that does not mark some
-        rows, and label others, says nothing.
+        Second argument of `fit`. It is ignored unless it marks some rows and labels
+        others.
     shape : tuple of int
         Number of rows and of gallery items.
 
@@ -69,7 +69,7 @@ def bank_rows(y, shape):
 
 
 def take_rows(relevant, rows):
-    """Return what is relevant to some rows, a slice or a mask, in the form it came."""
+    """Select the relevant items of some rows, a slice or a mask, in the same form."""
     if isinstance(rows, slice) and rows == slice(None):
         return relevant
     if sparse.issparse(relevant):
@@ -89,7 +89,7 @@ def check_no_class_is_the_mark(gallery_labels):
 
 
 def _has_item(relevant):
-    """Return a boolean per row; of what has no rows, one True."""
+    """Return whether each row has a relevant item; a scalar gives one True."""
     if sparse.issparse(relevant):
         return np.asarray((relevant != 0).sum(axis=1)).ravel() > 0
     if not isinstance(relevant, (list, tuple)):
@@ -100,11 +100,11 @@ def _has_item(relevant):
             return np.ones(1, dtype=bool)
         if relevant.dtype != object:
             return relevant != -1
-    return np.array([_names_an_item(items) for items in relevant], dtype=bool)
+    return np.array([_is_relevant(items) for items in relevant], dtype=bool)
 
 
-def _names_an_item(items):
-    """Tell whether an entry is neither -1 nor empty."""
+def _is_relevant(items):
+    """Return whether an entry is neither -1 nor empty."""
     return bool(np.size(items) > 0 if np.ndim(items) else items != -1)
 
 
@@ -112,12 +112,12 @@ def _check_length(entries, n_rows):
     if len(entries) != n_rows:
         raise ValueError(
             f"y must have one entry per row, expected {n_rows}, got {len(entries)}; "
-            "pass the relevant item of each labelled query and -1 for each other row."
+            "pass the relevant item of each labeled query and -1 for each other row."
         )
 
 
 def _can_mark(y, shape):
-    """Tell labels, one per row, from a gallery, which `fit` may be passed as well."""
+    """Return whether `y` may be labels, one per row, and not a gallery."""
     if isinstance(y, (list, tuple)):
         return True
     y_shape = getattr(y, "shape", ())

@@ -1,4 +1,4 @@
-"""Embeddings, which may be sparse or on disk: their checks and their scaling."""
+"""Check and scale embeddings, which may be sparse or on disk."""
 
 import numpy as np
 from scipy import sparse
@@ -8,7 +8,7 @@ from ._validation import check_choice, check_finite, check_matrix, column_names
 
 
 def check_metric(metric):
-    """Raise if there is no such metric."""
+    """Raise if the metric is unknown."""
     if not callable(metric):
         check_choice(metric, "metric", ("cosine", "dot"))
 
@@ -19,15 +19,15 @@ def is_dask(matrix):
 
 
 def is_on_disk(matrix):
-    """Tell whether a matrix is a file, which may be larger than memory."""
+    """Return whether a matrix is a file, which may be larger than memory."""
     return isinstance(matrix, np.memmap)
 
 
 def check_embeddings(matrix, name, *, n_jobs=None, finite=True, keep_on_disk=False):
     """Return embeddings as a finite matrix of floats; sparse ones as CSR.
 
-    With `keep_on_disk` a `numpy.memmap` stays as it is, whatever its numbers are, for
-    those who make floats of the part in use alone.
+    With `keep_on_disk`, a `numpy.memmap` of any numeric dtype is returned unchanged,
+    for callers that convert only the part in use to floats.
     """
     if keep_on_disk and is_on_disk(matrix) and matrix.dtype.kind in "fiub":
         options = {"dtype": None, "ensure_all_finite": False}
@@ -39,7 +39,7 @@ def check_embeddings(matrix, name, *, n_jobs=None, finite=True, keep_on_disk=Fal
         matrix, name, n_jobs=n_jobs, finite=finite, accept_sparse=True
     )
     if sparse.issparse(checked) and not checked.has_canonical_format:
-        checked = checked.copy()  # the caller's stays as it is
+        checked = checked.copy()  # do not change the input
         checked.sum_duplicates()
     return checked
 
@@ -63,12 +63,12 @@ def check_widths(queries, gallery, name, metric, other="gallery"):
 
 
 def check_columns(queries, gallery, name, metric):
-    """Raise if both are dataframes and their columns are not the same."""
+    """Raise if both are dataframes with different columns."""
     check_same_columns(column_names(queries), column_names(gallery), name, metric)
 
 
 def check_same_columns(columns, others, name, metric, other="gallery"):
-    """Raise if both are known and differ, unless the metric is callable."""
+    """Raise if both are not None and differ, unless the metric is callable."""
     if callable(metric) or columns is None or others is None:
         return
     if not np.array_equal(columns, others):
@@ -80,9 +80,9 @@ def check_same_columns(columns, others, name, metric, other="gallery"):
 
 
 def unit_rows(embeddings, out=None):
-    """Return the rows scaled to length 1, in their dtype; rows of zeros stay."""
+    """Scale the rows to length 1, in their dtype; rows of zeros stay zero."""
     if sparse.issparse(embeddings):
-        from sklearn.preprocessing import normalize  # which takes long to import
+        from sklearn.preprocessing import normalize  # slow to import
 
         return normalize(normalize(embeddings, norm="max"))  # no square overflows
     if out is None:
@@ -91,7 +91,7 @@ def unit_rows(embeddings, out=None):
         squares = np.einsum("ij,ij->i", embeddings, embeddings)
     limits = np.finfo(embeddings.dtype)
     if not (limits.tiny / limits.eps < squares.min() and squares.max() < np.inf):
-        # Zeros, or numbers so large or small that their squares leave the range.
+        # Rows of zeros, or numbers whose squares are out of range.
         peaks = np.abs(embeddings).max(axis=1, keepdims=True)
         peaks[peaks == 0] = 1
         embeddings = np.divide(embeddings, peaks, out=out)

@@ -1,4 +1,4 @@
-"""Progress of long computations: a bar of tqdm, or plain lines without it."""
+"""Progress of long computations: a tqdm bar, or plain lines without tqdm."""
 
 import sys
 import time
@@ -9,13 +9,13 @@ _SECONDS = 5.0  # between two plain lines
 
 @contextmanager
 def progress_bar(title, total, verbose):
-    """Yield a function that takes how much more has been done.
+    """Yield a function that adds to the amount of work done.
 
     Parameters
     ----------
     title : str
     total : int or None
-        How much there is to do, None if unknown.
+        Total amount of work; None if unknown.
     verbose : bool
         If False, nothing is printed.
     """
@@ -34,7 +34,7 @@ def progress_bar(title, total, verbose):
 
 
 class _Lines:
-    """A line on stderr from time to time."""
+    """Print a line to stderr every few seconds."""
 
     def __init__(self, title, total):
         self._title, self._total = title, total

@@ -1,4 +1,4 @@
-"""How many threads there are, and BLAS held to one of them."""
+"""Count threads, and limit BLAS to one thread."""
 
 import os
 import sys
@@ -11,9 +11,10 @@ from joblib import cpu_count, effective_n_jobs
 from joblib.parallel import get_active_backend
 from threadpoolctl import OpenBLASController, ThreadpoolController
 
-# Since threadpoolctl 3.8 the thread that sets a limit keeps all others from setting one
-# until it lets go; ours is taken back by whichever thread is the last to leave.
-_let_go = getattr(OpenBLASController, "clear_controlling_thread", lambda: None)
+# Since threadpoolctl 3.8, a thread that sets a limit keeps other threads from setting
+# one until it gives up control. Here the last thread that leaves restores the limit,
+# which may be a different thread.
+_give_up_control = getattr(OpenBLASController, "clear_controlling_thread", lambda: None)
 
 
 def count_threads(n_jobs):
@@ -40,23 +41,23 @@ def count_threads(n_jobs):
 
 
 def limit_blas_threads():
-    """Return a context in which BLAS uses one thread, because ours use the rest.
+    """Return a context in which BLAS uses one thread, as our threads use the cores.
 
-    It gives a function that each thread started within has to call.
+    The context gives a function that each thread started inside must call.
     """
     return _blas.on_one_thread()
 
 
 class _Blas:
-    """Limits BLAS to one thread as long as anybody needs it.
+    """Limit BLAS to one thread while at least one user needs it.
 
-    The limit applies to the whole process: the first user sets it and the last one
-    restores what was before, so that fits in several Python threads do not undo each
+    The limit applies to the whole process. The first user sets it and the last user
+    restores the previous one, so that fits in several Python threads do not undo each
     other's limits.
 
-    Ctrl-C may interrupt any line. What was before is therefore recorded before the
-    limit is set, and forgotten only after it is restored; until then, whoever comes
-    next restores it.
+    Ctrl-C may interrupt any line. The previous limit is therefore stored before the new
+    one is set, and deleted only after it is restored. If that was interrupted, the next
+    user restores it.
     """
 
     def __init__(self):
@@ -65,12 +66,12 @@ class _Blas:
         self.forget_users()
 
     def forget_users(self):
-        """Forget all users, as in a forked child, where their threads are gone."""
+        """Forget all users, as in a forked child, which has none of their threads."""
         self._lock = threading.Lock()
         self._users = set()
 
     def _libraries(self):
-        # To look for them costs milliseconds, and only an import brings new ones.
+        # Searching takes milliseconds, and only an import can load new libraries.
         if self._n_modules != len(sys.modules):
             self._controller = ThreadpoolController()
             self._n_modules = len(sys.modules)
@@ -99,7 +100,7 @@ class _Blas:
             try:
                 with self._lock:
                     if not self._users:
-                        self._restore()  # what a fork or a second Ctrl-C has left
+                        self._restore()  # after a fork or a second Ctrl-C
                         self._available = self._current()
                         self._before = self._libraries().limit(limits=None)
                         self._limit_this_thread()
@@ -107,7 +108,7 @@ class _Blas:
                 yield self._limit_this_thread
             finally:
                 self._remove(user)
-        finally:  # again, as Ctrl-C may have interrupted the first
+        finally:  # again: Ctrl-C may have interrupted the first call
             self._remove(user)
 
     def _remove(self, user):
@@ -119,15 +120,15 @@ class _Blas:
     def _restore(self):
         if self._before is not None:
             self._before.restore_original_limits()
-            _let_go()
+            _give_up_control()
             self._before = None
 
     def _limit_this_thread(self):
-        # A BLAS on OpenMP has a limit for each thread; it ends as the thread does.
+        # A BLAS with OpenMP has one limit per thread, which ends with the thread.
         for library in self._controller.lib_controllers:
             if library.user_api == "blas":
                 library.set_num_threads(1)
-        _let_go()
+        _give_up_control()
 
 
 _blas = _Blas()

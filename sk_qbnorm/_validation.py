@@ -79,7 +79,7 @@ def check_finite(array, name, n_jobs=None):
     """Raise if `array` has NaN or infinity, with the place of the first."""
     is_sparse = sparse.issparse(array)
     values = array.data if is_sparse else array
-    sums = []  # of all rows: one pass and no big temporary, where all is well
+    sums = []  # a sum per row finds problems in one pass without a large temporary
     wide = np.float64 if values.dtype.itemsize <= 2 else None  # sums of half floats
 
     def add(start, stop):
@@ -203,21 +203,21 @@ def remaining_items(items, n_gallery):
 
 def warn_caller(message, category=UserWarning):
     """Warn at the first line outside of this package and scikit-learn."""
-    own = "sk_qbnorm", "sklearn", "joblib"  # by which scikit-learn calls
+    own = "sk_qbnorm", "sklearn", "joblib"  # scikit-learn calls through joblib
     frame, level = inspect.currentframe(), 1
     while frame and frame.f_globals.get("__name__", "").partition(".")[0] in own:
         frame, level = frame.f_back, level + 1
     warnings.warn(message, category, stacklevel=level)
 
 
-def clone_sharing_data(estimator, *learnt):
+def clone_sharing_data(estimator, *private_names):
     """Return an unfitted clone that shares its parameters, which may be large.
 
-    `learnt` are names of fitted attributes that do not end in an underscore.
+    `private_names` are fitted attributes that do not end in an underscore.
     """
     twin = copy(estimator)
     for name in [*vars(twin)]:
-        if name.endswith("_") or name in learnt:
+        if name.endswith("_") or name in private_names:
             delattr(twin, name)
     return twin
 
@@ -261,7 +261,7 @@ def check_matrix(
 
 
 def shape_of(matrix):
-    """Return the shape of any array-like, also of those numpy functions refuse."""
+    """Return the shape of any array-like, even if numpy functions reject it."""
     shape = getattr(matrix, "shape", None)
     return np.asarray(matrix).shape if shape is None else tuple(shape)
 
@@ -273,7 +273,7 @@ def item_names(matrix, axis=0):
     that the items have no names.
     """
     labels = getattr(matrix, "columns" if axis else "index", None)
-    if labels is None or callable(labels):  # as the index of a list is
+    if labels is None or callable(labels):  # the index method of a list
         return None
     names = np.asarray(labels, dtype=object)
     if all(isinstance(name, str) for name in names):
@@ -296,7 +296,7 @@ def known_names(estimator):
 
 
 def check_unmasked(values, name):
-    """Raise if entries of a masked array are masked, as they would be used."""
+    """Raise if entries of a masked array are masked, because they would be used."""
     listed = values if isinstance(values, (list, tuple)) else [values]
     if any(isinstance(each, np.ma.MaskedArray) and each.mask.any() for each in listed):
         raise ValueError(
@@ -306,9 +306,9 @@ def check_unmasked(values, name):
 
 
 def _readable(matrix, name):
-    """Return a matrix that `check_array` can read, and the dtype to ask it for.
+    """Return a matrix that `check_array` can read, and the dtype to request.
 
-    By itself, it converts every dtype that is not numpy's to float64.
+    Without a dtype, `check_array` converts dtypes of other libraries to float64.
     """
     if hasattr(matrix, "iloc") and hasattr(matrix, "columns"):  # pandas
         dtypes = [_numpy_dtype(dtype) for dtype in set(matrix.dtypes)]
@@ -355,7 +355,7 @@ def column_names(matrix):
 
 
 class _matrix_of_numbers:
-    """Name what is empty, has not two dimensions, or holds text."""
+    """Name the input in errors about empty, non-2D or text input."""
 
     def __init__(self, name):
         self.name = name

@@ -1,4 +1,4 @@
-"""What many tests share: the normalizers, their references, and awkward matrices."""
+"""Shared by many tests: normalizers, their references, and edge-case matrices."""
 
 import builtins
 
@@ -36,7 +36,7 @@ NORMALIZERS = {
         beta_query=20.0, beta_gallery=5.0, metric="precomputed"
     ),
 }
-# Those that want all of the bank and all of the gallery at once, too.
+# Also normalizers that need the whole bank and the whole gallery at once.
 ALL = NORMALIZERS | {
     "Sinkhorn": SinkhornNormalizer(beta=5.0, max_iter=4, tol=0.0, metric="precomputed"),
     "Dynamic Sinkhorn": DynamicNormalizer(
@@ -47,7 +47,7 @@ ALL = NORMALIZERS | {
 
 
 def expected(normalizer, bank, sims):
-    """What the reference says that the normalizer must give, in float64."""
+    """Return the scores of the normalizer by the reference, in float64."""
     bank, sims = np.asarray(bank, np.float64), np.asarray(sims, np.float64)
     options = normalizer.get_params()
     if isinstance(normalizer, DynamicNormalizer):
@@ -88,16 +88,16 @@ def expected(normalizer, bank, sims):
 
 
 def number_for(beta, factor, bank):
-    """The number that `beta` stands for, for a bank of no more than 256 queries."""
+    """Return the number for `beta`, for a bank of at most 256 queries."""
     return factor / (np.std(bank) or 1.0) if beta == "scale" else beta
 
 
 @st.composite
 def bank_and_sims(draw, max_rows=8, max_items=6, scale=1.0):
-    """Draw a bank and queries of one gallery, on a coarse grid so that ties abound.
+    """Draw a bank and queries of one gallery, on a coarse grid with many ties.
 
-    The grid is exact in float32, of which a number of columns and rows are constant or
-    equal; at times there is but one row, or one column.
+    The grid is exact in float32. Some columns and rows are constant or equal, and some
+    matrices have a single row or column.
     """
     n_gallery = draw(st.integers(1, max_items))
     grid = st.integers(-8, 8).map(lambda step: step / 8 * scale)
@@ -121,7 +121,7 @@ def bank_and_sims(draw, max_rows=8, max_items=6, scale=1.0):
 
 
 def forms_of(matrix):
-    """Return the matrix in every layout and container that must not matter."""
+    """Return the matrix in different layouts and containers."""
     import pandas as pd
 
     strided = np.zeros((matrix.shape[0] * 2, matrix.shape[1] * 3), matrix.dtype)
@@ -141,7 +141,7 @@ def forms_of(matrix):
 
 
 def layouts_of(matrix):
-    """Return the same numbers in every order of memory, writeable and read-only."""
+    """Return the matrix in different memory layouts, writable and read-only."""
     layouts = _layouts(matrix)
     for name, layout in _layouts(matrix).items():
         layout.flags.writeable = False
@@ -165,18 +165,18 @@ def _layouts(matrix):
 
 
 def whole(shape, seed=0, largest=5):
-    """Embeddings of small whole numbers: products are exact, and tied at times."""
+    """Embeddings of small integers, so that products are exact and sometimes tied."""
     random = np.random.default_rng(seed)
     return random.integers(-largest, largest, shape).astype(float)
 
 
 def without(monkeypatch, package):
-    """Let nobody import a package, that others may have loaded before."""
-    known = builtins.__import__
+    """Make the import of a package fail, even if it is already loaded."""
+    real_import = builtins.__import__
 
     def importing(name, *options, **more):
         if name.split(".")[0] == package:
             raise ImportError(f"No module named {name!r}")
-        return known(name, *options, **more)
+        return real_import(name, *options, **more)
 
     monkeypatch.setattr(builtins, "__import__", importing)

@@ -7,9 +7,9 @@ from hypothesis import settings
 
 from . import small_blocks
 
-# For the benchmarks, behind the package that is installed.
+# The benchmarks are importable, after the installed package.
 sys.path.append(str(Path(__file__).parent.parent))
-os.environ.setdefault("MPLBACKEND", "agg")  # nobody looks
+os.environ.setdefault("MPLBACKEND", "agg")  # no window
 settings.register_profile("ci", deadline=None, derandomize=True, max_examples=60)
 settings.register_profile("quick", parent=settings.get_profile("ci"), max_examples=10)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
@@ -18,7 +18,7 @@ if "SK_QBNORM_SMALL_BLOCKS" in os.environ:
 
 
 def pytest_collection_modifyitems(items):
-    """Ignore warnings about small banks and odd betas, except in tests of these."""
+    """Ignore warnings about small banks and unusual betas, except in their tests."""
     for item in items:
         item.add_marker(pytest.mark.filterwarnings("ignore:beta"), append=False)
         if "normalizer" in getattr(item, "fixturenames", ()):
@@ -27,8 +27,8 @@ def pytest_collection_modifyitems(items):
 
 
 @pytest.fixture(autouse=True)
-def _no_left_over_figures():
-    """Close what an example has drawn."""
+def _close_figures():
+    """Close all figures after a test."""
     yield
     if "matplotlib.pyplot" in sys.modules:
         sys.modules["matplotlib.pyplot"].close("all")

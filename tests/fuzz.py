@@ -1,10 +1,10 @@
-"""Random cases against the reference and the laws: ``python -m tests.fuzz --seed 0``.
+"""Compare random cases with the reference: ``python -m tests.fuzz --seed 0``.
 
-Each case draws a normalizer and its parameters, sizes, values, dtypes and layouts, all
-from its own seed. It checks that inputs stay as they are; that layouts and threads do
-not change a bit; that `transform` is the formula of `tests.reference`, `rescore` is
-`transform`, `partial_fit` is `fit`, and a search is `decision_function` and a stable
-sort. ``--case N`` runs one case again.
+Each case draws a normalizer and its parameters, sizes, values, dtypes and layouts from
+its own seed. It checks that inputs do not change; that layouts and threads do not
+change a bit of the result; that `transform` matches the formula in `tests.reference`,
+`rescore` matches `transform`, `partial_fit` matches `fit`, and a search matches
+`decision_function` with a stable sort. ``--case N`` runs one case again.
 """
 
 import argparse
@@ -34,11 +34,11 @@ from .cases import expected, layouts_of
 
 DTYPES = np.float64, np.float32, np.float16, np.int64
 EDGES = 255, 256, 257, 511, 512, 513
-MOST_STEPS = 30_000  # of the reference, which is slow
+MOST_STEPS = 30_000  # the reference is slow
 
 
 class Case:
-    """What is drawn from one seed."""
+    """A random case, drawn from one seed."""
 
     def __init__(self, seed, number):
         self.random = np.random.default_rng([seed, number])
@@ -48,16 +48,16 @@ class Case:
         self.words = [repr(self.normalizer), np.dtype(self.dtype).name]
 
     def one_of(self, *choices):
-        """Return one of the choices."""
+        """Draw one of the choices."""
         return choices[self.random.integers(len(choices))]
 
     def size(self, most=300):
-        """Return a number of rows or columns, small ones and edges more often."""
+        """Draw a number of rows or columns; small numbers and edges are more likely."""
         small, some = self.random.integers(1, 13), self.random.integers(1, most)
         return int(self.one_of(small, small, small, some, self.random.choice(EDGES)))
 
     def matrix(self, shape):
-        """Return numbers with many ties, none, or those of near duplicates."""
+        """Draw a matrix with many ties, without ties, or of near duplicates."""
         random = self.random
         values = random.integers(-8, 9, shape) / 8
         kind = self.one_of("grid", "normal", "near duplicates", "alike")
@@ -74,7 +74,7 @@ class Case:
         return (values * self.scale).astype(self.dtype)
 
     def layout(self, matrix):
-        """Return a name and the same numbers in some order of memory."""
+        """Return the matrix in a random memory layout."""
         layouts = layouts_of(matrix)
         name = self.one_of(*layouts)
         self.words.append(f"{matrix.shape} in {name}")
@@ -107,20 +107,20 @@ class Case:
 
 
 def same(found, right, what):
-    """Raise if two arrays differ in a bit."""
+    """Raise if two arrays differ in any bit."""
     np.testing.assert_array_equal(found, right, err_msg=what)
     if not sparse.issparse(found) and found.dtype != right.dtype:
         raise AssertionError(f"{what}: {found.dtype} is not {right.dtype}")
 
 
 def best(scores, k):
-    """Return what a stable sort of whole rows gives."""
+    """Return the k best of each row by a stable sort."""
     items = np.argsort(-scores, axis=1, kind="stable")[:, :k]
     return np.take_along_axis(scores, items, axis=1), items
 
 
 def check_matrices(case):
-    """Check a fit to similarities, and what follows from it."""
+    """Check a fit to similarities and the methods that use it."""
     normalizer = case.normalizer
     n_gallery = case.size()
     bank, sims = (case.matrix((case.size(), n_gallery)) for _ in range(2))
@@ -185,7 +185,7 @@ def check_search(case):
 
 
 def run(seed, number):
-    """Run one case; return None, or what was drawn and what failed."""
+    """Run one case; return None, or a description of the case and its error."""
     case = Case(seed, number)
     check = case.one_of(check_matrices, check_matrices, check_search)
     try:
@@ -199,19 +199,19 @@ def run(seed, number):
 
 
 def main(arguments=None):
-    """Run the cases; return 1 if any has failed, else 0."""
+    """Run the cases; return 1 if any fails, else 0."""
     parser = argparse.ArgumentParser(prog="python -m tests.fuzz")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--cases", type=int, default=1000)
-    parser.add_argument("--case", type=int, help="run this one alone")
+    parser.add_argument("--case", type=int, help="run only this case")
     options = parser.parse_args(arguments)
     numbers = range(options.cases) if options.case is None else [options.case]
     failed, start = [], time.monotonic()
     for number in numbers:
-        trouble = run(options.seed, number)
-        if trouble:
+        failure = run(options.seed, number)
+        if failure:
             failed.append(number)
-            print(f"--seed {options.seed} --case {number}\n{trouble}", flush=True)
+            print(f"--seed {options.seed} --case {number}\n{failure}", flush=True)
         if (number + 1) % 1000 == 0:
             print(f"{number + 1} cases, {len(failed)} failed", flush=True)
     seconds = time.monotonic() - start

@@ -1,6 +1,6 @@
-"""The pages of the documentation, run as somebody would who reads them.
+"""Run the code of the documentation pages from top to bottom.
 
-``python -m tests.pages FILE ...`` writes what the blocks of a page print below them.
+``python -m tests.pages FILE ...`` updates the output blocks of a page.
 """
 
 import io
@@ -18,12 +18,11 @@ DOCS = ROOT / "docs"
 RESULTS = DOCS / "results"
 FENCE = re.compile(r"^```([\w{}]*)[^\n]*\n(.*?)^```$", flags=re.MULTILINE | re.DOTALL)
 INCLUDE = re.compile(r"^```\{include\} (\S+)\n((?::.*\n)*)```$", flags=re.MULTILINE)
-# A row of a Markdown table that the demo prints, too: a name, then numbers.
+# A row of a Markdown table with results of the demo: a name, then numbers.
 DEMO_ROW = re.compile(r"^\| (?:\{class\})?`?~?([\w.]+)`? ((?:\| [\d.]+ )+)\|$", re.M)
 NUMBER = re.compile(r"[-+]?\d+\.\d+")
-# What sets up a machine, or takes minutes, is run elsewhere: by .ci/run, by the tests
-# of the benchmarks, or by a reader.
-LEFT_ALONE = (
+# Commands that install something or take minutes are not run here.
+SKIPPED_COMMANDS = (
     "pip install",
     "tox",
     "python -m benchmarks",
@@ -33,13 +32,13 @@ LEFT_ALONE = (
 
 
 def all_pages():
-    """The pages that hold prose, in the order of their names."""
+    """Return all pages with prose, sorted by name."""
     pages = [path for path in DOCS.rglob("*.md") if path.parent != RESULTS]
     return [path for path in sorted(pages) if "_build" not in path.parts]
 
 
 def text_of(path):
-    """The text of a page, with those that it includes in their places."""
+    """Return the text of a page with its includes."""
 
     def included(found):
         options = dict(re.findall(r"^:([\w-]+): ?(.*)$", found[2], flags=re.MULTILINE))
@@ -56,7 +55,7 @@ def text_of(path):
 
 
 def demo_rows(text):
-    """The rows of Markdown tables with results of the demo: names and numbers."""
+    """Return the rows of Markdown tables with demo results: names and numbers."""
     return [
         (name.rpartition(".")[2], re.findall(r"[\d.]+", numbers))
         for name, numbers in DEMO_ROW.findall(text)
@@ -66,8 +65,8 @@ def demo_rows(text):
 def run(path):
     """Run the blocks of a page in order.
 
-    Yields each block that says what is printed, ``text``, and what the blocks between
-    it and the one before did print.
+    Yields each ``text`` block, which shows output, and the output of the code between
+    the previous ``text`` block and this one.
     """
     names, printed = {"__name__": "__main__"}, io.StringIO()
     for language, block in FENCE.findall(text_of(path)):
@@ -85,24 +84,24 @@ def run(path):
             "bibtex",
         }:
             raise AssertionError(f"{path.name}: a block of {language!r} is not run")
-    yield "", ""  # the blocks after the last text have run
+    yield "", ""  # the last blocks have run
 
 
 def commands(block):
-    """Run the commands of a block of shell that are the package's own."""
+    """Run the commands of the package in a shell block."""
     for line in block.replace("\\\n", " ").splitlines():
         line = line.partition(" # ")[0].strip()
-        if line and not line.startswith(LEFT_ALONE):
+        if line and not line.startswith(SKIPPED_COMMANDS):
             program, *arguments = shlex.split(line)
             assert (program, *arguments[:2]) == ("python", "-m", "sk_qbnorm"), line
             assert main(arguments[2:]) == 0
 
 
 def agree(text, printed):
-    """Whether a block says what was printed, but for how another processor rounds.
+    """Return whether a block matches the output, up to rounding.
 
-    There a query whose two best items all but tie may have the other first: of some
-    hundreds of queries that is two units of the last decimal, or half a percent.
+    On another processor, a query whose two best items nearly tie may swap them. With
+    hundreds of queries this changes two units of the last decimal, or half a percent.
     """
     if NUMBER.sub("", text).split() != NUMBER.sub("", printed).split():
         return False
@@ -115,16 +114,16 @@ def agree(text, printed):
 
 
 def agree_in_part(text, printed):
-    """Whether some lines of what was printed agree with a block."""
+    """Return whether some lines of the output match a block."""
     lines, n_lines = printed.splitlines(), len(text.splitlines())
     parts = ("\n".join(lines[i : i + n_lines]) for i in range(len(lines)))
     return any(agree(text, part) for part in parts)
 
 
 def write(path):
-    """Put what the blocks of a page print into its own blocks of text."""
+    """Write the output of the blocks of a page into its ``text`` blocks."""
     page, end = path.read_text(encoding="utf-8"), 0
-    with TemporaryDirectory() as folder, chdir(folder):  # for the files that it writes
+    with TemporaryDirectory() as folder, chdir(folder):  # for files that blocks write
         for block, printed in run(path):
             fence = f"```text\n{block}```"
             start = page.find(fence, end)

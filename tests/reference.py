@@ -1,4 +1,4 @@
-"""The formulae in plain loops and float64: slow, obvious, the oracle of the tests."""
+"""The formulas as plain loops in float64: slow but obvious, to test against."""
 
 import math
 
@@ -6,14 +6,14 @@ import numpy as np
 
 
 def log_mean_exp(column, beta):
-    """``log(mean_i exp(beta * p_i)) / beta``, the largest term taken out."""
+    """``log(mean_i exp(beta * p_i)) / beta``, relative to the largest term."""
     peak = max(column)
     total = math.fsum(math.exp(beta * (p - peak)) for p in column)
     return peak + math.log(total / len(column)) / beta
 
 
 def top_mean(values, k):
-    """Mean of the k largest, or of all where there are fewer."""
+    """Mean of the k largest values, or of all if there are fewer."""
     largest = sorted(values, reverse=True)[:k]
     return math.fsum(largest) / len(largest)
 
@@ -53,7 +53,7 @@ def inverted_softmax_probability(bank, sims, beta=20.0, alpha=1.0):
 
 
 def dynamic(bank, sims, corrected, n_activation=1, min_count=1):
-    """The corrected row where the query's own best item is activated, else the raw."""
+    """The corrected row if the best item of the query is active, else the raw row."""
     counts = activation_counts(bank, n_activation)
     return [
         new if counts[best(row)] >= min_count else row
@@ -62,10 +62,11 @@ def dynamic(bank, sims, corrected, n_activation=1, min_count=1):
 
 
 def dual_inverted_softmax(banks, sims, betas, alpha=1.0, gate=None):
-    """The logarithm of a product of ratios, one a bank, over the sum of the betas.
+    """The logarithm of a product of ratios, one per bank, divided by the sum of betas.
 
-    A ratio whose gate is shut, the row's best item not being activated by its bank, is
-    its numerator alone. ``gate`` is (n_activation, min_count), or None for no gate.
+    If the bank of a ratio does not activate the best item of the row, the gate is
+    closed and only the numerator remains. ``gate`` is (n_activation, min_count), or
+    None for no gate.
     """
     scores = []
     for row in sims:
@@ -83,9 +84,9 @@ def dual_inverted_softmax(banks, sims, betas, alpha=1.0, gate=None):
 
 
 def sinkhorn_bias(bank, beta=50.0, n_iter=10):
-    """The bias of each item, in the logarithms of the paper.
+    """The bias of each item, from the logarithms of the potentials in the paper.
 
-    A constant makes the first half step inverted softmax.
+    A constant is added so that the first half step equals inverted softmax.
     """
     n_bank, n_gallery = len(bank), len(bank[0])
 
@@ -221,7 +222,7 @@ def bank_ranks(bank, sims):
 
 
 def globally_corrected(bank, sims):
-    """Minus the number of items with a smaller rank, or as small a one and larger s."""
+    """Minus the number of items with smaller rank, or equal rank and larger score."""
     scores = []
     for row, ranks in zip(sims, bank_ranks(bank, sims), strict=True):
         keys = [(rank, -s) for rank, s in zip(ranks, row, strict=True)]
@@ -232,9 +233,9 @@ def globally_corrected(bank, sims):
 def authors_qb_norm(bank, sims, k=1, beta=20.0):
     """The authors' algorithm (github.com/ioanacroi/qb-norm) from its description.
 
-    Exponentials of both matrices; the items that are among the k first of a bank row;
-    rows whose first item is one of these are divided by the column sums of the bank's
-    exponentials, the others stay as they are.
+    It takes exponentials of both matrices and finds the items in the top k of a bank
+    row. Rows whose best item is one of these are divided by the column sums of the
+    bank's exponentials; other rows stay unchanged.
     """
     bank, sims = np.array(bank, dtype=np.float64), np.array(sims, dtype=np.float64)
     retrieved = {j for row in bank for j in order(row)[:k]}
@@ -256,14 +257,14 @@ def rank(row, relevant, ties):
     before = {
         "optimistic": 0,
         "pessimistic": others,
-        # each of the others stands before all of the hits once in len(hits) + 1 times
+        # each of the others precedes all hits with probability 1 / (len(hits) + 1)
         "average": others / (len(hits) + 1),
     }
     return 1 + above + before[ties]
 
 
 def average_precision(ranked_relevance):
-    """Of one row: booleans in the order of the ranking."""
+    """Average precision of one row of booleans, in the order of the ranking."""
     hits, total = 0, 0.0
     for place, hit in enumerate(ranked_relevance, start=1):
         if hit:
@@ -273,7 +274,7 @@ def average_precision(ranked_relevance):
 
 
 def occurrence(lists, n_gallery):
-    """How many of the lists hold each item."""
+    """Count the lists that contain each item."""
     return [sum(j in row for row in lists) for j in range(n_gallery)]
 
 
@@ -285,7 +286,7 @@ def skewness(counts):
 
 
 def robin_hood(counts):
-    """What lies above the mean, as a share of all."""
+    """Share of the total that lies above the mean."""
     mean = math.fsum(counts) / len(counts)
     return math.fsum(c - mean for c in counts if c > mean) / sum(counts)
 
@@ -305,7 +306,7 @@ def hub_rate(counts):
 
 
 def hub_agreement(bank_counts, sample_counts, k):
-    """Shares of either's unevenness, what the draw of the sample adds taken out."""
+    """Shared variance over that of bank and sample, without sampling variance."""
     n_gallery, mu = len(bank_counts), k / len(bank_counts)
     n, m = sum(bank_counts) / k, sum(sample_counts) / k
     pairs = list(zip(bank_counts, sample_counts, strict=True))
@@ -319,7 +320,7 @@ def hub_agreement(bank_counts, sample_counts, k):
 
 
 def querybank_measures(bank, sims, k, beta):
-    """What a bank and a sample of queries say of each other, but for the bootstrap."""
+    """The measures of `querybank_report`, except those from the bootstrap."""
     n_gallery, lists, asked = len(bank[0]), [], []
     for rows, found in ((bank, lists), (sims, asked)):
         found += [order(row)[:k] for row in rows]
@@ -351,7 +352,7 @@ def querybank_measures(bank, sims, k, beta):
 
 
 def chance_variation(counts, n_queries, k):
-    """Spread of the chances over their mean, of pairs of different queries."""
+    """Coefficient of variation of the retrieval probabilities, without chance."""
     mu = k / len(counts)
     pairs = n_queries * (n_queries - 1)
     squares = math.fsum(c * (c - 1) / pairs for c in counts) / len(counts)
@@ -359,7 +360,7 @@ def chance_variation(counts, n_queries, k):
 
 
 def bootstrap_error(bank, beta, draws):
-    """Standard error of the bias, of banks of the rows drawn; shifts do not count."""
+    """Standard error of the bias over drawn banks, without common shifts."""
     n_gallery = len(bank[0])
     biases = []
     for rows in draws:
@@ -376,7 +377,7 @@ def bootstrap_error(bank, beta, draws):
 
 
 def measures(ranks, precisions):
-    """All retrieval measures of the rank and the precision of each query."""
+    """All retrieval measures, from the rank and the precision of each query."""
     n_queries, ordered = len(ranks), sorted(ranks)
     recalls = [sum(r <= k for r in ranks) / n_queries for k in (1, 5, 10)]
     middle = ordered[(n_queries - 1) // 2], ordered[n_queries // 2]
@@ -391,7 +392,7 @@ def measures(ranks, precisions):
 
 
 def percentile(values, share):
-    """Between the two of the sorted values where that share of them lies below."""
+    """Interpolate the percentile between two sorted values."""
     values = sorted(values)
     place = share * (len(values) - 1)
     left = min(math.floor(place), len(values) - 2)

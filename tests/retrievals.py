@@ -10,7 +10,7 @@ from . import reference
 
 @st.composite
 def scores_and_k(draw):
-    """Scores with ties, with more queries than items and the other way round."""
+    """Draw scores with ties, with more queries than items or fewer."""
     shape = draw(st.integers(1, 7)), draw(st.integers(1, 8))
     scores = draw(hnp.arrays(np.float64, shape, elements=st.integers(-3, 3)))
     return scores, draw(st.integers(1, shape[1]))

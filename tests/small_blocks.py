@@ -1,4 +1,4 @@
-"""Cut every block to a few rows and columns, so that small data has leftovers.
+"""Shrink all blocks to a few rows and columns, so that small data has remainders.
 
 ``SK_QBNORM_SMALL_BLOCKS=1 NUMBA_DISABLE_JIT=1 pytest`` runs the tests with it. Kernels
 must run as plain Python: numba would keep the small blocks in its cache on disk.
@@ -24,7 +24,7 @@ SMALL = {
     "normalizers._base": {"_BLOCK_ROWS": 2},
     "normalizers._rescore": {"_BLOCK_ENTRIES": 5},
     "neighbors._retriever": {"_BLOCK_ENTRIES": 7},
-    "model_selection._labelled": {"_BLOCK_ENTRIES": 7},
+    "model_selection._labeled": {"_BLOCK_ENTRIES": 7},
     "querybanks._resampling": {"_BATCH_ROWS": 5, "_BATCH_ENTRIES": 20},
     "metrics._bootstrap": {"_BLOCK": 7},
 }
@@ -33,7 +33,7 @@ SMALL_KERNELS = {
     "_column_top_k": {"_WINDOW": 3},
     "_corrections": {"_BLOCK": 7},
     "_log_sum_exp": {
-        "_ROWS": 5,  # four that are taken together, and one
+        "_ROWS": 5,  # four rows that are added together, and one
         "_COLUMNS": 3,
         "_LIMIT": {np.dtype(dtype): dtype(2) for dtype in (np.float32, np.float64)},
     },
@@ -46,7 +46,7 @@ ALL = SMALL | {f"_kernels.{name}": small for name, small in SMALL_KERNELS.items(
 
 
 def shrink():
-    """Make all blocks small, for the rest of the process."""
+    """Shrink all blocks for the rest of the process."""
     from numba import config
 
     if not config.DISABLE_JIT:

@@ -1,4 +1,4 @@
-"""Bad input to an index and to the retriever is told in one clear sentence."""
+"""Invalid input to augmentation and to the retriever raises clear errors."""
 
 import numpy as np
 import pytest

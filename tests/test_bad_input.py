@@ -1,4 +1,4 @@
-"""Bad input raises one clear sentence: what was passed, expected, and to be done."""
+"""Errors say what was passed, what is expected, and what to do."""
 
 import numpy as np
 import pytest
@@ -63,7 +63,7 @@ def with_text():
     ],
 )
 @each_normalizer
-def test_what_is_no_matrix_of_similarities_is_refused(
+def test_input_that_is_not_a_matrix_of_similarities_is_refused(
     normalizer, matrix, error, message
 ):
     with pytest.raises(error, match=message):
@@ -88,12 +88,12 @@ def test_another_number_of_gallery_items_is_refused(normalizer):
 
 
 @each_normalizer
-def test_an_unfitted_normalizer_says_so(normalizer):
+def test_an_unfitted_normalizer_raises(normalizer):
     with pytest.raises(NotFittedError):
         clone(normalizer).transform(SIMS)
 
 
-def test_unfitted_bank_ranks_say_so():
+def test_bank_ranks_of_an_unfitted_normalizer_raise():
     with pytest.raises(NotFittedError):
         GloballyCorrected().bank_ranks(SIMS)
 
@@ -130,12 +130,12 @@ def test_alpha_must_not_be_negative(normalizer_class, alpha):
         (NearestNeighborScorer, "n_neighbors"),
     ],
 )
-def test_counts_must_be_whole_and_positive(normalizer_class, name, count):
+def test_counts_must_be_positive_integers(normalizer_class, name, count):
     with pytest.raises(ValueError, match=name):
         normalizer_class(**{name: count}).fit(SIMS)
 
 
-def test_unknown_choices_list_the_known_ones():
+def test_errors_about_unknown_choices_list_the_valid_ones():
     with pytest.raises(ValueError, match="output .*'similarity', 'probability'"):
         InvertedSoftmax(output="log").fit(SIMS)
     with pytest.raises(ValueError, match="metric .*'cosine', 'dot', 'precomputed'"):
@@ -271,6 +271,6 @@ def test_a_gallery_is_needed_and_its_labels_must_match():
         ({"noise": -1}, "noise .* -1"),
     ],
 )
-def test_impossible_data_are_refused(options, message):
+def test_invalid_options_of_synthetic_data_are_refused(options, message):
     with pytest.raises(ValueError, match=message):
         make_hub_retrieval(**options)

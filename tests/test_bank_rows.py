@@ -1,4 +1,4 @@
-"""Rows that `y` marks as bank: only these are fitted, and scores leave them out."""
+"""Rows marked as bank in `y`: fit uses only these, and scores leave them out."""
 
 import warnings
 
@@ -30,7 +30,7 @@ from sk_qbnorm.model_selection import NormalizerSearch, QuerybankSplit, gain_sco
 
 from .cases import ALL
 
-N_BANK, N_LABELLED, N_GALLERY = 60, 30, 30
+N_BANK, N_LABELED, N_GALLERY = 60, 30, 30
 
 
 @pytest.fixture(scope="module")
@@ -40,9 +40,9 @@ def data():
 
 @pytest.fixture(scope="module")
 def stacked(data):
-    """The bank above labelled queries, and what is relevant to each row."""
-    queries = np.vstack([data.bank_queries, data.queries[:N_LABELLED]])
-    relevant = np.r_[np.full(N_BANK, -1), data.relevant[:N_LABELLED]]
+    """The bank stacked on labeled queries, and the relevant item of each row."""
+    queries = np.vstack([data.bank_queries, data.queries[:N_LABELED]])
+    relevant = np.r_[np.full(N_BANK, -1), data.relevant[:N_LABELED]]
     return queries, relevant
 
 
@@ -66,8 +66,8 @@ KINDS = "Pipeline", "retriever"
 def forms(relevant, n_gallery=N_GALLERY):
     """The same relevance in every form that can be split by rows."""
     indicator = np.zeros((len(relevant), n_gallery), dtype=int)
-    labelled = np.flatnonzero(relevant >= 0)
-    indicator[labelled, relevant[labelled]] = 1
+    labeled = np.flatnonzero(relevant >= 0)
+    indicator[labeled, relevant[labeled]] = 1
     return {
         "array": relevant,
         "list": relevant.tolist(),
@@ -95,7 +95,7 @@ def test_a_search_refits_to_the_bank_alone(data, stacked, kind, form):
 
 @pytest.mark.compiled
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_refit_keeps_labelled_queries_out_of_the_bank_of_real_data(kind):
+def test_a_refit_keeps_labeled_queries_out_of_the_bank_of_real_data(kind):
     data = load_emoji_name_to_keywords()
     estimator, parameter = estimators(data)[kind]
     n_bank = len(data.bank_queries)
@@ -106,8 +106,8 @@ def test_a_refit_keeps_labelled_queries_out_of_the_bank_of_real_data(kind):
     found = search.fit(queries, relevant).best_estimator_.score(*others)
     clean = clone(estimator).set_params(**search.best_params_)
     assert found == clean.fit(data.bank_queries).score(*others)
-    # Labelled queries in the bank tell which items are left for the others: 64.3 %
-    # against 58.0 %.
+    # Labeled queries in the bank reveal which items are left for the others: R@1 would
+    # be 64.3 % instead of 58.0 %.
     assert clone(clean).fit(queries).score(*others) > found + 0.05
 
 
@@ -167,7 +167,7 @@ def test_columns_of_a_gallery_bank_follow_the_marked_rows(
 def test_rows_of_a_gallery_bank_do_not_follow_the_marked_rows(data, stacked):
     queries, relevant = stacked
     sims = pairwise_similarity(queries, data.gallery)
-    others = sims[::-1]  # as many rows as y has, of other things
+    others = sims[::-1]  # as many rows as y, but other items
     normalizer = DualInvertedSoftmax()
     expected = clone(normalizer).fit(sims[:N_BANK], gallerybank=others)
     fitted = normalizer.fit(sims, relevant, gallerybank=others)
@@ -206,7 +206,7 @@ def test_a_retriever_is_fitted_to_the_marked_rows_of_every_part_of_the_bank(
     retriever.partial_fit(queries[::2], relevant[::2])
     retriever.partial_fit(sparse.csr_array(queries[1::2]), relevant[1::2])
     assert retriever.normalizer_.n_bank_seen_ == N_BANK
-    retriever.fit(iter([queries]), relevant)  # parts are taken whole
+    retriever.fit(iter([queries]), relevant)  # parts of an iterator are used whole
     assert retriever.normalizer_.n_bank_seen_ == len(queries)
 
 
@@ -236,7 +236,7 @@ def test_marked_rows_of_another_length_are_refused(data, stacked, kind):
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("scoring", [None, recall_scorer(k=5), gain_scorer()])
-def test_grid_search_scores_the_labelled_rows(data, stacked, kind, scoring):
+def test_grid_search_scores_the_labeled_rows(data, stacked, kind, scoring):
     estimator, parameter = estimators(data)[kind]
     queries, relevant = stacked
     grid = {parameter: [5, 20, 40]}
@@ -251,7 +251,7 @@ def test_grid_search_scores_the_labelled_rows(data, stacked, kind, scoring):
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("scoring", [None, recall_scorer(), gain_scorer()])
-def test_halving_scores_the_labelled_rows(data, stacked, kind, scoring):
+def test_halving_scores_the_labeled_rows(data, stacked, kind, scoring):
     estimator, parameter = estimators(data)[kind]
     search = HalvingGridSearchCV(
         estimator,
@@ -298,11 +298,11 @@ def test_scores_leave_out_rows_without_a_relevant_item(data, stacked, kind, form
     estimator, _ = estimators(data)[kind]
     queries, relevant = stacked
     fitted = clone(estimator).fit(data.bank_queries)
-    labelled = queries[N_BANK:], relevant[N_BANK:]
+    labeled = queries[N_BANK:], relevant[N_BANK:]
     y = forms(relevant)[form]
-    assert fitted.score(queries, y) == fitted.score(*labelled)
+    assert fitted.score(queries, y) == fitted.score(*labeled)
     for scorer in (recall_scorer(k=3), gain_scorer()):
-        assert scorer(fitted, queries, y) == scorer(fitted, *labelled)
+        assert scorer(fitted, queries, y) == scorer(fitted, *labeled)
 
 
 def test_a_scorer_of_a_measure_without_a_mask_leaves_rows_out(data, stacked):
@@ -310,7 +310,7 @@ def test_a_scorer_of_a_measure_without_a_mask_leaves_rows_out(data, stacked):
         return len(relevant) + len(scores)
 
     fitted = estimators(data)["Pipeline"][0].fit(data.bank_queries)
-    assert make_retrieval_scorer(measure)(fitted, *stacked) == 2 * N_LABELLED
+    assert make_retrieval_scorer(measure)(fitted, *stacked) == 2 * N_LABELED
 
 
 def test_the_measures_themselves_refuse_rows_without_a_relevant_item():
@@ -318,7 +318,7 @@ def test_the_measures_themselves_refuse_rows_without_a_relevant_item():
         recall_at_k([0, -1], [[0.9, 0.1], [0.8, 0.3]])
 
 
-def test_class_labels_are_scored_where_there_are_some():
+def test_queries_with_class_labels_are_scored():
     scores, labels = np.eye(3)[[0, 1, 2, 2]], ["a", "b", "c"]
     last = NearestNeighborScorer(gallery_labels=[5, 6, 7]).fit(scores)
     assert last.score(scores, [5, -1, 6, 7]) == pytest.approx(2 / 3)
@@ -338,7 +338,7 @@ def test_scores_refuse_relevance_of_another_length(data, stacked):
                 scorer(fitted, queries, relevant[1:])
 
 
-def test_a_class_that_is_called_as_rows_are_marked_is_refused():
+def test_minus_one_is_refused_as_a_class_of_the_gallery():
     scores, labels = np.eye(2), [-1, 1]
     with pytest.raises(ValueError, match="gallery_labels"):
         NearestNeighborScorer(gallery_labels=labels).fit(scores)

@@ -1,4 +1,4 @@
-"""The benchmark runs, at a size that says nothing about speed."""
+"""The benchmark runs, at a size too small to measure speed."""
 
 import subprocess
 import sys
@@ -11,7 +11,7 @@ ROOT = Path(__file__).parent.parent
 
 @pytest.mark.compiled
 @pytest.mark.skipif(sys.platform != "linux", reason="peak memory is read from /proc")
-def test_the_benchmark_measures_every_work(tmp_path):
+def test_the_benchmark_measures_every_workload(tmp_path):
     pytest.importorskip("matplotlib")
     table, curves = tmp_path / "table.md", tmp_path / "curves.png"
     sizes = ["--size", "200", "--rounds", "1", "--gallery", "1000"]

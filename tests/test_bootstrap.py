@@ -53,7 +53,7 @@ def results_of(relevant, scores):
 
 
 def resampled(results, n_resamples, seed):
-    """The measures of every resample of the queries."""
+    """The measures of each resample of the queries."""
     ranks, precision = results
     random = np.random.RandomState(seed)
     for _ in range(n_resamples):

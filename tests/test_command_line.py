@@ -20,7 +20,7 @@ N_VIDEOS, PER_VIDEO = 12, 3
 
 @pytest.fixture
 def matrices():
-    """Bank captions x videos and test captions x videos, three captions a video."""
+    """Bank captions x videos and test captions x videos, 3 captions per video."""
     random = np.random.default_rng(0)
     hubs = random.exponential(0.3, size=N_VIDEOS)
     truth = np.repeat(np.eye(N_VIDEOS), PER_VIDEO, axis=0)
@@ -54,7 +54,7 @@ def refusal(capsys, folder, *options, **files):
 
 
 def recalls(printed):
-    """R@1 of each row of the table, in the order of the page."""
+    """R@1 of each row of the table, in its order."""
     rows = printed[printed.index("raw") :].splitlines()
     return {row.split()[0]: float(row.split()[1]) for row in rows if len(row) > 60}
 
@@ -74,9 +74,7 @@ def test_several_captions_per_video_are_measured(kind, capsys, folder, matrices)
         "sims": "sims.npz" if kind == "npy" else "sims.pkl",
     }
     printed = evaluate(capsys, folder, **files)
-    assert (
-        "groups of 3 captions in a row are taken for each of the 12 videos" in printed
-    )
+    assert "groups of 3 consecutive captions for each of the 12 videos" in printed
     assert "36 queries, 12 gallery items, 50 bank queries" in printed
     scores = DynamicInvertedSoftmax(metric="precomputed").fit(bank).transform(sims)
     assert recalls(printed) == {
@@ -111,7 +109,7 @@ def test_settings_reach_the_normalizer_and_scores_are_saved(capsys, folder, matr
 def test_the_diagonal_is_relevant_for_square_matrices(capsys, folder):
     np.save(folder / "square.npy", np.eye(N_VIDEOS))
     printed = evaluate(capsys, folder, sims="square.npy")
-    assert "the diagonal is taken" in printed
+    assert "using the diagonal" in printed
     assert recalls(printed)["raw"] == 100
 
 
@@ -166,8 +164,8 @@ def test_a_missing_caption_needs_no_relevant_item(capsys, folder, masks):
 
 def test_missing_captions_do_not_count_for_hubs(capsys, folder, matrices, masks):
     bank, sims = matrices
-    assert N_VIDEOS > 10  # else every item is among the first ten of all
-    sims[~masks] = -np.arange(N_VIDEOS)  # as padding, the same lists everywhere
+    assert N_VIDEOS > 10  # otherwise every item is in every top 10
+    sims[~masks] = -np.arange(N_VIDEOS)  # like padding: the same list in each row
     np.save(folder / "padded.npy", sims)
     options = "--masks", folder / "masks.pkl"
     printed = evaluate(capsys, folder, *options, sims="padded.npy")
@@ -227,7 +225,7 @@ def test_the_bank_of_the_other_direction_may_have_captions_in_columns(
     expected = evaluate(capsys, folder, *options, bank="videos.npy")
     assert evaluate(capsys, folder, *options, bank="natural.npy") == expected
     printed = evaluate(capsys, folder, *options, bank="square.npy")
-    assert "36 captions" in printed[: printed.index("raw")]  # says what it has taken
+    assert "36 captions" in printed[: printed.index("raw")]  # states the assumption
 
 
 def test_indices_of_captions_follow_when_captions_are_removed(
@@ -242,7 +240,7 @@ def test_indices_of_captions_follow_when_captions_are_removed(
         *("--relevant", folder / "relevant.npy"),
     )
     printed = evaluate(capsys, folder, *options, bank="videos.npy")
-    assert "1 videos have no caption left: not measured" in printed
+    assert "1 videos have no caption left and are not measured" in printed
     asked, kept = np.arange(N_VIDEOS) != 5, sims.T[:, masks]
     places = [list(np.flatnonzero(masks)).index(item) for item in first[asked]]
     assert recalls(printed)["raw"] == percent(recall_at_k(places, kept[asked]))
@@ -256,7 +254,7 @@ def test_videos_that_lose_all_captions_are_left_out(
     np.save(folder / "masks.npy", mask)
     options = "--direction", "video-to-text", "--masks", folder / "masks.npy"
     printed = evaluate(capsys, folder, *options, bank="videos.npy")
-    assert "1 videos have no caption left: not measured" in printed
+    assert "1 videos have no caption left and are not measured" in printed
 
 
 @pytest.mark.parametrize(
@@ -368,7 +366,7 @@ def test_demo_names_the_hubs_of_every_set_with_texts(capsys):
     assert main(["demo"]) == 0
     printed = capsys.readouterr().out
     assert printed.count("raw ") == 7
-    assert printed.count("Worst hubs, among the first 10 of how many") == 4
+    assert printed.count("Largest hubs, and how many of") == 4
     hub = re.search(r"'eight-spoked asterisk': (\d+) before, (\d+) after", printed)
     before, after = map(int, hub.groups())
     assert before == 348
@@ -386,7 +384,7 @@ def test_warnings_go_to_standard_error(capsys, folder):
 
 
 class BrokenOutput(io.StringIO):
-    """Standard output that nobody can write to."""
+    """Standard output that cannot be written."""
 
     def __init__(self, error):
         super().__init__()

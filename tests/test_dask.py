@@ -1,4 +1,4 @@
-"""Banks and galleries as Dask arrays, in blocks on threads and on other processes."""
+"""Banks and galleries as Dask arrays, on threads and on other processes."""
 
 import os
 import pickle
@@ -54,7 +54,7 @@ def assert_same_search(found, expected):
 @pytest.mark.parametrize("metric", METRICS, ids=["cosine", "dot", "callable"])
 @pytest.mark.parametrize("blocks", [(4, -1), (-1, 2), (5, (1, 4)), (-1, -1)], ids=str)
 @each_normalizer
-def test_blocks_give_what_the_whole_gives(normalizer, blocks, metric):
+def test_blocks_give_the_same_result_as_the_whole(normalizer, blocks, metric):
     in_memory = QuerybankRetriever(normalizer, metric=metric, n_neighbors=4)
     expected = in_memory.fit(BANK, GALLERY).kneighbors(QUERIES)
     sims = QUERIES @ GALLERY.T
@@ -70,7 +70,7 @@ def test_blocks_give_what_the_whole_gives(normalizer, blocks, metric):
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32, np.float16, np.int8])
 @each_normalizer
-def test_similarities_come_in_a_grid_of_blocks(normalizer, dtype):
+def test_similarities_may_be_a_grid_of_blocks(normalizer, dtype):
     bank = (BANK @ GALLERY.T * 9).astype(dtype)
     for blocks in ((5, 4), (1, -1), (-1, 1), ((1, 14, 3), (1, 2, 10)), (-1, -1)):
         fitted = clone(normalizer).fit(in_blocks(bank, *blocks))
@@ -87,7 +87,7 @@ def test_a_gallery_in_memory_keeps_its_names():
     assert list(normalizer.get_feature_names_out()) == names
 
 
-def test_of_equal_scores_in_several_blocks_the_first_items_are_found():
+def test_ties_across_blocks_go_to_the_smaller_index():
     queries, gallery = np.eye(5), np.tile(np.eye(5), (4, 1))  # exact in any order
     retriever = QuerybankRetriever(MERGING["NNN"], n_neighbors=9, metric="dot")
     items = retriever.fit(queries, in_blocks(gallery)).kneighbors(in_blocks(queries))[1]
@@ -95,7 +95,7 @@ def test_of_equal_scores_in_several_blocks_the_first_items_are_found():
 
 
 @pytest.mark.parametrize("mode", ["connectivity", "score", "distance"])
-def test_graphs_of_blocks_are_those_of_the_whole(mode):
+def test_graphs_of_blocks_equal_the_graph_of_the_whole(mode):
     in_memory = QuerybankRetriever(n_neighbors=3).fit(BANK, GALLERY)
     retriever = clone(in_memory).fit(BANK, in_blocks(GALLERY))
     found = retriever.kneighbors_graph(in_blocks(QUERIES), mode=mode).toarray()
@@ -117,8 +117,8 @@ def test_bank_and_gallery_may_change_in_blocks(normalizer, give):
     assert_same_search(retriever.kneighbors(QUERIES), in_memory.kneighbors(QUERIES))
 
 
-def test_blocks_may_be_empty_and_of_sizes_unknown_until_they_are_searched():
-    left = np.arange(18) // 4 != 1  # nothing is left of the second block
+def test_blocks_may_be_empty_and_have_unknown_sizes_in_fit():
+    left = np.arange(18) // 4 != 1  # the second block is empty
     bank = in_blocks(BANK)[array.from_array(left, chunks=4)]
     gallery = in_blocks(GALLERY)[array.from_array(left[:13], chunks=4)]
     unfitted = clone(RETRIEVER).set_params(normalizer=MERGING["DIS"])
@@ -143,7 +143,7 @@ def test_blocks_may_be_empty_and_of_sizes_unknown_until_they_are_searched():
         (lambda wrong: clone(MERGING["IS"]).fit(wrong), "querybank"),
     ],
 )
-def test_blocks_that_make_no_sense_are_refused(use, name):
+def test_invalid_blocks_are_refused(use, name):
     spoilt = np.where(np.arange(18)[:, None] == 9, np.nan, BANK)
     with pytest.raises(ValueError, match=f"{name} .* NaN in row"):
         use(in_blocks(spoilt))
@@ -152,7 +152,7 @@ def test_blocks_that_make_no_sense_are_refused(use, name):
             use(array.ones(shape, chunks=2))
 
 
-def test_what_blocks_cannot_do_is_refused():
+def test_operations_without_dask_support_are_refused():
     blocks, by_dot = in_blocks(GALLERY), clone(RETRIEVER).fit(BANK, in_blocks(GALLERY))
     by_rank = QuerybankRetriever(GloballyCorrected()).fit(BANK, GALLERY)
     for use, message in (
@@ -196,7 +196,7 @@ def test_no_task_returns_all_similarities(normalizer, monkeypatch):
 
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory):
-    """Two processes; when one dies, another is started."""
+    """Two processes; a killed one is replaced."""
     distributed = pytest.importorskip("distributed")
     options = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": ":0"}
     options["local_directory"] = tmp_path_factory.mktemp("workers")
@@ -205,7 +205,7 @@ def cluster(tmp_path_factory):
 
 
 @pytest.mark.compiled
-def test_processes_give_the_bits_that_threads_give(cluster):
+def test_processes_and_threads_give_the_same_bits(cluster):
     def found(metric):
         retriever = clone(RETRIEVER).set_params(metric=metric)
         retriever.fit(in_blocks(BANK), in_blocks(GALLERY))
@@ -220,7 +220,7 @@ def test_processes_give_the_bits_that_threads_give(cluster):
 
 
 def reader(folder):
-    """Return what reads blocks; a closure, as workers need not know this module."""
+    """Return a function that reads blocks; workers need not import this module."""
 
     def read(block):
         mark = f"{os.getpid()}-{time.monotonic_ns()}"
@@ -235,8 +235,8 @@ def reader(folder):
     return read
 
 
-def kill_who_waits(folder, pids):
-    """Kill a worker that is at a block; return which, and how many had been done."""
+def kill_a_waiting_worker(folder, pids):
+    """Kill a worker at a block; return its id and the number of finished blocks."""
     deadline = time.monotonic() + 180
     while not (waiting := [*folder.glob("waiting-*")]) and time.monotonic() < deadline:
         time.sleep(0.01)
@@ -251,16 +251,16 @@ def kill_who_waits(folder, pids):
 
 @pytest.mark.compiled
 @pytest.mark.skipif(os.name == "nt", reason="there is no SIGKILL")
-def test_a_fit_outlives_a_worker_that_is_killed(cluster, tmp_path):
+def test_a_fit_survives_a_killed_worker(cluster, tmp_path):
     bank, gallery = in_blocks(BANK, 1, -1), in_blocks(GALLERY)
     expected = clone(RETRIEVER).fit(bank, gallery)
     with cluster.get_client() as client, ThreadPoolExecutor(1) as pool:
         pids = client.run(os.getpid).values()
-        killed = pool.submit(kill_who_waits, tmp_path, pids)
+        killed = pool.submit(kill_a_waiting_worker, tmp_path, pids)
         read = bank.map_blocks(reader(tmp_path), meta=BANK[:0])
         fitted = clone(RETRIEVER).fit(read, gallery)
         pid, n_done = killed.result()
-        client.wait_for_workers(2, timeout=180)  # another has taken its place
+        client.wait_for_workers(2, timeout=180)  # the killed worker is replaced
         assert pid not in client.run(os.getpid).values()
     assert_same_fit(fitted.normalizer_, expected.normalizer_, rtol=0)
     begun, done = (len([*tmp_path.glob(f"{what}-*")]) for what in ("begun", "done"))

@@ -14,8 +14,8 @@ from sk_qbnorm import (
 from sk_qbnorm.datasets import make_hub_retrieval
 from sk_qbnorm.metrics import hubness_skewness, recall_at_k
 
-# R@1 in % of raw, IS, DIS, CSLS, GC and the best NNN at k=16 over alpha in 0.5, 0.75
-# and 1, with the beta of the papers; skewness before and after IS. Computed once with
+# R@1 in % of raw, IS, DIS, CSLS, GC and the best NNN with k=16 and alpha of 0.5, 0.75
+# or 1, with the beta of the papers; skewness before and after IS. Computed once with
 # plain NumPy in float64.
 REFERENCE = {
     "emoji_names_hi_en": (48.3, 61.0, 61.5, 61.0, 60.3, 63.0, 7.78, 0.98),

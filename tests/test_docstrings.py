@@ -1,4 +1,4 @@
-"""Every public name has a docstring that a reader can rely on."""
+"""Every public name has a complete docstring."""
 
 import inspect
 import re
@@ -20,10 +20,10 @@ from sk_qbnorm import (
 
 validate = pytest.importorskip("numpydoc.validate")
 
-# "all" but: an extended summary, which not every function needs (ES01); where the first
-# line starts, which ruff rules (GL01); that one thing returned has no name (RT02).
+# Not checked: an extended summary, which not every function needs (ES01); where the
+# first line starts, which ruff checks (GL01); a name for a single return value (RT02).
 IGNORED = {"ES01", "GL01", "RT02"}
-# Methods are shown by the example of their class.
+# Methods need no example, because their class has one.
 METHODS_IGNORED = {*IGNORED, "SA01", "EX01"}
 
 MODULES = (
@@ -57,7 +57,7 @@ def faults(name, ignored):
 
 
 @pytest.mark.parametrize("name", sorted(PUBLIC))
-def test_public_names_are_documented_and_shown(name):
+def test_public_names_have_complete_docstrings_with_examples(name):
     assert faults(name, IGNORED) == []
 
 
@@ -86,7 +86,7 @@ def test_signatures_fit_on_a_screen(name):
 def test_modules_list_their_names_in_order():
     for module in MODULES:
         names = sorted(module.__all__)
-        # as ruff sorts: what is all in capitals comes first
+        # as ruff sorts: names in capitals come first
         assert module.__all__ == sorted(names, key=lambda name: not name.isupper())
         assert module.__doc__
 
@@ -99,7 +99,7 @@ def test_every_public_name_is_in_the_reference():
 
 
 def works_cited():
-    """Title of every entry of a References section, and who cites it."""
+    """Map the title of each entry of a References section to a name that cites it."""
     entry = re.compile(r"\.\. \[\d\] (.*?)(?= \.\. \[| Examples -|$)")
     for module in MODULES:
         for name in module.__all__:
@@ -109,7 +109,7 @@ def works_cited():
                 yield work.split(". ")[1], name
 
 
-def test_every_work_that_is_cited_is_in_the_bibliography():
+def test_every_cited_work_is_in_the_bibliography():
     page = Path(__file__).parent.parent / "docs" / "references.md"
     text = " ".join(page.read_text(encoding="utf-8").split())
     entries = re.split(r"\(\S+\)= ", text)

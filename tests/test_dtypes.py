@@ -25,7 +25,7 @@ BANK, QUERIES, GALLERY = RANDOM.normal(size=(3, 14, 5)).astype(np.float32)
 
 
 class ForeignDtype:
-    """A dtype that numpy does not know, as torch has."""
+    """A dtype that numpy does not know, such as those of torch."""
 
 
 class ForeignArray:
@@ -44,7 +44,7 @@ class ForeignArray:
 
 
 class DlpackArray:
-    """An array that numpy can read by the DLPack protocol alone."""
+    """An array that numpy can read only by the DLPack protocol."""
 
     def __init__(self, values):
         self.values, self.shape = values, values.shape
@@ -57,7 +57,7 @@ class DlpackArray:
 
 
 class UnreadableArray(ForeignArray):
-    """An array on another device, or with numbers that numpy does not know."""
+    """An array on another device, or with a dtype that numpy does not know."""
 
     def __array__(self, dtype=None, copy=None):
         raise TypeError("Got unsupported ScalarType BFloat16")

@@ -1,4 +1,4 @@
-"""Two banks for one gallery: the formula, and all that both banks have to do alike."""
+"""Two banks for one gallery: the formula, and everything that involves both banks."""
 
 import numpy as np
 import pytest
@@ -51,7 +51,7 @@ def test_scores_are_those_of_the_formula(bank_and_sims, data):
         np.testing.assert_allclose(scores, expected, atol=1e-12)
 
 
-def test_all_four_combinations_of_gates_are_met():
+def test_all_four_combinations_of_gates_occur():
     dual = DualDynamicInvertedSoftmax(min_count=2, **BETAS)
     dual.fit(BANK, GALLERY, ITEMS)
     opened = dual.activation_mask_[SIMS[2].argmax(axis=1)]
@@ -60,7 +60,7 @@ def test_all_four_combinations_of_gates_are_met():
     assert (dual.n_bank_seen_, dual.n_gallerybank_seen_) == (40, 30)
 
 
-def test_without_a_gallery_bank_it_is_the_querybank_alone():
+def test_without_a_gallery_bank_scores_are_those_of_one_bank():
     for dual, alone in (
         (DualInvertedSoftmax(beta_query=7), InvertedSoftmax(beta=7)),
         (DualDynamicInvertedSoftmax(beta_query=7), DynamicInvertedSoftmax(beta=7)),
@@ -88,7 +88,7 @@ def test_similarities_and_embeddings_give_the_same_scores(dual, dtype):
 
 
 @each_dual
-def test_banks_in_parts_are_the_whole_banks(dual):
+def test_banks_in_parts_give_the_same_fit_as_whole_banks(dual):
     expected = clone(dual).fit(BANK, GALLERY, ITEMS)
     parts = clone(dual).partial_fit(BANK[:7], GALLERY)
     parts.partial_fit(BANK[7:20], GALLERY, ITEMS[:11])
@@ -115,7 +115,7 @@ def test_dask_arrays_give_the_scores_of_arrays(dual, betas):
 
 
 @each_dual
-def test_the_search_finds_what_transform_ranks_first(dual):
+def test_the_search_returns_the_items_that_transform_ranks_first(dual):
     retriever = QuerybankRetriever(dual, n_neighbors=4).fit(BANK, GALLERY, ITEMS)
     scores = retriever.normalizer_.transform(SIMS[2])
     best = np.argsort(-scores, axis=1, kind="stable")[:, :4]
@@ -133,7 +133,7 @@ def test_the_search_finds_what_transform_ranks_first(dual):
 
 
 @each_dual
-def test_a_shortlist_is_scored_as_the_whole_row(dual):
+def test_a_shortlist_has_the_scores_of_the_whole_row(dual):
     fitted = clone(dual).fit(BANK, GALLERY, ITEMS)
     items = np.argsort(-SIMS[2], axis=1)[:, :6]
     shortlist = np.take_along_axis(SIMS[2], items, 1)
@@ -146,7 +146,7 @@ def test_a_shortlist_is_scored_as_the_whole_row(dual):
 
 @pytest.mark.parametrize("space", ["inner_product", "euclidean"])
 @each_dual
-def test_an_index_subtracts_the_biases_that_a_query_flags(dual, space):
+def test_a_vector_index_subtracts_the_biases_selected_by_a_query(dual, space):
     fitted = clone(dual).set_params(metric="dot").fit(BANK, GALLERY, ITEMS)
     sims = QUERIES @ GALLERY.T
     index = fitted.augment_gallery(GALLERY, space=space)
@@ -230,7 +230,7 @@ def test_inputs_that_do_not_match_are_refused_and_change_nothing(dual):
         np.testing.assert_array_equal(fitted.transform(SIMS[2]), before)
 
 
-def test_a_gate_asks_for_the_bank_that_it_needs():
+def test_removing_items_needs_the_bank_of_each_gate():
     dual = DualDynamicInvertedSoftmax().fit(BANK, GALLERY, ITEMS)
     of_queries, of_items = dual.activation_mask_.T
     (first, *_) = np.flatnonzero(of_items)
@@ -241,7 +241,7 @@ def test_a_gate_asks_for_the_bank_that_it_needs():
         dual.remove_gallery([first], None, np.delete(GALLERY, first, 0), ITEMS)
 
 
-def test_beta_counts_from_the_next_fit_and_alpha_at_once():
+def test_beta_needs_a_new_fit_but_alpha_does_not():
     dual = DualInvertedSoftmax(**BETAS).fit(BANK, GALLERY, ITEMS)
     before = dual.gallery_bias_
     dual.set_params(beta_gallery=50, alpha=0.5).partial_fit(BANK[:0:-1], GALLERY)
@@ -250,7 +250,7 @@ def test_beta_counts_from_the_next_fit_and_alpha_at_once():
     np.testing.assert_allclose(halved, SIMS[2] - 0.5 * dual.gallery_bias_)
 
 
-def test_a_warning_comes_once_and_points_at_the_caller():
+def test_a_warning_is_issued_once_at_the_line_of_the_caller():
     dual = DualDynamicInvertedSoftmax(n_activation=99)
     with pytest.warns(UserWarning, match="n_activation=99") as seen:
         dual.fit(BANK, GALLERY, ITEMS)
@@ -265,19 +265,19 @@ def test_normalizers_of_one_bank_refuse_a_second():
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_sinkhorn_balances_both_galleries_and_keeps_the_first(dtype):
+def test_sinkhorn_balances_both_galleries_and_returns_biases_of_the_first(dtype):
     settings = SinkhornNormalizer(beta=20, max_iter=5, tol=0)
     bank, gallery, items = (x.astype(dtype) for x in (BANK, GALLERY, ITEMS))
     both = clone(settings).fit(bank, np.vstack([gallery, items]))
     expected = both.gallery_bias_[:25]
-    beside = pairwise_similarity(items, bank)
+    other_sims = pairwise_similarity(items, bank)
     sims = pairwise_similarity(bank, gallery)
     of_sims = clone(settings).set_params(**precomputed)
     for found in (
         clone(settings).fit(bank, gallery, items),
         clone(settings).set_params(memory_budget=1e9).fit(bank, gallery, items),
         clone(settings).fit(bank, gallery, items.astype(np.float64)),
-        of_sims.fit(sims, gallerybank=beside),
+        of_sims.fit(sims, gallerybank=other_sims),
         QuerybankRetriever(settings).fit(bank, gallery, items).normalizer_,
     ):
         assert found.n_features_in_ == 25
@@ -285,12 +285,12 @@ def test_sinkhorn_balances_both_galleries_and_keeps_the_first(dtype):
         np.testing.assert_allclose(found.gallery_bias_, expected, atol=tolerance)
         assert found.transform(sims).dtype == dtype
     with pytest.raises(ValueError, match="gallerybank"):
-        of_sims.fit(sims, gallerybank=beside[:, :3])
+        of_sims.fit(sims, gallerybank=other_sims[:, :3])
     with pytest.raises(ValueError, match="gallerybank"):
         clone(settings).fit(bank, gallery, items[:, :2])
 
 
-def test_a_gallery_bank_wider_than_a_tile_stands_beside_the_gallery():
+def test_a_gallery_bank_may_be_wider_than_a_tile():
     random = np.random.default_rng(0)
     bank, gallery, items = (random.normal(size=(n, 3)) for n in (9, 700, 2000))
     expected = SinkhornNormalizer(beta=20, max_iter=2, tol=0).fit(

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.compiled
 
 @functools.cache
 def run(stem, *arguments):
-    """Run an example, once; return its names, what it printed and its figures."""
+    """Run an example once; return its variables, output and figures."""
     if "faiss" in stem:
         pytest.importorskip("faiss")
     path, printed = FOLDER / f"{stem}.py", io.StringIO()

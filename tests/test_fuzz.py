@@ -1,4 +1,4 @@
-"""The script of random cases passes, and fails if something is wrong."""
+"""The script of random cases passes, and fails if a result is wrong."""
 
 import numpy as np
 import pytest
@@ -10,12 +10,12 @@ from . import fuzz
 pytestmark = pytest.mark.compiled
 
 
-def test_some_random_cases_hold(capsys):
+def test_some_random_cases_pass(capsys):
     assert fuzz.main(["--seed", "1", "--cases", "30"]) == 0
     assert "30 cases, 0 failed" in capsys.readouterr().out
 
 
-def test_a_case_that_fails_can_be_run_again_alone(monkeypatch, capsys):
+def test_a_failing_case_can_be_run_again(monkeypatch, capsys):
     transform = BaseNormalizer.transform
 
     def careless(normalizer, sims):

@@ -1,4 +1,4 @@
-"""The choice by labels, made by GridSearchCV: its scorer and its split."""
+"""Choose by labels with GridSearchCV: gain_scorer and QuerybankSplit."""
 
 import pickle
 
@@ -52,7 +52,7 @@ def sims(data):
 
 
 def estimators(data):
-    """One of each kind that is scored, and what it is given."""
+    """One estimator of each kind, with its input."""
     precomputed = CSLS(n_neighbors=5, metric="precomputed")
     bank, queries = data.bank_queries, data.queries
     sims = [pairwise_similarity(rows, data.gallery) for rows in (bank, queries)]
@@ -78,7 +78,7 @@ def estimators(data):
 
 
 @pytest.mark.parametrize("kind", estimators(make_hub_retrieval(9, 5, 4)))
-def test_the_scorer_sees_raw_scores_behind_every_estimator(data, sims, kind):
+def test_the_scorer_finds_the_raw_scores_of_every_estimator(data, sims, kind):
     estimator, bank, queries = estimators(data)[kind]
     after = CSLS(n_neighbors=5, metric="precomputed").fit(sims[0]).transform(sims[1])
     hits = [scores.argmax(axis=1) == data.relevant for scores in (sims[1], after)]

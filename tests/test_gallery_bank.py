@@ -1,4 +1,4 @@
-"""The gallery bank beside a querybank: what it has to match, and who is told what."""
+"""The gallery bank: what it must match, and the errors if it does not."""
 
 import numpy as np
 import pytest
@@ -15,7 +15,7 @@ from sk_qbnorm.tiles import Gallery
 
 RANDOM = np.random.default_rng(0)
 BANK, ITEMS, GALLERY, QUERIES = (RANDOM.normal(size=(n, 5)) for n in (40, 30, 25, 60))
-SIMS, BESIDE = pairwise_similarity(BANK, GALLERY), pairwise_similarity(ITEMS, BANK)
+SIMS, OTHER_SIMS = pairwise_similarity(BANK, GALLERY), pairwise_similarity(ITEMS, BANK)
 ITEM_SIMS = pairwise_similarity(ITEMS, GALLERY)
 BETAS = {"beta_query": 20.0, "beta_gallery": 5.0}
 DUALS = [DualInvertedSoftmax(**BETAS), DualDynamicInvertedSoftmax(min_count=2, **BETAS)]
@@ -32,25 +32,25 @@ def blocks(matrix, chunks=(9, -1)):
     return pytest.importorskip("dask.array").from_array(matrix, chunks=chunks)
 
 
-def test_the_scale_of_blocks_is_that_of_both_galleries():
+def test_the_spread_of_blocks_includes_the_gallery_bank():
     for settings, given in (
         ({"metric": "dot"}, (BANK, GALLERY, 9 * ITEMS)),
-        (precomputed, (SIMS, None, 9 * BESIDE)),
+        (precomputed, (SIMS, None, 9 * OTHER_SIMS)),
     ):
         scaled = SinkhornNormalizer(beta="scale", max_iter=4, tol=0, **settings)
         expected = clone(scaled).fit(*given)
         bank, gallery, items = (
             each if each is None else blocks(each) for each in given
         )
-        for beside in (items, given[2]):
-            found = clone(scaled).fit(bank, gallery, beside)
+        for other_sims in (items, given[2]):
+            found = clone(scaled).fit(bank, gallery, other_sims)
             assert found.beta_ == pytest.approx(expected.beta_, rel=1e-12)
             np.testing.assert_allclose(
                 found.gallery_bias_, expected.gallery_bias_, atol=1e-12
             )
 
 
-def test_columns_of_the_gallery_bank_are_those_of_the_gallery():
+def test_the_gallery_bank_must_have_the_columns_of_the_gallery():
     sinkhorn = SinkhornNormalizer(beta=20, max_iter=4, tol=0)
     given = frame(BANK), frame(GALLERY), frame(ITEMS, "abced")
     message = "gallerybank and gallery"
@@ -63,7 +63,7 @@ def test_columns_of_the_gallery_bank_are_those_of_the_gallery():
     clone(sinkhorn).set_params(metric=pairwise_similarity).fit(*given)
 
 
-def test_a_gallery_bank_beyond_the_range_of_the_bank_is_refused():
+def test_gallery_bank_similarities_out_of_range_are_refused():
     bank = BANK.astype(np.float32)
     message = "gallery bank.* float32.* infinity"
     for n_times in (1, 100):  # in a tile with the gallery's, and in tiles of its own
@@ -72,7 +72,7 @@ def test_a_gallery_bank_beyond_the_range_of_the_bank_is_refused():
             SinkhornNormalizer(metric="dot").fit(bank, gallery, ITEMS * 1e60)
 
 
-def test_a_gallery_bank_in_parts_is_refused_by_name():
+def test_an_iterator_as_gallery_bank_is_refused_by_name():
     message = "gallerybank"
     for bank, gallery in ((BANK, GALLERY), (blocks(BANK), GALLERY)):
         with pytest.raises(ValueError, match=message):
@@ -81,7 +81,7 @@ def test_a_gallery_bank_in_parts_is_refused_by_name():
             )
     for sims in (SIMS, blocks(SIMS)):
         with pytest.raises(ValueError, match=message):
-            SinkhornNormalizer(**precomputed).fit(sims, gallerybank=iter([BESIDE]))
+            SinkhornNormalizer(**precomputed).fit(sims, gallerybank=iter([OTHER_SIMS]))
 
 
 def test_an_empty_gallery_bank_is_refused_by_name():
@@ -95,9 +95,11 @@ def test_an_empty_gallery_bank_is_refused_by_name():
     ):
         with pytest.raises(ValueError, match="gallerybank"):
             clone(sinkhorn).fit(*given)
-    for sims, beside in ((SIMS, BESIDE), (blocks(SIMS), blocks(BESIDE))):
+    for sims, other_sims in ((SIMS, OTHER_SIMS), (blocks(SIMS), blocks(OTHER_SIMS))):
         with pytest.raises(ValueError, match="gallerybank"):
-            clone(sinkhorn).set_params(**precomputed).fit(sims, gallerybank=beside[:0])
+            clone(sinkhorn).set_params(**precomputed).fit(
+                sims, gallerybank=other_sims[:0]
+            )
     some = blocks(ITEMS)[blocks(ITEMS)[:, 0] > 0]
     found = clone(sinkhorn).fit(blocks(BANK), GALLERY, some)
     expected = clone(sinkhorn).fit(BANK, GALLERY, ITEMS[ITEMS[:, 0] > 0])
@@ -121,19 +123,19 @@ def test_errors_of_blocks_name_the_gallery_bank():
             )
 
 
-def test_similarities_in_blocks_of_unknown_sizes_cannot_stand_beside_each_other():
+def test_similarities_in_blocks_of_unknown_sizes_cannot_be_concatenated():
     unknown = blocks(SIMS)[blocks(SIMS)[:, 0] > -9]
-    beside = blocks(BESIDE.T)[blocks(BESIDE.T)[:, 0] > -9].T
+    other_sims = blocks(OTHER_SIMS.T)[blocks(OTHER_SIMS.T)[:, 0] > -9].T
     for given, name in (
-        ((unknown, BESIDE), "querybank"),
-        ((blocks(SIMS), beside), "gallerybank"),
+        ((unknown, OTHER_SIMS), "querybank"),
+        ((blocks(SIMS), other_sims), "gallerybank"),
     ):
         with pytest.raises(ValueError, match=name):
             SinkhornNormalizer(**precomputed).fit(given[0], gallerybank=given[1])
 
 
 @each_dual
-def test_both_banks_are_compared_with_the_items_of_the_same_names(dual):
+def test_both_banks_must_have_the_same_gallery_names(dual):
     names = [f"item {j}" for j in range(25)]
     of_queries, of_items = (frame(sims, names) for sims in (SIMS, ITEM_SIMS))
     of_sims = clone(dual).set_params(**precomputed)
@@ -152,7 +154,7 @@ def test_both_banks_are_compared_with_the_items_of_the_same_names(dual):
 
 
 @each_dual
-def test_names_come_with_the_querybank_however_late_the_gallery_bank_is(dual):
+def test_gallery_names_come_from_the_querybank(dual):
     names = [f"item {j}" for j in range(25)]
     named = frame(GALLERY, index=names)
     expected = clone(dual).fit(BANK, named, ITEMS)
@@ -177,7 +179,7 @@ def test_names_come_with_the_querybank_however_late_the_gallery_bank_is(dual):
         assert not has_names or list(alone.feature_names_in_) == names
 
 
-def test_the_gates_of_both_banks_go_by_the_count_of_now():
+def test_the_gates_of_both_banks_use_the_current_min_count():
     dual = DualDynamicInvertedSoftmax().fit(BANK[:30], GALLERY, ITEMS)
     dual.set_params(min_count=2).partial_fit(BANK[30:], GALLERY)
     expected = DualDynamicInvertedSoftmax(min_count=2).fit(BANK, GALLERY, ITEMS)
@@ -209,7 +211,7 @@ def test_errors_name_the_bank(dual):
             act()
 
 
-def test_the_search_goes_by_the_gates_that_there_are():
+def test_the_search_visits_only_combinations_of_gates_that_occur():
     alone = DualDynamicInvertedSoftmax().fit(BANK, GALLERY)
     both = DualDynamicInvertedSoftmax(min_count=2).fit(BANK, GALLERY, ITEMS)
     wide = DualDynamicInvertedSoftmax(n_activation=25).fit(BANK, GALLERY, ITEMS)

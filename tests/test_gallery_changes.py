@@ -1,4 +1,4 @@
-"""A gallery to which items come, and from which they go, is one fitted anew."""
+"""Adding and removing gallery items gives the result of a new fit."""
 
 import itertools
 
@@ -45,7 +45,7 @@ def assert_same(found, expected, sims):
 @may_clip
 @each_variant
 @given(drawn=bank_and_sims(), data=st.data())
-def test_similarities_of_items_that_come_and_go(normalizer, drawn, data):
+def test_adding_and_removing_similarities_equals_a_new_fit(normalizer, drawn, data):
     bank, sims = drawn
     n_gallery = bank.shape[1]
     cut = data.draw(st.integers(1, n_gallery))
@@ -65,7 +65,7 @@ def test_similarities_of_items_that_come_and_go(normalizer, drawn, data):
 @pytest.mark.parametrize(
     "metric", ["cosine", "dot", lambda q, g: -abs(q[:, :1] - g.T[0])]
 )
-def test_embeddings_of_items_that_come_and_go(normalizer, metric):
+def test_adding_and_removing_embeddings_equals_a_new_fit(normalizer, metric):
     random = np.random.default_rng(0)
     bank, queries = random.normal(size=(2, 30, 4))
     gallery = random.normal(size=(20, 4))
@@ -85,14 +85,14 @@ def test_embeddings_of_items_that_come_and_go(normalizer, metric):
         bank, gallery[:12]
     )
     retriever.add_gallery(bank, gallery[12:]).remove_gallery(gone, bank)
-    anew = QuerybankRetriever(normalizer, n_neighbors=5, metric=metric).fit(
+    fresh = QuerybankRetriever(normalizer, n_neighbors=5, metric=metric).fit(
         bank, gallery[~gone]
     )
     assert retriever.n_gallery_ == 17
-    for found, fresh in zip(
-        retriever.kneighbors(queries), anew.kneighbors(queries), strict=True
+    for found, expected in zip(
+        retriever.kneighbors(queries), fresh.kneighbors(queries), strict=True
     ):
-        np.testing.assert_allclose(found, fresh, rtol=1e-12, atol=1e-14)
+        np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-14)
 
     more = random.normal(size=(9, 4))
     retriever.partial_fit(more)
@@ -104,7 +104,7 @@ def test_embeddings_of_items_that_come_and_go(normalizer, metric):
 
 
 @may_clip
-def test_a_retriever_may_begin_with_a_part_of_the_bank():
+def test_a_retriever_may_start_with_a_part_of_the_bank():
     random = np.random.default_rng(0)
     bank, gallery = random.normal(size=(10, 3)), random.normal(size=(7, 3))
     in_parts = QuerybankRetriever(CSLS(n_neighbors=4), n_neighbors=2).partial_fit(
@@ -117,7 +117,7 @@ def test_a_retriever_may_begin_with_a_part_of_the_bank():
     )
 
 
-def test_only_the_bank_queries_that_lost_an_item_are_probed_again():
+def test_only_bank_queries_that_lost_an_item_are_compared_again():
     random = np.random.default_rng(0)
     bank, gallery = random.normal(size=(50, 3)), random.normal(size=(30, 3))
     asked = []
@@ -134,7 +134,7 @@ def test_only_the_bank_queries_that_lost_an_item_are_probed_again():
     assert sum(asked) == count
     fresh = DynamicInvertedSoftmax(metric="dot").fit(bank, gallery)
     assert fresh.activation_counts_[idle] == 0
-    fresh.remove_gallery([idle])  # nobody retrieved it, so nobody need be asked
+    fresh.remove_gallery([idle])  # no bank query is compared again
     assert fresh.activation_counts_.sum() == 50
 
 
@@ -156,7 +156,7 @@ def in_sparse_blocks(matrix, folder):
 
 
 def in_undeclared_sparse_blocks(matrix, folder):
-    """Return sparse blocks that Dask takes for dense ones."""
+    """Return sparse blocks that Dask treats as dense ones."""
     array = pytest.importorskip("dask.array")
     blocks = array.from_array(matrix, chunks=(3, -1))
     return blocks.map_blocks(sparse.csr_matrix, meta=np.empty((0, 0)))
@@ -196,7 +196,9 @@ JOINED += [
 
 
 @pytest.mark.parametrize(("known", "new", "name"), JOINED)
-def test_items_of_any_form_join_a_gallery_of_any_form(known, new, name, tmp_path):
+def test_items_of_any_form_can_be_added_to_a_gallery_of_any_form(
+    known, new, name, tmp_path
+):
     def assert_same_as_fresh(retriever, left):
         fresh = clone(retriever).fit(SPARSE_BANK, SPARSE_GALLERY[left])
         scores, items = retriever.kneighbors(SPARSE_QUERIES)
@@ -217,7 +219,7 @@ def test_items_of_any_form_join_a_gallery_of_any_form(known, new, name, tmp_path
     retriever.add_gallery(SPARSE_BANK, new)
     left = np.arange(14)
     assert_same_as_fresh(retriever, left)
-    for gone in ([2, 8, 10], [0, 1, 2]):  # the second is all of a block
+    for gone in ([2, 8, 10], [0, 1, 2]):  # the second is a whole block
         retriever.remove_gallery(gone, SPARSE_BANK)
         left = np.delete(left, gone)
         assert_same_as_fresh(retriever, left)
@@ -260,7 +262,7 @@ def test_writing_into_the_gallery_does_not_change_a_retriever(form, metric):
     np.testing.assert_array_equal(found, expected)
 
 
-def test_a_frame_is_copied_by_a_retriever():
+def test_a_retriever_copies_a_dataframe():
     pandas = pytest.importorskip("pandas")
     numbers = SPARSE_GALLERY.copy()
     frame = pandas.DataFrame(numbers, copy=False)
@@ -272,7 +274,7 @@ def test_a_frame_is_copied_by_a_retriever():
     np.testing.assert_array_equal(retriever.kneighbors(SPARSE_QUERIES), expected)
 
 
-def test_names_come_and_go_with_the_items():
+def test_names_follow_added_and_removed_items():
     random = np.random.default_rng(0)
     pandas = pytest.importorskip("pandas")
     bank, gallery = random.normal(size=(6, 3)), random.normal(size=(4, 3))
@@ -314,7 +316,7 @@ def test_items_outside_the_gallery_are_refused(items, message):
             fitted.remove_gallery(items)
 
 
-def test_a_bank_that_is_not_the_one_is_refused_and_changes_nothing():
+def test_another_bank_is_refused_and_changes_nothing():
     random = np.random.default_rng(0)
     bank, gallery = random.normal(size=(6, 3)), random.normal(size=(4, 3))
     normalizer = DynamicInvertedSoftmax().fit(bank, gallery)

@@ -1,4 +1,4 @@
-"""The correction as one more dimension, asked of real indexes, is `transform`."""
+"""Searching augmented vectors in real indexes gives the ranking of `transform`."""
 
 import logging
 from functools import cache
@@ -24,7 +24,7 @@ each_dtype = pytest.mark.parametrize("dtype", [np.float32, np.float64])
 
 @cache
 def case(name, metric="cosine", dtype=np.float32):
-    """Return a fitted normalizer, and what an index is to answer."""
+    """Return a fitted normalizer, and the expected result of an index."""
     data = make_hub_retrieval(200, 120, 1000, n_features=32, random_state=0)
     parts = data.bank_queries, data.queries, data.gallery
     bank, queries, gallery = (part.astype(dtype) for part in parts)
@@ -32,7 +32,7 @@ def case(name, metric="cosine", dtype=np.float32):
     known = SimpleNamespace(normalizer=normalizer, queries=queries, gallery=gallery)
     known.sims = pairwise_similarity(queries, gallery, metric)
     known.scores = normalizer.transform(known.sims)
-    if isinstance(normalizer, CSLS):  # no index knows the neighbours of the query
+    if isinstance(normalizer, CSLS):  # an index does not know r_q
         known.scores += best(known.sims, 3)[0].mean(axis=1, keepdims=True)
     leading, items = best(known.scores, K + 1)
     known.items = items[:, :K]
@@ -47,7 +47,7 @@ def best(scores, k):
 
 
 def answer(known, search, k=K, space="inner_product"):
-    """Ask an index; twice for `DynamicInvertedSoftmax`."""
+    """Search an index, twice for `DynamicInvertedSoftmax`."""
     corrected = True
     if isinstance(known.normalizer, DynamicInvertedSoftmax):
         raw = known.normalizer.augment_queries(known.queries, False, space=space)
@@ -59,7 +59,7 @@ def answer(known, search, k=K, space="inner_product"):
 
 
 def by_distance(items, search):
-    """Make scores of the squared distances that a search returns."""
+    """Convert the squared distances that a search returns to scores."""
     radius = np.linalg.norm(items, axis=1).max()
 
     def scored(queries, k):
@@ -122,14 +122,16 @@ def test_an_augmented_gallery_still_gives_raw_similarities(name, metric):
 @each_metric
 @each_dtype
 @pytest.mark.parametrize("algorithm", ["brute", "kd_tree"])
-def test_the_nearest_are_those_of_largest_score(name, metric, dtype, algorithm):
+def test_the_nearest_augmented_items_have_the_largest_scores(
+    name, metric, dtype, algorithm
+):
     known = case(name, metric, dtype)
     items = known.normalizer.augment_gallery(known.gallery, space="euclidean")
     search = nearest(items, algorithm)
     assert_exact(known, *answer(known, search, len(items), space="euclidean"))
 
 
-def test_a_gallery_augmented_in_parts_has_one_radius():
+def test_parts_of_a_gallery_can_be_augmented_with_one_radius():
     known = case("NNN k=3", "dot", np.float32)
     augment = known.normalizer.augment_gallery
     radius = np.linalg.norm(augment(known.gallery), axis=1).max()
@@ -152,7 +154,7 @@ def faiss_index(items, kind, by_product=True):
 
 @each_normalizer
 @each_metric
-def test_faiss_finds_the_items_of_transform(name, metric):
+def test_faiss_finds_the_best_items_of_transform(name, metric):
     known = case(name, metric)
     items = known.normalizer.augment_gallery(known.gallery)
     flat, lists = faiss_index(items, "Flat"), faiss_index(items, "IVF20,Flat")
@@ -201,8 +203,8 @@ def usearch_graph(items, by_product):
 @each_normalizer
 @each_metric
 @pytest.mark.parametrize("graph", [faiss_graph, hnswlib_graph, usearch_graph])
-def test_graphs_find_nearly_all(name, metric, graph):
-    # Where the bias outweighs the embeddings, a graph of products finds too little.
+def test_graph_indexes_find_nearly_all_items(name, metric, graph):
+    # If the bias outweighs the embeddings, a graph of products misses many items.
     space = "inner_product" if metric == "cosine" else "euclidean"
     known = case(name, metric)
     items = known.normalizer.augment_gallery(known.gallery, space=space)
@@ -210,7 +212,7 @@ def test_graphs_find_nearly_all(name, metric, graph):
     search = search if metric == "cosine" else by_distance(items, search)
     scores, found = answer(known, search, space=space)
     assert recall(known, found) >= 0.9
-    # A query whose raw best is missed may be asked the wrong question.
+    # If the raw best item is missed, the query may be gated wrongly.
     right = differences(known, scores, found).max(axis=1) < known.atol
     assert right.mean() >= 0.9
 

@@ -1,4 +1,4 @@
-"""The check of the built documentation finds what is wrong with it."""
+"""The check of the built documentation finds broken links."""
 
 import runpy
 
@@ -14,7 +14,7 @@ def faults():
     return runpy.run_path(str(DOCS / "extensions" / "inner_links.py"))["faults"]
 
 
-def test_links_that_lead_somewhere_are_no_fault(tmp_path, faults):
+def test_valid_links_are_accepted(tmp_path, faults):
     (tmp_path / "a.html").write_text(
         '<a href="b.html#here">b</a> <a href="#">top</a> <img src="c.png">'
         '<a href="https://example.org/">elsewhere</a> <img src="data:,">'
@@ -26,7 +26,7 @@ def test_links_that_lead_somewhere_are_no_fault(tmp_path, faults):
     assert faults(tmp_path) == []
 
 
-def test_links_that_lead_nowhere_are_found(tmp_path, faults):
+def test_broken_links_are_found(tmp_path, faults):
     (tmp_path / "a.html").write_text(
         '<a href="b.html#there">b</a> <a href="c.html">c</a> <img src="c.png">'
         '<script src="https://example.org/x.js"></script>'

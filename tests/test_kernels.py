@@ -1,4 +1,4 @@
-"""Kernels against the reference, at sizes that fit no block and at extreme scales."""
+"""Kernels against the reference, at sizes that no block divides and extreme scales."""
 
 import math
 import subprocess
@@ -30,7 +30,7 @@ def tile(matrix, margin=0):
 
 
 def log_mean_exp(sims, beta, cuts=()):
-    """What the kernel makes of a matrix that comes in tiles of some rows."""
+    """Run the kernel on a matrix that is passed in tiles of some rows."""
     peak, total = sims[0].copy(), np.zeros(sims.shape[1])
     for first, last in pairwise([0, *cuts, len(sims)]):
         part = sims, first, last, 0, sims.shape[1]
@@ -47,7 +47,7 @@ def assert_is_log_mean_exp(found, sims, beta):
 
 
 @each_dtype
-def test_powers_of_two_are_near_enough_and_held_to_the_range(dtype):
+def test_powers_of_two_are_accurate_and_clipped_to_the_range(dtype):
     one = exp2_single if dtype == np.float32 else exp2_double
     low, high = (-126, 120) if dtype == np.float32 else (-1022, 1000)
     exponents = np.r_[np.linspace(low, high, 997), -0.5, 0.5, 0, 1e-9].astype(dtype)
@@ -62,7 +62,7 @@ def test_powers_of_two_are_near_enough_and_held_to_the_range(dtype):
 @each_dtype
 @each_size
 @pytest.mark.parametrize("beta", [0.5, 20.0])
-def test_log_sum_exp_is_that_of_the_definition(dtype, n_rows, n_columns, beta):
+def test_log_sum_exp_matches_the_definition(dtype, n_rows, n_columns, beta):
     random = np.random.default_rng(0)
     sims = random.normal(size=(n_rows, n_columns)).astype(dtype)
     assert_is_log_mean_exp(log_mean_exp(sims, beta), sims, beta)
@@ -78,14 +78,14 @@ def test_log_sum_exp_is_right_at_any_scale(dtype, scale):
     sims[:, 0] = scale  # all equal
     sims[:, 1] = -scale
     sims[:, 2] = -scale
-    sims[-1, 2] = scale  # one huge outlier, that arrives last
+    sims[-1, 2] = scale  # one huge outlier in the last row
     sims[:, 3] = np.linspace(-scale, scale, 150)  # ever larger: every peak is too low
     sims[:, 4] = sims[::-1, 3]
     for cuts in ((), (64, 149)):
         assert_is_log_mean_exp(log_mean_exp(sims, 1.0, cuts), sims, 1.0)
 
 
-def test_what_is_long_past_weighs_nothing_after_a_jump():
+def test_old_terms_do_not_count_after_a_much_larger_one():
     # Sums near their limit, flushed many times, then a peak beyond the range.
     sims = np.zeros((3000, 1), dtype=np.float32)
     sims[1:-1] = 68.0
@@ -96,7 +96,7 @@ def test_what_is_long_past_weighs_nothing_after_a_jump():
 @each_dtype
 @each_size
 @pytest.mark.parametrize("k", [1, 2, 10, 200])
-def test_column_top_k_is_that_of_a_sort(dtype, n_rows, n_columns, k):
+def test_column_top_k_matches_a_sort(dtype, n_rows, n_columns, k):
     random = np.random.default_rng(0)
     sims = random.integers(-9, 9, size=(n_rows, n_columns)).astype(dtype)
     top = np.full((n_columns, k), -np.inf, dtype=dtype)
@@ -111,7 +111,7 @@ def test_column_top_k_is_that_of_a_sort(dtype, n_rows, n_columns, k):
 @each_dtype
 @each_size
 @pytest.mark.parametrize("k", [1, 2, 7, 64, 128, 129])
-def test_row_top_k_is_that_of_a_stable_sort(dtype, n_rows, n_columns, k):
+def test_row_top_k_matches_a_stable_sort(dtype, n_rows, n_columns, k):
     random = np.random.default_rng(0)
     k = min(k, n_columns)
     scores = random.integers(-9, 9, size=(n_rows, n_columns)).astype(dtype)
@@ -127,11 +127,11 @@ def test_row_top_k_is_that_of_a_stable_sort(dtype, n_rows, n_columns, k):
 @each_dtype
 @pytest.mark.parametrize("k", [1, 3, 40])
 @pytest.mark.parametrize(("scale", "biased"), [(1.0, True), (2.0, True), (2.0, False)])
-def test_row_top_k_goes_on_from_tile_to_tile(dtype, k, scale, biased):
+def test_row_top_k_continues_from_tile_to_tile(dtype, k, scale, biased):
     random = np.random.default_rng(0)
     sims = random.integers(-3, 4, size=(5, 200)).astype(dtype)
     bias = random.integers(0, 3, size=200).astype(dtype) * biased
-    keys, items = _kernels.no_items((5, k), dtype)
+    keys, items = _kernels.empty_top_k((5, k), dtype)
     for left, right in ((0, 30), (30, 31), (31, 200)):
         part = bias[left:right] if biased else None
         tile = sims, 0, 5, left, right
@@ -145,7 +145,7 @@ def test_row_top_k_goes_on_from_tile_to_tile(dtype, k, scale, biased):
 
 @each_dtype
 @pytest.mark.parametrize("k", [1, 3, 40])
-def test_least_ranks_are_those_of_a_sort(dtype, k):
+def test_least_ranks_match_a_sort(dtype, k):
     random = np.random.default_rng(0)
     bank = np.sort(random.integers(0, 9, size=(60, 12)).astype(dtype), axis=1)
     sims = random.integers(-1, 10, size=(300, 60)).astype(dtype)
@@ -168,7 +168,7 @@ def test_least_ranks_are_those_of_a_sort(dtype, k):
     np.testing.assert_array_equal(_kernels.item_ranks(found, items, bank), ranks)
 
 
-def test_a_tile_is_the_part_within_its_bounds():
+def test_only_the_part_of_a_tile_within_its_bounds_counts():
     random = np.random.default_rng(0)
     scores = random.normal(size=(9, 80))
     inside = scores[2:-2, 2:-2].copy()
@@ -180,7 +180,7 @@ def test_a_tile_is_the_part_within_its_bounds():
 
 
 @each_dtype
-def test_bank_ranks_are_those_of_a_search(dtype):
+def test_bank_ranks_match_a_binary_search(dtype):
     random = np.random.default_rng(0)
     for n_queries, n_gallery, n_bank in ((1, 1, 1), (5, 17, 2), (1030, 3, 9)):
         bank = random.integers(0, 6, size=(n_gallery, n_bank)).astype(dtype)
@@ -193,15 +193,15 @@ def test_bank_ranks_are_those_of_a_search(dtype):
         np.testing.assert_array_equal(ranks, n_bank - np.transpose(up_to))
 
 
-def test_every_kernel_is_behind_the_door():
-    for name in _kernels._HOMES:
+def test_every_kernel_can_be_imported_from_the_package():
+    for name in _kernels._MODULES:
         assert callable(getattr(_kernels, name))
     with pytest.raises(AttributeError, match="has no attribute 'magic'"):
         _ = _kernels.magic
 
 
 def run(program, **environment):
-    """Run a program in a fresh process, which must say nothing."""
+    """Run a program in a new process, which must print nothing."""
     import os
 
     result = subprocess.run(
@@ -215,7 +215,7 @@ def run(program, **environment):
     assert result.stdout == result.stderr == ""
 
 
-def test_numba_is_loaded_by_the_first_fit_and_not_before():
+def test_numba_is_imported_by_the_first_fit_and_not_before():
     run(
         "import sys, sk_qbnorm, sk_qbnorm.metrics, sk_qbnorm.datasets\n"
         "assert 'numba' not in sys.modules\n"
@@ -232,19 +232,19 @@ FIRST_FIT = (
 )
 
 
-def test_the_first_fit_fills_a_cache_and_says_nothing(tmp_path):
+def test_the_first_fit_fills_a_cache_and_prints_nothing(tmp_path):
     run(FIRST_FIT, NUMBA_CACHE_DIR=str(tmp_path))
     if not _jit.numba.config.DISABLE_JIT:
         assert list(tmp_path.rglob("*.nbi"))
 
 
-def test_kernels_compile_where_no_cache_can_be_written(tmp_path):
+def test_kernels_compile_if_no_cache_can_be_written(tmp_path):
     nowhere = tmp_path / "a file"
     nowhere.write_text("where a folder is expected")
     run(FIRST_FIT, NUMBA_CACHE_DIR=str(nowhere / "cache"))
 
 
-def test_kernels_compile_where_numba_finds_no_place_for_a_cache(monkeypatch):
+def test_kernels_compile_if_numba_finds_no_place_for_a_cache(monkeypatch):
     def without_locator(**options):
         if options.get("cache"):
             raise RuntimeError("cannot cache function: no locator available")
@@ -255,7 +255,7 @@ def test_kernels_compile_where_numba_finds_no_place_for_a_cache(monkeypatch):
 
 
 def fit_and_warn(folder, before="", **environment):
-    """Run a fit that has to compile with this cache; return what it warns of."""
+    """Run a fit that compiles with this cache; return its warnings."""
     code = (
         before + "import warnings\nwith warnings.catch_warnings(record=True) as seen:\n"
     )
@@ -268,7 +268,7 @@ def fit_and_warn(folder, before="", **environment):
 
 
 @pytest.mark.compiled
-def test_a_fit_works_and_warns_once_where_files_of_the_cache_are_damaged(tmp_path):
+def test_a_fit_works_and_warns_once_if_files_of_the_cache_are_damaged(tmp_path):
     run(FIRST_FIT, NUMBA_CACHE_DIR=str(tmp_path), NUMBA_DISABLE_JIT="0")
     indexes = sorted(tmp_path.rglob("*.nbi"))
     codes = sorted(tmp_path.rglob("*.nbc"))
@@ -280,7 +280,7 @@ def test_a_fit_works_and_warns_once_where_files_of_the_cache_are_damaged(tmp_pat
 
 
 @pytest.mark.compiled
-def test_a_fit_works_and_warns_once_where_the_cache_cannot_grow(tmp_path):
+def test_a_fit_works_and_warns_once_if_the_cache_cannot_grow(tmp_path):
     resource = pytest.importorskip("resource", reason="Windows limits no file sizes")
     limit = resource.RLIMIT_FSIZE
     fit_and_warn(
@@ -290,7 +290,7 @@ def test_a_fit_works_and_warns_once_where_the_cache_cannot_grow(tmp_path):
 
 
 class FakeKernel:
-    """What numba makes of a function, as far as `_jit` uses it."""
+    """The parts of a compiled numba function that `_jit` uses."""
 
     stats = SimpleNamespace(cache_path="folder of the cache")
 
@@ -310,8 +310,8 @@ class FakeKernel:
 
 @pytest.fixture
 def kernel_whose_cache_fails(monkeypatch):
-    """Make a kernel out of the errors that its cache raises one after another."""
-    monkeypatch.setattr(_jit, "_warned_of", set())
+    """Make a kernel whose cache raises the given errors, one per call."""
+    monkeypatch.setattr(_jit, "_warned_folders", set())
 
     def make(*failures):
         def njit(**options):
@@ -326,7 +326,7 @@ def kernel_whose_cache_fails(monkeypatch):
 @pytest.mark.parametrize(
     "failures", [[OSError(28, "no space")], [EOFError(), EOFError()]]
 )
-def test_what_the_cache_cannot_keep_or_give_is_compiled(
+def test_a_kernel_is_compiled_if_its_cache_cannot_be_read_or_written(
     failures, kernel_whose_cache_fails
 ):
     kernel = kernel_whose_cache_fails(*failures)
@@ -336,7 +336,7 @@ def test_what_the_cache_cannot_keep_or_give_is_compiled(
     assert kernel.overloads == {"float64": "code for float64"}
 
 
-def test_a_broken_cache_is_warned_of_once(kernel_whose_cache_fails):
+def test_a_broken_cache_warns_once(kernel_whose_cache_fails):
     first = kernel_whose_cache_fails(EOFError(), EOFError())
     with pytest.warns(RuntimeWarning, match="cache"):
         first.compile("float32")
@@ -344,13 +344,13 @@ def test_a_broken_cache_is_warned_of_once(kernel_whose_cache_fails):
     assert second.compile("float64") == "code for float64"  # a warning is an error here
 
 
-def test_code_that_numba_refuses_is_no_matter_of_the_cache(kernel_whose_cache_fails):
+def test_code_that_numba_rejects_is_not_blamed_on_the_cache(kernel_whose_cache_fails):
     kernel = kernel_whose_cache_fails(TypingError("no such type"))
     with pytest.raises(TypingError):
         kernel.compile("str")
 
 
-def test_code_that_is_there_already_is_not_added_twice(kernel_whose_cache_fails):
+def test_compiled_code_is_not_added_twice(kernel_whose_cache_fails):
     kernel = kernel_whose_cache_fails(EOFError(), EOFError())
     kernel.overloads["float64"] = "code of another thread"
     with pytest.warns(RuntimeWarning, match="cache"):

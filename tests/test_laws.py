@@ -1,4 +1,4 @@
-"""Laws that every normalizer keeps, whatever the numbers."""
+"""Properties of all normalizers, for any numbers."""
 
 import numpy as np
 import pytest
@@ -25,7 +25,7 @@ def assert_close(scores, others):
 
 
 def assert_keeps_order(sims, scores, strictly=True):
-    """Whatever was clearly better before is (not worse, or) better after."""
+    """Check that clearly better items stay better, or not worse unless `strictly`."""
     better = sims[:, :, None] > sims[:, None, :] + 1e-9  # by more than rounding
     after = scores[:, :, None] - scores[:, None, :]
     assert (after[better] > 0 if strictly else after[better] >= 0).all()
@@ -33,7 +33,7 @@ def assert_keeps_order(sims, scores, strictly=True):
 
 @pytest.mark.parametrize("normalizer", NORMALIZERS.values(), ids=NORMALIZERS)
 @given(drawn=bank_and_sims(), data=st.data())
-def test_without_hubs_the_ranking_is_kept(normalizer, drawn, data):
+def test_without_hubs_the_ranking_does_not_change(normalizer, drawn, data):
     bank, sims = drawn
     values = bank[:, 0]
     no_hubs = np.stack(
@@ -45,9 +45,9 @@ def test_without_hubs_the_ranking_is_kept(normalizer, drawn, data):
 
 @each_normalizer
 @given(drawn=bank_and_sims())
-def test_where_all_items_and_all_bank_queries_are_alike_too(normalizer, drawn):
-    # Sinkhorn asks for more than no hubs: of items that are alike, those are favoured
-    # whose bank queries have fewer others.
+def test_interchangeable_items_and_bank_queries_keep_the_ranking(normalizer, drawn):
+    # No hubs are not enough for Sinkhorn: it prefers items whose bank queries are close
+    # to fewer other items.
     _, sims = drawn
     n_gallery = sims.shape[1]
     around = [np.roll(sims[0], shift) for shift in range(n_gallery)]
@@ -89,7 +89,7 @@ def test_permuting_the_gallery_permutes_the_scores(normalizer, drawn, data):
     ids=["IS", "NNN", "Sinkhorn"],
 )
 @given(drawn=bank_and_sims(), shift=st.integers(-16, 16))
-def test_shifting_an_item_in_bank_and_queries_leaves_its_scores(
+def test_shifting_an_item_in_bank_and_queries_keeps_its_scores(
     normalizer, drawn, shift
 ):
     bank, sims = drawn
@@ -100,7 +100,7 @@ def test_shifting_an_item_in_bank_and_queries_leaves_its_scores(
 
 
 @given(drawn=bank_and_sims(), shift=st.integers(-16, 16))
-def test_shifting_an_item_in_bank_and_queries_leaves_its_bank_ranks(drawn, shift):
+def test_shifting_an_item_in_bank_and_queries_keeps_its_bank_ranks(drawn, shift):
     bank, sims = drawn
     normalizer = GloballyCorrected(metric="precomputed")
     ranks = normalizer.fit(bank).bank_ranks(sims)
@@ -117,7 +117,7 @@ def test_doubling_the_bank_changes_nothing(name, drawn):
     twice = clone(ALL[name])
     if name == "CSLS":
         twice.set_params(n_neighbors=2)
-        # Only the bank is doubled, not the gallery: compare what acts on the ranking.
+        # The bank is doubled but not the gallery: compare the effect on the ranking.
         twice.fit(np.vstack([bank, bank]))
         assert_close(twice.gallery_bias_, once.gallery_bias_)
     else:
@@ -127,7 +127,9 @@ def test_doubling_the_bank_changes_nothing(name, drawn):
 
 @pytest.mark.parametrize("normalizer", NORMALIZERS.values(), ids=NORMALIZERS)
 @given(drawn=bank_and_sims(max_rows=12), data=st.data())
-def test_any_split_of_the_bank_and_any_threads_give_one_fit(normalizer, drawn, data):
+def test_the_fit_does_not_depend_on_the_split_of_the_bank_or_threads(
+    normalizer, drawn, data
+):
     bank, sims = drawn
     whole = clone(normalizer).fit(bank)
     cuts = sorted(data.draw(st.sets(st.integers(1, len(bank)))))
@@ -142,7 +144,7 @@ def test_any_split_of_the_bank_and_any_threads_give_one_fit(normalizer, drawn, d
 
 
 @given(drawn=bank_and_sims())
-def test_dynamic_rows_are_corrected_or_raw_and_the_mask_says_which(drawn):
+def test_dynamic_rows_are_corrected_or_raw_according_to_the_mask(drawn):
     bank, sims = drawn
     dynamic = NORMALIZERS["DIS"].fit(bank)
     corrected = NORMALIZERS["IS"].fit(bank).transform(sims)
@@ -154,12 +156,12 @@ def test_dynamic_rows_are_corrected_or_raw_and_the_mask_says_which(drawn):
 
 @may_clip
 @given(drawn=bank_and_sims(), k=st.integers(1, 4))
-def test_csls_ranks_as_nnn_at_one_half(drawn, k):
+def test_csls_ranks_like_nnn_with_alpha_one_half(drawn, k):
     bank, sims = drawn
     local = CSLS(n_neighbors=k, metric="precomputed").fit(bank).transform(sims)
     nearest = NearestNeighborNormalizer(alpha=0.5, n_neighbors=k, metric="precomputed")
     nearest = nearest.fit(bank).transform(sims)
-    both = local - 2 * nearest  # minus r_q: one number a row
+    both = local - 2 * nearest  # minus r_q: one number per row
     assert_close(both, np.broadcast_to(both[:, :1], both.shape))
 
 
@@ -167,7 +169,7 @@ def test_csls_ranks_as_nnn_at_one_half(drawn, k):
 @pytest.mark.parametrize(
     "normalizer_class", [InvertedSoftmax, NearestNeighborNormalizer]
 )
-def test_the_bias_is_one_more_dimension(normalizer_class, seed, alpha):
+def test_augmented_vectors_give_the_corrected_scores(normalizer_class, seed, alpha):
     random = np.random.default_rng(seed)
     bank, queries = random.normal(size=(2, 20, 3))
     gallery = random.normal(size=(6, 3))
@@ -183,7 +185,7 @@ def test_the_bias_is_one_more_dimension(normalizer_class, seed, alpha):
 
 @each_normalizer
 @given(drawn=bank_and_sims())
-def test_float32_agrees_with_float64_to_rounding(normalizer, drawn):
+def test_float32_agrees_with_float64_up_to_rounding(normalizer, drawn):
     bank, sims = drawn
     wide = normalizer.fit(bank).transform(sims)
     narrow = normalizer.fit(bank.astype(np.float32)).transform(sims.astype(np.float32))
@@ -192,7 +194,7 @@ def test_float32_agrees_with_float64_to_rounding(normalizer, drawn):
 
 @each_normalizer
 @given(drawn=bank_and_sims())
-def test_layout_and_container_do_not_matter_and_are_left_alone(normalizer, drawn):
+def test_layout_and_container_do_not_matter_and_input_is_unchanged(normalizer, drawn):
     bank, sims = drawn
     scores = normalizer.fit(bank).transform(sims)
     for form in forms_of(sims):
@@ -204,7 +206,7 @@ def test_layout_and_container_do_not_matter_and_are_left_alone(normalizer, drawn
 
 
 @each_normalizer
-def test_integers_are_as_good_as_floats(normalizer):
+def test_integers_give_the_scores_of_floats(normalizer):
     bank, sims = np.random.default_rng(0).integers(-3, 4, size=(2, 6, 4))
     np.testing.assert_array_equal(
         normalizer.fit(bank).transform(sims),
@@ -215,7 +217,9 @@ def test_integers_are_as_good_as_floats(normalizer):
 @each_normalizer
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 @given(drawn=bank_and_sims(scale=500.0))
-def test_extreme_similarities_stay_finite_and_are_the_formula(normalizer, dtype, drawn):
+def test_extreme_similarities_give_finite_scores_of_the_formula(
+    normalizer, dtype, drawn
+):
     bank, sims = (matrix.astype(dtype) for matrix in drawn)  # beta * s up to 1e4
     scores = normalizer.fit(bank).transform(sims)
     assert np.isfinite(scores).all()
@@ -227,7 +231,9 @@ def test_extreme_similarities_stay_finite_and_are_the_formula(normalizer, dtype,
 @pytest.mark.parametrize("name", ["IS", "DIS"])
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 @given(drawn=bank_and_sims(scale=500.0))
-def test_extreme_probabilities_stay_finite_and_never_turn_a_ranking(name, dtype, drawn):
+def test_extreme_probabilities_stay_finite_and_never_reverse_a_ranking(
+    name, dtype, drawn
+):
     bank, sims = (matrix.astype(dtype) for matrix in drawn)
     normalizer = clone(NORMALIZERS[name]).fit(bank)
     scores = normalizer.transform(sims)
@@ -238,7 +244,7 @@ def test_extreme_probabilities_stay_finite_and_never_turn_a_ranking(name, dtype,
 
 @pytest.mark.parametrize("name", ["IS", "DIS"])
 @given(drawn=bank_and_sims())
-def test_both_scales_rank_alike(name, drawn):
+def test_both_outputs_give_the_same_ranking(name, drawn):
     bank, sims = drawn
     normalizer = clone(NORMALIZERS[name]).fit(bank)
     scores = normalizer.transform(sims)

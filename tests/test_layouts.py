@@ -1,4 +1,4 @@
-"""No layout of memory changes a result, and no input is written to."""
+"""Memory layouts do not change results, and inputs are not modified."""
 
 import os
 import pkgutil
@@ -22,7 +22,7 @@ N_GALLERY = 4
 
 
 def similarities(n_rows, dtype=np.float64, seed=0):
-    """Ties and a constant column among them."""
+    """Similarities with ties and a constant column."""
     sims = np.random.default_rng(seed).integers(-9, 10, (n_rows, N_GALLERY)) / 8
     sims[:, 1] = 0.5
     return sims.astype(dtype)
@@ -35,7 +35,7 @@ def assert_same(result, expected, form):
 
 @each_normalizer
 @each_size
-def test_transform_gives_the_same_for_every_layout_and_leaves_it_alone(
+def test_transform_gives_the_same_for_every_layout_and_keeps_its_input(
     normalizer, n_rows
 ):
     sims, bank = similarities(n_rows, np.float32), similarities(9, np.float32, seed=1)
@@ -50,7 +50,7 @@ def test_transform_gives_the_same_for_every_layout_and_leaves_it_alone(
 
 @each_normalizer
 @each_size
-def test_fit_transform_gives_the_same_for_every_layout_and_leaves_it_alone(
+def test_fit_transform_gives_the_same_for_every_layout_and_keeps_its_input(
     normalizer, n_rows
 ):
     sims = similarities(n_rows)
@@ -62,7 +62,7 @@ def test_fit_transform_gives_the_same_for_every_layout_and_leaves_it_alone(
 
 @each_normalizer
 @each_size
-def test_without_copy_the_scores_are_those_with_one(normalizer, n_rows):
+def test_copy_false_does_not_change_the_scores(normalizer, n_rows):
     sims = similarities(n_rows)
     fitted = clone(normalizer).fit(similarities(9, seed=1))
     expected = fitted.transform(sims)
@@ -74,7 +74,7 @@ def test_without_copy_the_scores_are_those_with_one(normalizer, n_rows):
 
 
 @each_normalizer
-def test_a_file_that_is_open_for_writing_stays_as_it_is(normalizer, tmp_path):
+def test_a_writable_memmap_does_not_change(normalizer, tmp_path):
     sims = similarities(257)
     path = tmp_path / "sims.bin"
     stored = np.memmap(path, sims.dtype, "w+", shape=(257, N_GALLERY + 3))
@@ -146,7 +146,7 @@ def test_embeddings_in_any_layout_give_the_same_similarities(metric, dtype):
 
 
 def block_sizes():
-    """Every constant of the package that says where something is cut."""
+    """Every block size constant of the package."""
     name = re.compile("_[A-Z_]*(BLOCK|ROWS|COLUMNS|WINDOW|CHUNK|LANES|ENTRIES)[A-Z_]*")
     for module in pkgutil.walk_packages(sk_qbnorm.__path__, "sk_qbnorm."):
         if module.name.endswith("__main__"):

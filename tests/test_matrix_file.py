@@ -76,7 +76,7 @@ def test_an_array_of_an_npz_is_chosen_by_its_name(name, tmp_path):
 
 
 class Evil:
-    """Makes a folder when it is unpickled."""
+    """Create a folder when unpickled."""
 
     def __init__(self, path):
         self.path = path
@@ -86,7 +86,7 @@ class Evil:
 
 
 class EvilState(Evil):
-    """Hides the same in the state of an array."""
+    """Hide the same code in the state of an array."""
 
     def __reduce__(self):
         rebuild, args, _ = np.zeros(1).__reduce__()
@@ -134,7 +134,7 @@ def test_a_pickle_can_only_name_constructors_of_arrays(call, tmp_path):
 
 def test_a_pickle_cannot_change_constructors_of_arrays(tmp_path):
     path = tmp_path / "sims.pkl"
-    path.write_bytes(b"cnumpy\ndtype\nNb.")  # gives a state to what makes a dtype
+    path.write_bytes(b"cnumpy\ndtype\nNb.")  # sets the state of a dtype constructor
     with pytest.raises(ValueError, match="pickle"):
         load_matrix(path)
 

@@ -107,7 +107,7 @@ def test_fit_transform_takes_similarities_for_every_metric(normalizer, metric):
 
 
 @each_normalizer
-def test_transform_refuses_embeddings_and_names_both_ways_out(normalizer):
+def test_transform_refuses_embeddings_and_names_both_alternatives(normalizer):
     fitted = clone(normalizer).fit(BANK, GALLERY)
     with pytest.raises(ValueError, match="4 .*pairwise_similarity.*QuerybankRetriev"):
         fitted.transform(BANK)
@@ -141,7 +141,7 @@ def test_other_metrics_have_no_range(metric):
         fitted.transform(np.ones((2, 5)))
 
 
-def test_similarities_are_never_taken_for_embeddings_after_a_fit_to_similarities():
+def test_a_fit_to_similarities_never_mistakes_similarities_for_embeddings():
     square = BANK[:, :4] * 3
     fitted = CSLS(n_neighbors=2).fit(square)
     with warnings.catch_warnings():
@@ -150,7 +150,7 @@ def test_similarities_are_never_taken_for_embeddings_after_a_fit_to_similarities
         fitted.transform(square / np.linalg.norm(square, axis=1, keepdims=True))
 
 
-def test_a_row_is_refused_as_one_row_and_not_as_embeddings():
+def test_a_single_row_is_not_mistaken_for_embeddings():
     fitted = InvertedSoftmax().fit(BANK, GALLERY)
     with pytest.raises(ValueError, match="2D array"):
         fitted.transform(BANK[0])

@@ -1,4 +1,4 @@
-"""The mix of what a bank and a sample of the queries say about each item."""
+"""The mix of the biases of a bank and of a sample of the queries."""
 
 import pickle
 

@@ -1,4 +1,4 @@
-"""A choice by labels: the rule, the search, and its parts for GridSearchCV."""
+"""Choose by labels: the rule, NormalizerSearch and its options."""
 
 import pickle
 import statistics
@@ -36,7 +36,7 @@ from sk_qbnorm.datasets import (
 from sk_qbnorm.metrics import recall_at_k
 from sk_qbnorm.model_selection import (
     NormalizerSearch,
-    _labelled,
+    _labeled,
     default_candidates,
     gain_lower_bounds,
 )
@@ -78,7 +78,7 @@ def bounds_by_hand(results, n_standard_errors):
 
 
 @pytest.mark.parametrize("n_standard_errors", [0, 1.5, 2])
-def test_the_bound_is_the_paired_gain_less_its_standard_errors(n_standard_errors):
+def test_the_bound_is_the_paired_gain_minus_its_standard_errors(n_standard_errors):
     results = np.random.default_rng(0).integers(0, 2, size=(5, 30))
     found = gain_lower_bounds(results, n_standard_errors=n_standard_errors)
     expected = bounds_by_hand(results.tolist(), n_standard_errors)
@@ -93,7 +93,7 @@ def test_the_bound_seldom_selects_a_lucky_candidate():
     for seed in range(100):
         random = np.random.default_rng(seed)
         raw = random.random(100) < 0.5
-        changed = random.random((10, 100)) < 0.1  # to the better as often as not
+        changed = random.random((10, 100)) < 0.1  # better as often as worse
         results = np.vstack([raw, np.where(changed, ~raw, raw)])
         options = ({"n_standard_errors": 0}, {})
         chosen.append([gain_lower_bounds(results, **each).argmax() for each in options])
@@ -156,7 +156,7 @@ def test_candidates_that_differ_in_alpha_share_a_fit(data):
     ]
     search = NormalizerSearch(data.queries, data.relevant, candidates, metric=metric)
     search.set_params(n_standard_errors=0).fit(data.bank_queries, data.gallery)
-    assert asked == [120, 120, 80]  # raw, the three of them, and the labelled queries
+    assert asked == [120, 120, 80]  # raw, the 3 candidates, and the labeled queries
     assert search.best_estimator_.alpha == search.best_params_["alpha"]
 
 
@@ -164,7 +164,7 @@ def test_block_sizes_do_not_change_the_hits(data, monkeypatch):
     relevant = [[item, (item + 7) % 40] for item in data.relevant]
     search = NormalizerSearch(data.queries, relevant, FEW, k=2)
     expected = search.fit(data.bank_queries, data.gallery).hits_
-    monkeypatch.setattr(_labelled, "_BLOCK_ENTRIES", 40 * 7)
+    monkeypatch.setattr(_labeled, "_BLOCK_ENTRIES", 40 * 7)
     hits = search.fit(data.bank_queries, data.gallery).hits_
     np.testing.assert_array_equal(hits, expected)
 
@@ -290,7 +290,7 @@ def test_raw_similarities_win_if_hubs_are_right_answers():
         assert (search.start_index_, search.best_index_) == (0, 0)
 
 
-def test_a_mix_needs_a_few_labelled_queries(data):
+def test_a_mix_needs_a_few_labeled_queries(data):
     few = NormalizerSearch(data.queries[:3], data.relevant[:3])
     with pytest.raises(ValueError, match="at least 4"):
         few.fit(data.bank_queries, data.gallery)
@@ -302,7 +302,7 @@ def test_the_search_can_be_a_step_of_a_pipeline(data, sims):
     pipeline = make_pipeline(
         GallerySimilarity(data.gallery), search, NearestNeighborScorer()
     )
-    relevant = np.full(len(data.bank_queries), -1)  # which a Pipeline passes on
+    relevant = np.full(len(data.bank_queries), -1)  # as passed by a Pipeline
     found = pipeline.fit(data.bank_queries, relevant).predict(data.queries[40:])
     expected = search.fit(sims[0]).transform(sims[1][40:])
     np.testing.assert_array_equal(found, expected.argmax(axis=1))
@@ -340,7 +340,7 @@ def test_changes_of_bank_and_gallery_keep_the_choice(data):
     assert retriever.normalizer_.n_bank_seen_ == 130
     assert retriever.kneighbors(data.queries)[1].max() < 42
     whole.add_gallery(bank, gallery[:5])
-    assert fitted.n_features_in_ == 40  # what somebody may hold is not changed
+    assert fitted.n_features_in_ == 40  # the old estimator is not changed
 
 
 def test_names_of_the_gallery_are_kept(data):

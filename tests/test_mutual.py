@@ -31,7 +31,7 @@ def test_mutual_neighbors_are_those_of_plain_loops(scores):
     assert [*zip(queries, items, strict=True)] == expected
 
 
-def test_mutual_neighbors_take_the_scores_of_the_other_direction():
+def test_mutual_neighbors_use_the_scores_of_the_other_direction():
     scores, noise = random_matrices((30, 20), (20, 30))
     reverse = scores.T + noise / 2
     queries, items = mutual_nearest_neighbors(scores, reverse)
@@ -55,7 +55,7 @@ def test_each_query_and_each_item_is_in_one_pair_at_most():
     assert queries.dtype == items.dtype == np.int64
 
 
-def test_no_pair_agrees():
+def test_there_may_be_no_mutual_pair():
     # Each item prefers the other query.
     queries, items = mutual_nearest_neighbors(np.eye(2), 1 - np.eye(2))
     assert queries.size == items.size == 0
@@ -66,7 +66,7 @@ def test_reverse_scores_in_the_layout_of_scores_are_refused():
         mutual_nearest_neighbors(np.ones((3, 2)), np.ones((3, 2)))
 
 
-def test_scores_of_pairs_have_to_be_finite():
+def test_scores_of_pairs_must_be_finite():
     bad = np.array([[0.1, np.nan]])
     with pytest.raises(ValueError, match="scores"):
         mutual_nearest_neighbors(bad)
@@ -104,7 +104,7 @@ def test_margins_do_not_depend_on_layout_or_threads(margin):
             np.testing.assert_array_equal(found, expected)
 
 
-def test_margins_keep_float32_and_leave_their_input_alone():
+def test_margins_keep_float32_and_do_not_change_their_input():
     sims, bank = (
         matrix.astype(np.float32) for matrix in random_matrices((9, 7), (8, 7))
     )
@@ -118,7 +118,7 @@ def test_margins_keep_float32_and_leave_their_input_alone():
 
 
 @pytest.mark.parametrize("shapes", [[(5, 2), (5, 2)], [(5, 6), (2, 6)]])
-def test_more_neighbors_than_there_are_take_all_and_warn(shapes):
+def test_too_many_neighbors_use_all_and_warn(shapes):
     sims, bank = random_matrices(*shapes)
     with pytest.warns(UserWarning, match="n_neighbors=3"):
         found = margin_scores(sims, bank, n_neighbors=3)
@@ -126,7 +126,7 @@ def test_more_neighbors_than_there_are_take_all_and_warn(shapes):
     np.testing.assert_allclose(found, expected, rtol=1e-12)
 
 
-def test_a_ratio_to_neighborhoods_that_are_not_positive_is_refused():
+def test_ratio_margins_need_positive_neighborhoods():
     sims = -np.eye(3)
     with pytest.raises(ValueError, match="margin='ratio'"):
         margin_scores(sims, n_neighbors=1)

@@ -1,4 +1,4 @@
-"""Names of the gallery items: from dataframes to what is found, and back."""
+"""Names of the gallery items: from dataframes to results, and back."""
 
 import numpy as np
 import pytest
@@ -87,7 +87,7 @@ def test_feature_names_that_are_passed_are_checked():
 @pytest.mark.parametrize(
     "index", [None, [0.5, 1.5, 2.5, 3.5, 4.5, 5.5], ["a", 1, "b", 2, "c", 3]]
 )
-def test_other_indexes_are_no_names(index):
+def test_other_indexes_are_not_names(index):
     bank, gallery, queries = framed(index)
     for fitted in (
         InvertedSoftmax().fit(bank, gallery),
@@ -131,7 +131,7 @@ def test_a_pipeline_keeps_names_as_columns(index):
 
 
 @each_index
-def test_a_retriever_returns_the_names_of_what_it_finds(index):
+def test_a_retriever_returns_the_names_of_the_best_items(index):
     bank, gallery, queries = framed(index)
     retriever = QuerybankRetriever(InvertedSoftmax(), n_neighbors=3).fit(bank, gallery)
     assert list(retriever.gallery_names_) == index
@@ -171,7 +171,7 @@ def test_items_are_removed_by_name(index):
 
 
 @each_index
-def test_named_items_join_a_gallery(index):
+def test_named_items_can_be_added_to_a_gallery(index):
     bank, gallery, queries = framed(index)
     grown = QuerybankRetriever(InvertedSoftmax(), n_neighbors=2)
     grown.fit(bank, gallery[:4]).add_gallery(bank, gallery[4:])

@@ -21,7 +21,7 @@ def labels_of(names, **options):
         ("short", "short"),
         ("two\nlines\tand  more", "two lines and more"),
         (
-            "a name that is far too long to stand beside an axis",
+            "a name that is far too long for the label of an axis",
             "a name that is far too long…",
         ),
         ("costs $5 or $6", "costs $5 or $6"),

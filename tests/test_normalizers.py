@@ -57,7 +57,7 @@ def embeddings():
 @may_clip
 @each_variant
 @given(drawn=bank_and_sims())
-def test_float64_scores_are_those_of_the_formula(normalizer, drawn):
+def test_float64_scores_match_the_formula(normalizer, drawn):
     bank, sims = drawn
     scores = normalizer.fit(bank).transform(sims)
     assert scores.dtype == np.float64
@@ -69,7 +69,7 @@ def test_float64_scores_are_those_of_the_formula(normalizer, drawn):
 @may_clip
 @each_variant
 @given(drawn=bank_and_sims())
-def test_float32_scores_are_those_of_the_formula_to_rounding(normalizer, drawn):
+def test_float32_scores_match_the_formula_up_to_rounding(normalizer, drawn):
     bank, sims = (matrix.astype(np.float32) for matrix in drawn)
     scores = normalizer.fit(bank).transform(sims)
     assert scores.dtype == np.float32
@@ -80,7 +80,7 @@ def test_float32_scores_are_those_of_the_formula_to_rounding(normalizer, drawn):
 
 @given(drawn=bank_and_sims(max_rows=20, max_items=9), n_activation=st.integers(1, 3))
 @may_clip
-def test_probability_scale_is_the_authors_algorithm_entry_by_entry(drawn, n_activation):
+def test_probabilities_match_the_algorithm_of_the_authors(drawn, n_activation):
     bank, sims = drawn
     before = bank.copy(), sims.copy()
     theirs, retrieved = reference.authors_qb_norm(bank, sims, k=n_activation)
@@ -97,7 +97,9 @@ def test_probability_scale_is_the_authors_algorithm_entry_by_entry(drawn, n_acti
 @pytest.mark.parametrize(
     "metric", ["cosine", "dot", lambda q, g: -abs(q[:, :1] - g.T[0])]
 )
-def test_embeddings_give_what_their_similarities_give(normalizer, metric, embeddings):
+def test_embeddings_give_the_same_result_as_their_similarities(
+    normalizer, metric, embeddings
+):
     queries, bank, gallery = embeddings
     by_embeddings = clone(normalizer).set_params(metric=metric).fit(bank, gallery)
     by_similarity = clone(normalizer).fit(pairwise_similarity(bank, gallery, metric))
@@ -141,7 +143,7 @@ def test_float32_embeddings_stay_float32(normalizer, embeddings):
 
 
 @each_normalizer
-def test_the_bank_itself_is_transformed_without_a_word(normalizer):
+def test_transforming_the_bank_does_not_warn(normalizer):
     bank = np.random.default_rng(1).normal(size=(6, 4))
     scores = clone(normalizer).fit_transform(bank)
     np.testing.assert_array_equal(scores, clone(normalizer).fit(bank).transform(bank))
@@ -170,7 +172,7 @@ def test_copies_on_disk_and_in_memory_give_equal_scores(normalizer, tmp_path):
 
 
 @each_normalizer
-def test_copy_false_writes_where_it_can(normalizer):
+def test_copy_false_overwrites_writable_input(normalizer):
     bank, sims = np.random.default_rng(4).normal(size=(2, 6, 4))
     fitted = clone(normalizer).fit(bank)
     scores = fitted.transform(sims)
@@ -207,11 +209,11 @@ def test_the_index_of_a_gallery_names_its_items(normalizer, embeddings):
     named = clone(normalizer).set_params(metric="cosine")
     named.fit(bank, pandas.DataFrame(gallery, index=names))
     assert list(named.get_feature_names_out()) == names
-    named.fit(bank, pandas.DataFrame(gallery))  # an index of numbers names nothing
+    named.fit(bank, pandas.DataFrame(gallery))  # a default index has no names
     assert not hasattr(named, "feature_names_in_")
 
 
-def test_repr_shows_what_was_set():
+def test_repr_shows_parameters_that_differ_from_the_default():
     assert repr(InvertedSoftmax(beta=5, metric="dot")) == (
         "InvertedSoftmax(beta=5, metric='dot')"
     )
@@ -228,7 +230,7 @@ def test_a_small_bank_clips_the_neighbors_with_one_warning(normalizer_class):
     assert normalizer.n_neighbors == 5
 
 
-def test_a_stream_is_not_warned_while_it_may_grow():
+def test_partial_fit_does_not_warn_of_a_small_bank():
     normalizer = CSLS(n_neighbors=5, **precomputed).partial_fit(np.eye(3))
     assert normalizer.n_neighbors_ == 3
     normalizer.partial_fit(np.eye(3))
@@ -236,7 +238,7 @@ def test_a_stream_is_not_warned_while_it_may_grow():
     assert normalizer.n_bank_seen_ == 6
 
 
-def test_activating_more_items_than_there_are_is_inverted_softmax_and_said():
+def test_activating_all_items_warns_and_equals_inverted_softmax():
     bank, sims = np.random.default_rng(6).normal(size=(2, 4, 3))
     dynamic = DynamicInvertedSoftmax(n_activation=9, **precomputed)
     with pytest.warns(UserWarning, match="n_activation=9"):
@@ -248,7 +250,7 @@ def test_activating_more_items_than_there_are_is_inverted_softmax_and_said():
 
 @pytest.mark.parametrize("n_jobs", [1, 3])
 @pytest.mark.parametrize("n_activation", [1, 2, 5])
-def test_the_best_of_a_row_are_found_across_tiles(n_activation, n_jobs):
+def test_the_best_items_of_a_row_are_found_across_tiles(n_activation, n_jobs):
     bank = np.random.default_rng(8).integers(0, 9, size=(40, 300)).astype(np.float32)
     fitted = DynamicInvertedSoftmax(
         n_activation=n_activation, n_jobs=n_jobs, **precomputed
@@ -266,7 +268,7 @@ def test_the_activation_set_is_exposed():
 
 
 @each_normalizer
-def test_a_fit_that_fails_leaves_the_last_one_as_it_was(normalizer, embeddings):
+def test_a_failed_fit_keeps_the_last_fit(normalizer, embeddings):
     queries, bank, gallery = embeddings
     broken = []
 
@@ -292,7 +294,7 @@ def test_a_fit_that_fails_leaves_the_last_one_as_it_was(normalizer, embeddings):
         np.testing.assert_array_equal(by_metric.transform(queries @ gallery.T), scores)
 
 
-def test_a_partial_fit_that_is_interrupted_adds_nothing(monkeypatch):
+def test_an_interrupted_partial_fit_adds_nothing(monkeypatch):
     bank, more = np.random.default_rng(9).normal(size=(2, 8, 5))
     normalizer = DynamicInvertedSoftmax(beta=20, **precomputed).fit(bank)
 
@@ -311,7 +313,7 @@ def test_a_partial_fit_that_is_interrupted_adds_nothing(monkeypatch):
 
 
 @pytest.mark.filterwarnings("error")
-def test_a_warning_that_is_an_error_leaves_nothing_fitted():
+def test_a_fit_whose_warning_is_an_error_stores_nothing():
     normalizer = CSLS(n_neighbors=10, **precomputed)
     with pytest.raises(UserWarning, match="queries"):
         normalizer.fit(np.eye(3))
@@ -326,7 +328,7 @@ def test_a_huge_beta_gives_the_maximum(dtype, beta):
     np.testing.assert_allclose(fitted.gallery_bias_, 1, rtol=1e-6)
 
 
-def test_a_named_gallery_takes_similarities_without_names(embeddings):
+def test_a_named_gallery_accepts_similarities_without_names(embeddings):
     pandas = pytest.importorskip("pandas")
     queries, bank, gallery = embeddings
     names = [f"item {j}" for j in range(len(gallery))]
@@ -341,7 +343,7 @@ def test_a_named_gallery_takes_similarities_without_names(embeddings):
     np.testing.assert_allclose(unnamed.transform(named), scores, rtol=1e-12)
 
 
-def test_what_is_exposed_is_not_what_is_added_to():
+def test_partial_fit_does_not_change_exposed_arrays():
     normalizer = DynamicInvertedSoftmax(**precomputed).fit(np.eye(3))
     normalizer.activation_counts_ += 5
     normalizer.partial_fit(np.eye(3))
@@ -358,7 +360,7 @@ def test_bank_ranks_count_the_closer_bank_queries():
 
 @may_clip
 @pytest.mark.parametrize("normalizer", ALL.values(), ids=ALL)
-def test_what_is_written_into_a_bank_after_fit_changes_nothing(normalizer, embeddings):
+def test_writing_into_the_bank_after_fit_changes_nothing(normalizer, embeddings):
     bank, gallery, queries = embeddings
     bank, sims = (
         pairwise_similarity(bank, gallery),

@@ -1,4 +1,4 @@
-"""Banks and galleries on disk, in parts, or sparse, and progress of long fits."""
+"""Banks and galleries on disk, in parts or sparse, and progress of long fits."""
 
 import subprocess
 import sys
@@ -53,7 +53,7 @@ def assert_same_search(found, expected, rtol=1e-10):
 
 @pytest.fixture(params=["C", "F"])
 def on_disk(request, tmp_path):
-    """Return what gives bank, queries and gallery in memory, and as files."""
+    """Return a function that returns bank, queries and gallery, also as files."""
 
     def written(kind):
         for name, matrix in enumerate(DATA):
@@ -68,7 +68,7 @@ def on_disk(request, tmp_path):
 @pytest.mark.parametrize("metric", ["cosine", "dot"])
 @each_kind
 @each_normalizer
-def test_files_give_what_matrices_give(normalizer, kind, metric, on_disk):
+def test_files_give_the_same_result_as_matrices(normalizer, kind, metric, on_disk):
     (bank, queries, gallery), files = on_disk(kind)
     in_memory = QuerybankRetriever(normalizer, n_neighbors=4, metric=metric).fit(
         bank, gallery
@@ -83,7 +83,7 @@ def test_files_give_what_matrices_give(normalizer, kind, metric, on_disk):
 
 
 @each_kind
-def test_numbers_of_files_become_floats_where_they_are_used(kind, on_disk):
+def test_files_of_any_numeric_dtype_are_accepted(kind, on_disk):
     (bank, queries, gallery), files = on_disk(kind)
     sims = pairwise_similarity(queries, gallery)
     assert_close(pairwise_similarity(*files[1:]), sims)
@@ -107,10 +107,10 @@ def found_in(gallery, items):
     return retriever.kneighbors(queries)[1][:, 0]
 gallery = np.memmap(sys.argv[1], dtype=np.float32, mode="r").reshape(-1, 512)
 items = np.arange(0, len(gallery), 4000)
-found_in(gallery[:1000], np.arange(len(items)))  # what is there for good is there then
+found_in(gallery[:1000], np.arange(len(items)))  # allocate permanent buffers first
 with open("/proc/self/status") as status:
     in_use = next(int(line.split()[1]) for line in status if line.startswith("VmData"))
-limit = in_use * 2**10 + 160 * 2**20  # a third of it is for threads, their stacks first
+limit = in_use * 2**10 + 160 * 2**20  # a third is for threads and their stacks
 resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
 np.testing.assert_array_equal(found_in(gallery, items), items)
 try:
@@ -140,7 +140,7 @@ def in_parts(matrix):
 
 
 @each_normalizer
-def test_parts_of_any_size_give_the_fit_of_the_whole(normalizer):
+def test_parts_of_any_size_give_the_same_fit_as_the_whole(normalizer):
     expected = clone(normalizer).fit(BANK @ GALLERY.T)
     assert_same_fit(clone(normalizer).fit(in_parts(BANK @ GALLERY.T)), expected)
     by_dot = clone(normalizer).set_params(metric="dot")
@@ -170,7 +170,7 @@ def test_iterators_that_cannot_be_used_are_refused():
         QuerybankRetriever().fit(BANK, in_parts(GALLERY))
 
 
-def test_parts_of_a_gallery_have_names():
+def test_parts_of_a_gallery_can_have_names():
     pandas = pytest.importorskip("pandas")
     names = [f"item {item}" for item in range(len(GALLERY))]
     gallery = pandas.DataFrame(GALLERY, index=names)
@@ -184,7 +184,9 @@ def test_parts_of_a_gallery_have_names():
 @pytest.mark.parametrize("metric", ["cosine", "dot", linear_kernel])
 @pytest.mark.parametrize(("dtype", "rtol"), [(np.float32, 1e-4), (np.float64, 1e-10)])
 @each_normalizer
-def test_sparse_embeddings_give_what_dense_ones_give(normalizer, dtype, rtol, metric):
+def test_sparse_embeddings_give_the_same_result_as_dense_ones(
+    normalizer, dtype, rtol, metric
+):
     bank, queries, gallery = (np.where(abs(x) > 12, x, 0).astype(dtype) for x in DATA)
     bank[3] = queries[4] = gallery[5] = 0
     in_memory = QuerybankRetriever(normalizer, n_neighbors=4, metric=metric).fit(
@@ -203,7 +205,7 @@ def test_sparse_embeddings_give_what_dense_ones_give(normalizer, dtype, rtol, me
 
 
 @each_format
-def test_a_pipeline_may_begin_with_sparse_embeddings(give):
+def test_a_pipeline_may_start_with_sparse_embeddings(give):
     sims, queries = pairwise_similarity(QUERIES, GALLERY), give(QUERIES)
     assert_close(GallerySimilarity(give(GALLERY)).fit_transform(QUERIES), sims)
     assert_close(GallerySimilarity(give(GALLERY)).fit_transform(queries), sims)
@@ -219,7 +221,7 @@ def test_nan_in_sparse_embeddings_is_refused_with_its_place(give):
         QuerybankRetriever().fit(give(BANK), give(spoilt))
 
 
-def test_words_find_captions():
+def test_sparse_word_counts_can_be_searched():
     captions = ["a dog in wet grass", "snow on an old roof", "a man plays guitar"]
     asked = [
         "dog on grass",
@@ -262,7 +264,7 @@ def test_without_tqdm_progress_is_printed_in_lines(monkeypatch, capsys):
     assert "%" not in said
 
 
-def test_lines_of_progress_are_some_seconds_apart(monkeypatch, capsys):
+def test_progress_lines_are_some_seconds_apart(monkeypatch, capsys):
     without(monkeypatch, "tqdm")
     now = 0.0
     monkeypatch.setattr(_progress.time, "monotonic", lambda: now)

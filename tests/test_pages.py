@@ -1,4 +1,4 @@
-"""Every block of the documentation runs, and prints what the page says it prints."""
+"""Every block of the documentation runs, and its output matches the page."""
 
 import io
 import re
@@ -29,11 +29,11 @@ PAGES = [
     for page in (README, *all_pages())
     if re.search(r"```(python|sh)", text_of(page))
 ]
-# Parameters, versions and examples, and what tests/test_quality.py holds.
+# Parameters, versions and examples, and numbers that tests/test_quality.py checks.
 SOURCED = {
     "choosing.md": {"0.75", "1.5", "0.5"},  # defaults, and an alpha
     "commands.md": {"0.75"},  # a default
-    "scale.md": {"0.2"},  # what 100,000 embeddings take, in GB
+    "scale.md": {"0.2"},  # the size of 100,000 embeddings, in GB
     "start.md": {"3.11"},  # of Python
 }
 # Tables of papers, identifiers of works, and versions.
@@ -56,7 +56,7 @@ def demo():
 @pytest.mark.compiled
 @pytest.mark.filterwarnings("ignore:n_neighbors=")
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
-def test_a_page_does_what_it_says(page, demo, tmp_path, monkeypatch):
+def test_a_page_prints_what_it_shows(page, demo, tmp_path, monkeypatch):
     text = text_of(page)
     assert "```text\n```" not in text, "a block that says nothing"
     for word, module in OPTIONAL.items():
@@ -76,7 +76,7 @@ def test_a_page_does_what_it_says(page, demo, tmp_path, monkeypatch):
 def test_tables_of_the_first_page_show_results_of_the_demo(page, demo):
     rows = demo_rows(page.read_text(encoding="utf-8"))
     assert [name for name, _ in rows][:2] == ["raw", "InvertedSoftmax"]
-    first_table = demo.partition("Worst hubs")[0]
+    first_table = demo.partition("Largest hubs")[0]
     for name, numbers in rows:
         (line,) = re.findall(rf"^{name} .*$", first_table, flags=re.MULTILINE)
         *recalls, rank, _, skewness = line.split()[1:]  # without the geometric mean
@@ -94,11 +94,11 @@ def test_every_option_of_the_command_line_is_on_its_page(capsys):
         } == set()
 
 
-def test_there_are_pages():
+def test_pages_are_found():
     assert {page.stem for page in PAGES} >= {"start", "choosing", "scale", "pipelines"}
 
 
-def test_a_block_that_says_something_else_is_found():
+def test_a_block_with_other_output_is_detected():
     assert agree("R@1 61.0 of 600\n", "R@1 61.2 of 600")
     assert agree("R@1 0.617\n", "R@1 0.613")
     assert not agree("R@1 61.0 of 600\n", "R@1 61.7 of 600")
@@ -110,7 +110,7 @@ def test_a_block_that_says_something_else_is_found():
     assert not agree_in_part("raw 48.3\nIS 61.0\n", "raw 48.3\nfirst\nIS 61.0\nlast")
 
 
-def test_links_of_the_readme_and_the_pages_lead_somewhere():
+def test_links_of_the_readme_and_the_pages_are_valid():
     for page in [README, ROOT / "CONTRIBUTING.md", *all_pages()]:
         text = page.read_text(encoding="utf-8")
         for target in re.findall(r"\]\((?!https?:|#)([^)#]+)(?:#[^)]*)?\)", text):
@@ -123,12 +123,12 @@ def test_links_of_the_readme_and_the_pages_lead_somewhere():
 
 
 def without_source(page):
-    """The decimal numbers of a page's prose that stand in nothing that is printed."""
+    """Return the decimal numbers in the prose of a page that no output contains."""
     text = text_of(page)
     sources = [block for language, block in FENCE.findall(text) if language == "text"]
     own = page.read_text(encoding="utf-8")
     results = {path for path in RESULTS.glob("*.md") if f"results/{path.name}" in own}
-    if "quality.md" in own:  # the page of what helps when, which includes the tables
+    if "quality.md" in own:  # this page includes the tables
         results.add(RESULTS / "quality.md")
     sources += [path.read_text(encoding="utf-8") for path in results]
     printed = [float(number) for number in re.findall(r"\d+\.\d+", " ".join(sources))]
@@ -142,11 +142,11 @@ def without_source(page):
 
 
 @pytest.mark.parametrize("page", PROSE, ids=lambda page: page.stem)
-def test_numbers_in_prose_are_printed_somewhere(page):
+def test_numbers_in_prose_are_printed_by_a_block(page):
     assert without_source(page) == set()
 
 
-def test_a_number_without_a_source_is_found(tmp_path):
+def test_a_number_without_a_source_is_detected(tmp_path):
     page = tmp_path / "page.md"
     block = "```python\nprint(61.04)\n```\n\n```text\n61.04\n```\n"
     page.write_text(f"It is 61.0, with `beta=2.5`, $1.5$.\n\n{block}")

@@ -1,4 +1,4 @@
-"""Normalizers as steps of a Pipeline, and in a search of its parameters."""
+"""Normalizers as steps of a Pipeline, and in a grid search."""
 
 import pickle
 
@@ -51,7 +51,7 @@ def splits(data):
     """Bank rows are never tested: -1 in a predefined split."""
     folds = np.r_[np.full(120, -1), np.arange(80) % 2]
     queries = np.vstack([data.bank_queries, data.queries])
-    relevant = np.r_[np.full(120, -1), data.relevant]  # the bank asks for no item
+    relevant = np.r_[np.full(120, -1), data.relevant]  # the bank has no relevant items
     return {
         "PredefinedSplit": (queries, relevant, PredefinedSplit(folds)),
         "KFold": (data.queries, data.relevant, KFold(3)),
@@ -97,7 +97,7 @@ def test_the_score_of_a_pipeline_is_its_recall(data, pipeline):
     assert recall_scorer(k=5)(pipeline[:-1], data.queries, data.relevant) == expected
 
 
-def test_other_measures_score_too(data, pipeline):
+def test_other_measures_can_be_scorers(data, pipeline):
     scorer = make_retrieval_scorer(median_rank, greater_is_better=False, ties="average")
     found = cross_validate(pipeline, data.queries, data.relevant, scoring=scorer, cv=2)
     assert (found["test_score"] <= -1).all()
@@ -183,25 +183,25 @@ def test_a_small_gallery_clips_the_neighbors_with_one_warning():
     assert scorer.kneighbors([[0.1, 0.2]])[1].tolist() == [[1, 0]]
 
 
-def test_a_gallery_bank_is_passed_on_by_a_pipeline(data):
-    bank, beside = (
+def test_a_pipeline_passes_the_gallery_bank_to_the_normalizer(data):
+    bank, other_sims = (
         pairwise_similarity(each, data.gallery)
         for each in (data.bank_queries, data.bank_gallery)
     )
     of_bank = pairwise_similarity(data.bank_gallery, data.bank_queries)
-    expected = DualInvertedSoftmax().fit(bank, gallerybank=beside)
+    expected = DualInvertedSoftmax().fit(bank, gallerybank=other_sims)
     sinkhorn = SinkhornNormalizer(beta=5, max_iter=4, tol=0)
-    for normalizer, gallerybank in ((clone(expected), beside), (sinkhorn, of_bank)):
+    for normalizer, gallerybank in ((clone(expected), other_sims), (sinkhorn, of_bank)):
         found = clone(normalizer).fit_transform(bank, None, gallerybank=gallerybank)
         fitted = clone(normalizer).fit(bank, gallerybank=gallerybank)
         np.testing.assert_array_equal(found, fitted.transform(bank))
     by_name = make_pipeline(clone(expected), NearestNeighborScorer())
     name = "dualinvertedsoftmax__gallerybank"
-    by_name.fit(bank, np.zeros(len(bank)), **{name: beside})
+    by_name.fit(bank, np.zeros(len(bank)), **{name: other_sims})
     with config_context(enable_metadata_routing=True):
         asking = clone(expected).set_fit_request(gallerybank=True)
         routed = make_pipeline(asking, NearestNeighborScorer())
-        routed.fit(bank, np.zeros(len(bank)), gallerybank=beside)
+        routed.fit(bank, np.zeros(len(bank)), gallerybank=other_sims)
     for fitted in (by_name, routed):
         assert fitted[0].n_gallerybank_seen_ == len(data.bank_gallery)
         np.testing.assert_array_equal(fitted[0].gallery_bias_, expected.gallery_bias_)

@@ -1,4 +1,4 @@
-"""The table of what helps when: what the docs hold is what the script prints."""
+"""The quality tables in the docs agree with the output of the script."""
 
 from pathlib import Path
 
@@ -17,7 +17,7 @@ pytestmark = [
 ]
 ROOT = Path(__file__).parent.parent
 DUAL = sorted((ROOT.parent / "shared" / "data").glob("dual_*.npz"))
-# R@1 of raw and gains that plain NumPy found, in points.
+# R@1 of raw and gains in points, computed with plain NumPy.
 FOUND = {
     "dual_emoji_name_to_keywords": (50.5, 10.1, 9.8, 8.7, 8.6, 10.0),
     "dual_emoji_names_de_en": (52.8, 3.3, 3.7, 6.3, 2.8, 4.9),
@@ -27,7 +27,7 @@ FOUND = {
 
 
 @pytest.mark.compiled
-def test_the_docs_hold_what_the_script_prints():
+def test_the_tables_in_the_docs_agree_with_the_script():
     known = [case for case in cases.shipped() if case.data == "emoji_vendor_nohub"]
     recalls, skews, _, summary, choices = quality.tables(known, n_draws=1)
     text = (ROOT / "docs" / "results" / "quality.md").read_text(encoding="utf-8")
@@ -45,7 +45,10 @@ def test_the_tables_support_the_guide_to_choosing():
         if len(cells) > 2:
             rows[cells[0], cells[1]] = cells[2:]
     summary = {
-        name: (float(cells[0]), int(cells[2]))  # the mean gain, and how many are hurt
+        name: (
+            float(cells[0]),
+            int(cells[2]),
+        )  # mean gain, number of losses
         for (name, n), cells in rows.items()
         if n == "25"
     }
@@ -61,7 +64,7 @@ def test_the_tables_support_the_guide_to_choosing():
 
 
 def gains_in_the_docs(heading):
-    """The gains of the table whose columns begin with a heading, per data and bank."""
+    """The gains in the table with this heading, per data set and bank."""
     text = (ROOT / "docs" / "results" / "quality.md").read_text(encoding="utf-8")
     _, _, table = text.partition(f"| data | bank | raw | {heading}")
     names = f"{heading}{table.partition(chr(10))[0]}".strip("| ").split(" | ")
@@ -83,7 +86,7 @@ HUBS = [
 ]
 
 
-def test_every_normalizer_gains_where_there_are_hubs_and_a_bank_of_the_same_kind():
+def test_every_normalizer_gains_with_hubs_and_a_bank_of_the_same_kind():
     gains = gains_in_the_docs("IS")
     assert min(gain for data in HUBS for gain in gains[data, "own"].values()) > 0
 
@@ -109,8 +112,8 @@ def test_a_gallery_bank_lowers_the_gain_on_synthetic_hubs():
 
 
 @pytest.mark.compiled
-@pytest.mark.skipif(not DUAL, reason="the development data are not here")
-def test_two_banks_do_what_plain_numpy_found(tmp_path):
+@pytest.mark.skipif(not DUAL, reason="the development data are not available")
+def test_two_banks_match_plain_numpy(tmp_path):
     for path in DUAL:
         (tmp_path / path.name).symlink_to(path)
     for case in cases.in_folder(tmp_path):
@@ -163,13 +166,13 @@ def test_a_folder_of_files_is_read_in_every_form(tmp_path):
     assert "| DualIS | 3 |" in "".join(summary)
 
 
-def test_a_folder_without_files_is_told(tmp_path):
+def test_a_folder_without_files_is_refused(tmp_path):
     for folder in (tmp_path, tmp_path / "misspelt"):
         with pytest.raises(SystemExit, match=f"no .npz files in {folder}; pass"):
             list(cases.in_folder(folder))
 
 
-def test_what_is_lost_is_not_more_than_it_is_by_rounding():
+def test_losses_are_rounded_before_they_are_counted():
     lost = np.nextafter([-0.2, -0.5], -1)
     for gain, hurt in zip(lost, ("0 | 0", "1 | 0"), strict=True):
         assert f"| {hurt} |" in quality._summary({"IS": [gain]})[-1]

@@ -1,4 +1,4 @@
-"""Banks are chosen as asked for."""
+"""sample_querybank draws a bank by each strategy."""
 
 import numpy as np
 import pytest
@@ -35,7 +35,7 @@ def test_rows_of_the_bank_are_distinct(strategy, drawn, data):
 
 
 @given(drawn=bank_and_sims(max_rows=20), seed=st.integers(0, 99))
-def test_a_stratified_bank_covers_items_as_evenly_as_can_be(drawn, seed):
+def test_a_stratified_bank_covers_items_as_evenly_as_possible(drawn, seed):
     sims, _ = drawn
     best = np.array([reference.best(row) for row in sims.tolist()])
     rows = sample_querybank(
@@ -48,7 +48,7 @@ def test_a_stratified_bank_covers_items_as_evenly_as_can_be(drawn, seed):
         if more_to_take.any():
             assert taken.max() <= taken[more_to_take].min() + 1
         first_turn = taken[taken.argmax()] == 1
-        if first_turn:  # none that waits is retrieved more often than one that is in
+        if first_turn:  # no missing item is retrieved more often than a covered one
             assert there[taken > 0].min() >= there[taken == 0].max(initial=0)
 
 
@@ -60,7 +60,7 @@ def test_an_adversarial_bank_is_sorted_by_how_often_items_are_retrieved(drawn):
     counts = [best.tolist().count(item) for item in best]
     assert counts == sorted(counts, reverse=True)
     changes = np.count_nonzero(np.diff(best))
-    assert changes == len(set(best.tolist())) - 1  # all queries of an item together
+    assert changes == len(set(best.tolist())) - 1  # the queries of an item are adjacent
 
 
 @pytest.mark.parametrize("strategy", ["stratified", "adversarial"])

@@ -1,4 +1,4 @@
-"""Banks are judged by what they do."""
+"""querybank_report: measures of a bank, and advice."""
 
 import numpy as np
 import pytest
@@ -49,7 +49,7 @@ def test_the_report_matches_the_reference(drawn, data):
     assert isinstance(report.pop("advice"), list)
     assert report.keys() == expected.keys()
     assert all(type(value) is float for value in report.values())
-    # Where the same is taken from the same, no more than rounding is left.
+    # The difference of equal numbers is at most a rounding error.
     assert report == pytest.approx(expected, rel=1e-6, abs=1e-6)
 
 
@@ -127,7 +127,7 @@ def test_errors_from_groups_match_a_bootstrap_of_rows(beta):
     assert report["bias_standard_error"] == pytest.approx(expected, rel=0.07)
     shares = weights / weights.sum(axis=0)
     delta = np.sqrt(np.mean(np.sum(shares**2, axis=0) - 1 / 400)) / beta
-    # Where many bank queries make the bias, the delta method knows as much.
+    # If many bank queries determine the bias, the delta method gives the same.
     ratio = delta / expected
     assert ratio == pytest.approx(1, abs=0.05) if beta == 1 else ratio < 0.8
 
@@ -220,17 +220,17 @@ def test_a_small_bank_gets_advice():
     }
 
 
-def test_a_bank_that_knows_strong_hubs_is_not_small_for_a_large_gallery():
+def test_a_bank_with_strong_hubs_is_not_called_small_for_a_large_gallery():
     data = make_hub_retrieval(200, 100, 8000, hubness=0.25, random_state=0)
     report = querybank_report(data.bank_queries, data.gallery, random_state=0)
     assert report["coverage_limit"] == 0.25
-    assert report["activated_expected"] < 0.5  # by which it was called small
+    assert report["activated_expected"] < 0.5  # the threshold of a small bank
     assert advised(report) == set()
     fitted = InvertedSoftmax(beta="scale").fit(data.bank_queries, data.gallery)
     sims = pairwise_similarity(data.queries, data.gallery)
     gain = recall_scorer()(fitted, sims, data.relevant)
     gain -= recall_at_k(data.relevant, sims)
-    assert gain > 0.01  # and yet it corrects
+    assert gain > 0.01  # but it helps
 
 
 def test_a_small_bank_is_compared_with_its_largest_possible_agreement():
@@ -268,7 +268,7 @@ def test_groups_visited_together_give_the_same_report(monkeypatch, limit):
 
 def test_a_bias_that_depends_on_one_group_is_computed_without_it():
     sims = np.zeros((40, 3))
-    sims[7, 1] = 1e4  # beyond the range of exp, where it is not drawn
+    sims[7, 1] = 1e4  # exp overflows relative to it unless it is drawn
     report = querybank_report(sims, k=1, beta=1.0, random_state=5, **PRECOMPUTED)
     random = np.random.RandomState(5)
     order = random.permutation(40)

@@ -1,6 +1,6 @@
-"""The README's commands, and the example and the walks in CONTRIBUTING.
+"""The commands in the README, and the example and the walks in CONTRIBUTING.
 
-test_pages.py runs the README's other blocks.
+test_pages.py runs the other blocks of the README.
 """
 
 import re
@@ -52,7 +52,7 @@ def test_the_normalizer_of_the_contributing_guide_is_complete():
 
 
 def calls_of(function, *args):
-    """Qualified names of the package's functions that are called, in order."""
+    """Return the qualified names of the package functions that are called."""
     names = []
 
     def record(frame, event, arg):
@@ -87,7 +87,7 @@ def test_the_walks_of_the_contributing_guide_are_the_calls_that_are_made(method)
     found = iter(calls_of(calls[method]))
     assert 5 <= len(steps) <= 10
     for step in steps:
-        assert step in found, step  # after the steps before it
+        assert step in found, step  # after the previous steps
 
 
 def test_the_commands_that_set_up_are_those_that_ci_runs():

@@ -253,7 +253,7 @@ def test_a_grid_search_accepts_names(data, names, framed):
     np.testing.assert_array_equal(*chosen)
 
 
-def test_a_search_by_labelled_queries_accepts_names(data, names, framed):
+def test_a_search_by_labeled_queries_accepts_names(data, names, framed):
     candidates = [InvertedSoftmax(), DynamicInvertedSoftmax()]
     search = NormalizerSearch(data.queries, data.relevant, candidates)
     expected = search.fit(data.bank_queries, data.gallery).hits_

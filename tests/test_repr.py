@@ -66,7 +66,7 @@ def test_large_data_are_abbreviated(data, form, print_changed_only):
             assert len(printed) < 3000
 
 
-def test_parameters_store_the_data_themselves(data):
+def test_parameters_are_the_data_and_not_their_shape(data):
     similarity = GallerySimilarity(data)
     assert similarity.get_params()["gallery"] is data
     assert clone(similarity).gallery is data

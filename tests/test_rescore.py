@@ -1,4 +1,4 @@
-"""What is made of a shortlist is what `transform` makes of its items."""
+"""`rescore` of a shortlist gives the scores of `transform`."""
 
 import numpy as np
 import pytest
@@ -28,7 +28,7 @@ may_clip = pytest.mark.filterwarnings("ignore:n_neighbors=")
 
 
 def in_order(scores, indices):
-    """Put every row best first: larger score, then smaller index."""
+    """Sort each row: larger score first, then smaller index."""
     order = np.lexsort((indices, -scores))
     return np.take_along_axis(scores, order, 1), np.take_along_axis(indices, order, 1)
 
@@ -36,7 +36,7 @@ def in_order(scores, indices):
 @may_clip
 @each_variant
 @given(drawn=bank_and_sims(), single=st.booleans())
-def test_a_shortlist_of_everything_is_transform_in_order(normalizer, drawn, single):
+def test_a_shortlist_of_all_items_equals_sorted_transform(normalizer, drawn, single):
     bank, sims = (each.astype(np.float32) if single else each for each in drawn)
     fitted = normalizer.fit(bank)
     everything = np.tile(np.arange(sims.shape[1])[::-1], (len(sims), 1))
@@ -49,7 +49,7 @@ def test_a_shortlist_of_everything_is_transform_in_order(normalizer, drawn, sing
 
 @pytest.mark.parametrize("name", ["IS", "DIS", "CSLS k=3", "NNN k=3"])
 @pytest.mark.parametrize("as_sparse", [False, True])
-def test_the_best_by_similarity_are_scored_as_in_the_whole_row(name, as_sparse):
+def test_the_most_similar_items_have_the_scores_of_the_whole_row(name, as_sparse):
     bank, sims = np.random.default_rng(0).normal(size=(2, 40, 30))
     fitted = clone(ALL[name]).fit(bank)
     indices = np.argsort(-sims, axis=1)[:, :7]
@@ -68,7 +68,7 @@ def test_the_best_by_similarity_are_scored_as_in_the_whole_row(name, as_sparse):
     assert (np.diff(scores, axis=1) <= 0).all()
 
 
-def test_places_are_among_the_candidates():
+def test_ranks_of_a_shortlist_count_candidates_only():
     bank, sims = np.random.default_rng(1).integers(0, 5, size=(2, 9, 6)).astype(float)
     fitted = GloballyCorrected(**precomputed).fit(bank)
     items = np.tile([5, 0, 3], (9, 1))
@@ -80,10 +80,10 @@ def test_places_are_among_the_candidates():
 
 
 @each_variant
-def test_rows_that_are_too_short_end_with_none(normalizer):
+def test_short_rows_end_without_candidates(normalizer):
     bank = np.random.default_rng(2).normal(size=(9, 6))
     fitted = clone(normalizer).fit(bank)
-    lowest = np.finfo(np.float64).min  # what some engines say of none
+    lowest = np.finfo(np.float64).min  # used by some engines for no item
     scores, indices = fitted.rescore(
         [[np.nan, 0.5, 0.2], [0.1, lowest, -np.inf], [0, 0, 0]],
         [[-1, 4, 2], [3, -1, -1], [-1, -1, -1]],
@@ -102,7 +102,7 @@ def test_rows_that_are_too_short_end_with_none(normalizer):
     np.testing.assert_array_equal(corrected.data, [*full[0], scores[1, 0]])
 
 
-def test_entries_of_zero_are_candidates_too():
+def test_explicit_zeros_are_candidates():
     fitted = InvertedSoftmax(**precomputed).fit([[0.9, 0.1], [0.5, 0.2]])
     graph = sparse.csr_array(([0.0, 0.0], [0, 1], [0, 2]), shape=(1, 2))
     np.testing.assert_array_equal(fitted.rescore(graph).indices, [1, 0])

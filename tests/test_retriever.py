@@ -1,4 +1,4 @@
-"""The fused search gives what whole rows, corrected and sorted, give."""
+"""The block-wise search equals correcting and sorting whole rows."""
 
 import pickle
 
@@ -39,13 +39,13 @@ may_clip = pytest.mark.filterwarnings("ignore:n_neighbors=", "ignore:n_activatio
 
 
 def best(scores, k):
-    """What a stable sort of whole rows gives."""
+    """The k best of each row by a stable sort."""
     indices = np.argsort(-scores, axis=1, kind="stable")[:, :k]
     return np.take_along_axis(scores, indices, axis=1), indices
 
 
 def assert_is_search(retriever, queries, sims, k):
-    """The search agrees with `transform` of similarities, ties included."""
+    """Check that the search agrees with `transform`, including ties."""
     expected_scores, expected = best(retriever.normalizer_.transform(sims), k)
     scores, indices = retriever.kneighbors(queries, k)
     np.testing.assert_array_equal(indices, expected)
@@ -55,7 +55,7 @@ def assert_is_search(retriever, queries, sims, k):
 
 @st.composite
 def embeddings(draw):
-    """Small whole numbers, whose products are exact, so that ties are, too."""
+    """Draw small integers, so that products and ties are exact."""
     n_features = draw(st.integers(1, 3))
 
     def rows(most):
@@ -75,7 +75,7 @@ def embeddings(draw):
 @may_clip
 @each_variant
 @given(drawn=embeddings(), k=st.integers(1, 9), single=st.booleans())
-def test_the_search_is_transform_and_a_stable_sort(normalizer, drawn, k, single):
+def test_the_search_equals_transform_and_a_stable_sort(normalizer, drawn, k, single):
     bank, gallery, queries = drawn
     if single:
         bank, gallery, queries = (each.astype(np.float32) for each in drawn)
@@ -117,7 +117,7 @@ def test_tiles_and_threads_do_not_change_the_result(
 
 @pytest.mark.compiled
 @pytest.mark.parametrize("k", [1, 10, 200])
-def test_real_data_are_found_as_by_the_pipeline(k):
+def test_the_retriever_agrees_with_the_pipeline_on_real_data(k):
     data = load_emoji_names_hi_en()
     for normalizer in (
         DynamicInvertedSoftmax(),
@@ -135,7 +135,7 @@ def test_real_data_are_found_as_by_the_pipeline(k):
         ).fit(data.bank_queries)
         _, indices = retriever.kneighbors(data.queries)
         _, expected = pipeline[-1].kneighbors(pipeline[:-1].transform(data.queries))
-        assert (indices == expected).mean() > 0.998  # but for rounding of products
+        assert (indices == expected).mean() > 0.998  # except for rounding of products
         assert retriever.score(data.queries, data.relevant) == pipeline.score(
             data.queries, data.relevant
         )
@@ -211,7 +211,7 @@ def test_the_recall_is_the_same_in_any_form_and_in_parts(y, monkeypatch):
 
 @each_variant
 @pytest.mark.parametrize("metric", ["cosine", "dot"])
-def test_graphs_are_sorted_and_hold_what_was_found(normalizer, metric):
+def test_graphs_are_sorted_and_contain_the_neighbors(normalizer, metric):
     random = np.random.default_rng(2)
     bank, gallery, queries = (random.normal(size=(n, 4)) * 3 for n in (20, 15, 9))
     retriever = QuerybankRetriever(normalizer, n_neighbors=6, metric=metric).fit(
@@ -236,7 +236,7 @@ def test_graphs_are_sorted_and_hold_what_was_found(normalizer, metric):
 
 
 @pytest.mark.compiled
-def test_neither_matrix_is_ever_held():
+def test_neither_matrix_is_stored():
     import tracemalloc
 
     random = np.random.default_rng(4)
@@ -252,7 +252,7 @@ def test_neither_matrix_is_ever_held():
         assert peak < 3000 * 30_000 * 4 / 4
 
 
-def test_no_distance_is_negative_where_a_similarity_is_rounded_above_one():
+def test_distances_are_not_negative_if_a_similarity_is_rounded_above_one():
     random = np.random.default_rng(0)
     gallery = random.normal(size=(500, 7)).astype(np.float32)
     gallery[:, 6] = 0
@@ -262,7 +262,7 @@ def test_no_distance_is_negative_where_a_similarity_is_rounded_above_one():
     assert retriever.kneighbors_graph(gallery, mode="distance").data.min() == 0
 
 
-def test_estimators_of_scikit_learn_take_the_graph():
+def test_estimators_of_scikit_learn_accept_the_graph():
     random = np.random.default_rng(3)
     labels = np.repeat([0, 1, 2], 20)
     centres = np.array([[8, 0, 0], [0, 8, 0], [0, 0, 8]])

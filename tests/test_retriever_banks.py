@@ -1,4 +1,4 @@
-"""A retriever and its gallery bank, which is held to the gallery and nothing else."""
+"""A retriever with a gallery bank, which must match the gallery."""
 
 import numpy as np
 import pytest
@@ -26,12 +26,12 @@ def blocks(matrix):
 
 
 def narrow(queries, gallery):
-    """Compare the first of more features with those of a gallery that has fewer."""
+    """Compare the first features of the queries with a narrower gallery."""
     width = min(queries.shape[1], gallery.shape[1])
     return pairwise_similarity(queries[:, :width], gallery[:, :width])
 
 
-def test_items_do_not_come_and_go_where_biases_depend_on_each_other():
+def test_items_cannot_change_if_biases_depend_on_each_other():
     sinkhorn = QuerybankRetriever(SinkhornNormalizer(beta=20, max_iter=3, tol=0)).fit(
         BANK, GALLERY, ITEMS
     )
@@ -47,7 +47,7 @@ def test_items_do_not_come_and_go_where_biases_depend_on_each_other():
         dual.add_gallery(BANK[:3], GALLERY[:3], ITEMS)
 
 
-def test_a_retriever_is_fitted_anew_to_other_features():
+def test_a_retriever_can_be_fitted_again_to_other_features():
     wide = [np.hstack([each, each[:, :1]]) for each in (BANK, GALLERY, ITEMS)]
     frames = [frame(each, "vwxyzu") for each in wide]
     expected = QuerybankRetriever(DualInvertedSoftmax()).fit(*wide)
@@ -68,7 +68,7 @@ def test_a_retriever_is_fitted_anew_to_other_features():
         )
 
 
-def test_a_callable_metric_compares_what_differs_in_width():
+def test_a_callable_metric_may_compare_different_widths():
     gallery, items = GALLERY[:, :3], ITEMS[:, :3]
     for normalizer in (
         DualInvertedSoftmax(),
@@ -94,7 +94,7 @@ def test_a_callable_metric_compares_what_differs_in_width():
     np.testing.assert_allclose(found, expected.gallery_bias_)
 
 
-def test_the_gallery_bank_is_held_to_the_gallery():
+def test_the_gallery_bank_must_match_the_gallery():
     bank, gallery = frame(BANK), frame(GALLERY)
     new = QuerybankRetriever(DualInvertedSoftmax())
     known = clone(new).fit(bank, gallery, frame(ITEMS))

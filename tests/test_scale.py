@@ -38,7 +38,7 @@ def beta_of(fitted):
 
 @each_scaled
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_beta_goes_by_the_spread_of_all_similarities(normalizer, factor, dtype):
+def test_beta_depends_on_the_spread_of_all_similarities(normalizer, factor, dtype):
     random = np.random.default_rng(0)
     for n_rows, n_columns in ((1, 1), (7, 33), (40, 1500)):
         sims = random.normal(5, 0.1, size=(n_rows, n_columns)).astype(dtype)
@@ -49,18 +49,18 @@ def test_beta_goes_by_the_spread_of_all_similarities(normalizer, factor, dtype):
 
 
 @each_scaled
-def test_what_it_is_measured_in_does_not_matter(normalizer, factor):
+def test_the_unit_of_similarities_does_not_matter(normalizer, factor):
     random = np.random.default_rng(0)
     sims = random.normal(size=(9, 25))
     scores = clone(normalizer).set_params(**precomputed).fit(SIMS).transform(sims)
     moved = clone(normalizer).set_params(**precomputed).fit(SIMS * 40 - 7)
-    found = moved.transform(sims * 40)  # as far as items differ
+    found = moved.transform(sims * 40)  # up to a constant
     gaps = [each - each.mean(axis=1, keepdims=True) for each in (found, scores * 40)]
     np.testing.assert_allclose(*gaps, atol=1e-9)
 
 
 @each_scaled
-def test_it_is_a_fit_with_that_number(normalizer, factor):
+def test_scale_equals_a_fit_with_that_number(normalizer, factor):
     expected = clone(normalizer)
     beta = factor / SIMS.std()
     name = "normalizer__beta" if "normalizer" in expected.get_params() else "beta"
@@ -77,7 +77,7 @@ def test_it_is_a_fit_with_that_number(normalizer, factor):
         np.testing.assert_array_equal(threaded.gallery_bias_, alone.gallery_bias_)
 
 
-def test_what_comes_later_goes_on_with_the_beta_of_the_first():
+def test_partial_fit_keeps_the_first_beta():
     for normalizer in (
         InvertedSoftmax(beta="scale"),
         DynamicInvertedSoftmax(beta="scale"),
@@ -94,26 +94,26 @@ def test_what_comes_later_goes_on_with_the_beta_of_the_first():
         assert beta_of(fitted.fit(BANK, GALLERY)) != beta
 
 
-def test_both_banks_have_a_scale_of_their_own():
+def test_both_banks_have_their_own_scale():
     dual = DualDynamicInvertedSoftmax(beta_query="scale", beta_gallery="scale").fit(
         BANK, GALLERY, QUERIES
     )
-    beside = pairwise_similarity(QUERIES, GALLERY)
+    other_sims = pairwise_similarity(QUERIES, GALLERY)
     assert dual.querybank_normalizer_.beta_ == pytest.approx(1.5 / SIMS.std())
-    quarter = 1.5 / 4 / beside.std()
+    quarter = 1.5 / 4 / other_sims.std()
     assert dual.gallerybank_normalizer_.beta_ == pytest.approx(quarter)
     beta = dual.querybank_normalizer_.beta_
     assert dual.partial_fit(QUERIES, GALLERY).querybank_normalizer_.beta_ == beta
 
 
-def test_it_is_searched_with_like_any_other():
+def test_a_retriever_supports_scale():
     retriever = QuerybankRetriever(InvertedSoftmax(beta="scale")).fit(BANK, GALLERY)
     assert retriever.normalizer_.beta_ == pytest.approx(1.5 / SIMS.std())
     retriever.partial_fit(QUERIES)
     assert retriever.normalizer_.n_bank_seen_ == 70
 
 
-def test_what_has_no_scale_is_told():
+def test_a_scale_needs_similarities_with_a_finite_spread():
     constant = InvertedSoftmax(beta="scale", **precomputed).fit(np.ones((4, 3)))
     assert constant.beta_ == 1.5
     with pytest.raises(ValueError, match="beta"):
@@ -140,7 +140,7 @@ def test_the_sample_is_the_same_for_any_split_of_the_bank(sizes):
     assert expected.beta_ == pytest.approx(1.5 / whole, rel=0.05)
 
 
-def test_a_gallery_in_parts_has_a_scale():
+def test_a_gallery_in_parts_can_have_a_scale():
     halves = iter([GALLERY[:10], GALLERY[10:]])
     expected = InvertedSoftmax().fit(BANK, GALLERY)
     assert InvertedSoftmax().fit(BANK, halves).beta_ == pytest.approx(expected.beta_)
@@ -162,7 +162,7 @@ def test_a_number_near_the_scale_does_not_warn():
 
 
 @pytest.mark.filterwarnings("error")
-def test_a_callable_metric_is_not_asked_for_the_sake_of_a_warning():
+def test_a_callable_metric_is_not_called_for_a_warning_only():
     asked = []
 
     def metric(queries, gallery):

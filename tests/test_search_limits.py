@@ -1,4 +1,4 @@
-"""What is easily got wrong at the edges of a search, and of what it is given."""
+"""Edge cases of searches and of their input."""
 
 import numpy as np
 import pytest
@@ -26,7 +26,7 @@ GALLERY = RANDOM.normal(size=(40, 6))
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_scores_that_rounding_makes_equal_are_looked_at_again(dtype):
+def test_scores_that_become_equal_by_rounding_are_searched_again(dtype):
     peak = 2.0 ** (30 if dtype == np.float32 else 60)
     gallery = np.c_[np.r_[peak, np.zeros(59)], -np.arange(60.0)].astype(dtype)
     bank, query = np.array([[0, 1]], dtype), np.array([[1, 0]], dtype)
@@ -47,7 +47,7 @@ def test_scores_that_rounding_makes_equal_are_looked_at_again(dtype):
     [CSLS(n_neighbors=3), DynamicNormalizer(CSLS(n_neighbors=3))],
     ids=["CSLS", "dynamic"],
 )
-def test_near_duplicates_are_ordered_as_by_whole_rows(
+def test_near_duplicates_are_ordered_as_in_whole_rows(
     normalizer, n_gallery, dtype, monkeypatch
 ):
     monkeypatch.setattr("sk_qbnorm.tiles._tile._TILE_ROWS", 64)
@@ -55,7 +55,7 @@ def test_near_duplicates_are_ordered_as_by_whole_rows(
     kinds = random.normal(size=(n_gallery // 60, 33)).repeat(60, axis=0)
     gallery = kinds * (1 + np.finfo(dtype).eps * random.integers(-1, 2, kinds.shape))
     queries = random.normal(size=(200, 33))
-    # Their bias takes off nearly all, so that the row's mean rounds what is left.
+    # The bias is almost as large as the similarity, so subtracting r_q rounds.
     bank = 2 * queries[:50]
     gallery, bank, queries = (each.astype(dtype) for each in (gallery, bank, queries))
     for n_jobs, k in ((1, 1), (1, 5), (2, 5)):
@@ -103,7 +103,7 @@ def test_scores_out_of_range_raise(dtype):
         retriever.kneighbors(QUERIES.astype(dtype))
 
 
-def test_a_long_list_by_rank_is_that_of_whole_rows():
+def test_a_long_list_by_rank_equals_that_of_whole_rows():
     retriever = QuerybankRetriever(GloballyCorrected(), n_neighbors=40).fit(
         BANK, GALLERY
     )
@@ -171,7 +171,7 @@ def test_labels_of_other_queries_are_refused(y):
         ({"normalizer": CSLS(n_neighbors=3)}, "normalizer was InvertedSoftmax"),
     ],
 )
-def test_parameters_that_have_changed_are_noticed(changes, message):
+def test_changed_parameters_are_refused(changes, message):
     retriever = QuerybankRetriever(InvertedSoftmax(), n_neighbors=3).fit(BANK, GALLERY)
     before = retriever.kneighbors(QUERIES)
     retriever.set_params(**changes)
@@ -234,7 +234,7 @@ def test_sparse_and_dense_items_may_be_added_to_each_other():
             np.testing.assert_allclose(found, expected, rtol=1e-12)
 
 
-def test_entries_that_a_sparse_matrix_repeats_are_added_up():
+def test_duplicate_entries_of_a_sparse_matrix_are_summed():
     twice = sparse.csr_array(([1.0, 2.0], [0, 0], [0, 2]), shape=(1, 6))
     before = twice.data.copy()
     retriever = QuerybankRetriever(InvertedSoftmax(), n_neighbors=1, metric="dot").fit(
@@ -246,8 +246,8 @@ def test_entries_that_a_sparse_matrix_repeats_are_added_up():
 
 
 @pytest.mark.compiled
-def test_workers_that_are_given_files_find_the_same():
-    # joblib hands large arrays to its workers as files, whatever their numbers are.
+def test_workers_that_receive_memmaps_find_the_same():
+    # joblib passes large arrays to its workers as memory maps, whatever their dtype.
     random = np.random.default_rng(0)
     gallery = random.integers(-100, 100, size=(20_000, 64)).astype(np.int8)
     queries = np.vstack([BANK[:, :1] * np.ones(64), gallery[:20]])

@@ -18,7 +18,7 @@ def cosine(query, item):
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_cosines_and_products_are_those_of_the_definition(dtype):
+def test_cosines_and_products_match_the_definition(dtype):
     queries, gallery = QUERIES.astype(dtype), GALLERY.astype(dtype)
     rtol = 1e-5 if dtype == np.float32 else 1e-12
     for metric, expected in {
@@ -63,7 +63,7 @@ def test_a_vector_has_similarity_one_to_itself_at_the_ends_of_the_range(value):
     assert pairwise_similarity(vector, vector)[0, 0] == pytest.approx(1, rel=1e-12)
 
 
-def test_mixed_widths_of_floats_give_the_wider():
+def test_mixed_float_widths_give_the_wider_one():
     narrow = QUERIES.astype(np.float32)
     for queries, gallery in ((narrow, GALLERY), (QUERIES, GALLERY.astype(np.float32))):
         for metric in ("cosine", "dot", lambda q, g: q @ g.T):

@@ -1,4 +1,4 @@
-"""Sinkhorn's biases: where they begin, where they end, and what cannot be done."""
+"""SinkhornNormalizer: first step, convergence, and unsupported operations."""
 
 import numpy as np
 import pytest
@@ -36,7 +36,7 @@ def test_the_first_half_step_is_inverted_softmax():
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize(("n_rows", "n_columns"), [(1, 1), (3, 200), (70, 64), (65, 7)])
-def test_all_steps_are_those_of_the_paper(dtype, n_rows, n_columns):
+def test_all_steps_match_the_paper(dtype, n_rows, n_columns):
     sims = RANDOM.uniform(-1, 1, size=(n_rows, n_columns)).astype(dtype)
     fitted = SinkhornNormalizer(beta=20, max_iter=6, tol=0, **precomputed).fit(sims)
     expected = reference.sinkhorn_bias(sims.astype(float).tolist(), 20, 6)
@@ -44,7 +44,7 @@ def test_all_steps_are_those_of_the_paper(dtype, n_rows, n_columns):
     np.testing.assert_allclose(fitted.gallery_bias_, expected, atol=atol)
 
 
-def test_in_the_end_all_items_answer_equally_often():
+def test_at_convergence_all_items_have_equal_shares():
     beta = 10
     fitted = SinkhornNormalizer(beta=beta, max_iter=500, tol=1e-12, **precomputed).fit(
         SIMS
@@ -55,7 +55,7 @@ def test_in_the_end_all_items_answer_equally_often():
     np.testing.assert_allclose(shares.sum(axis=0), len(BANK) / len(GALLERY))
 
 
-def test_its_end_is_hubless_nearest_neighbor_search():
+def test_at_convergence_it_solves_hubless_nearest_neighbor_search():
     beta = 10
 
     def dual(bias):
@@ -72,7 +72,7 @@ def test_its_end_is_hubless_nearest_neighbor_search():
     assert np.ptp(difference) < 1e-5 < np.ptp(found.x)
 
 
-def test_it_ends_when_nothing_moves_and_says_where_it_has_not():
+def test_it_stops_when_biases_stop_changing_and_warns_otherwise():
     with pytest.warns(ConvergenceWarning, match="max_iter=2") as seen:
         SinkhornNormalizer(beta=20, max_iter=2, tol=1e-9, **precomputed).fit(SIMS)
     assert len(seen) == 1
@@ -86,14 +86,14 @@ def test_it_ends_when_nothing_moves_and_says_where_it_has_not():
     for beta, max_iter, tol in (
         (50, 3, 0),
         (50, 1, 1e-9),
-    ):  # all steps, and no step to compare
+    ):  # all steps are taken, or there is no step to compare
         SinkhornNormalizer(beta=beta, max_iter=max_iter, tol=tol, **precomputed).fit(
             SIMS
         )
 
 
 @pytest.mark.parametrize("sims", [SIMS[:, :1], np.ones((9, 4))])
-def test_tol_of_zero_takes_all_steps_even_where_nothing_moves(sims):
+def test_tol_of_zero_takes_all_steps(sims):
     array = pytest.importorskip("dask.array")
     settings = SinkhornNormalizer(beta=20, max_iter=7, tol=0, **precomputed)
     assert clone(settings).fit(sims).n_iter_ == 7
@@ -105,7 +105,7 @@ def test_tol_of_zero_takes_all_steps_even_where_nothing_moves(sims):
 
 
 @pytest.mark.filterwarnings("error::sklearn.exceptions.ConvergenceWarning")
-def test_biases_that_move_by_exactly_tol_end_it():
+def test_changes_of_exactly_tol_stop_the_iteration():
     two, three = (
         SinkhornNormalizer(beta=8, max_iter=n_iter, tol=0, **precomputed)
         .fit(SIMS)
@@ -113,7 +113,7 @@ def test_biases_that_move_by_exactly_tol_end_it():
         for n_iter in (2, 3)
     )
     change = np.ptp(three - two) * 8
-    for n_iter in (3, 9):  # nor is there a warning where these were the last steps
+    for n_iter in (3, 9):  # no warning if these are the last steps
         fitted = SinkhornNormalizer(
             beta=8, max_iter=n_iter, tol=change, **precomputed
         ).fit(SIMS)
@@ -129,7 +129,7 @@ def test_biases_that_move_by_exactly_tol_end_it():
         SinkhornNormalizer(beta=8, max_iter=3, tol=smaller, **precomputed).fit(SIMS)
 
 
-def test_it_ends_by_the_spread_of_the_changes_as_constants_do_not_count():
+def test_convergence_ignores_constant_changes():
     beta, step = 20, 3
     biases = [
         SinkhornNormalizer(beta=beta, max_iter=n, tol=0, **precomputed)
@@ -156,7 +156,7 @@ def test_it_ends_by_the_spread_of_the_changes_as_constants_do_not_count():
     )
 
 
-def test_products_are_held_where_the_budget_allows_it():
+def test_products_are_stored_within_the_memory_budget():
     asked = []
 
     def metric(queries, gallery):
@@ -187,7 +187,7 @@ def test_large_numbers_neither_overflow_nor_vanish(dtype):
     np.testing.assert_allclose(fitted.gallery_bias_, expected, atol=1000 * rtol)
 
 
-def test_what_depends_on_the_whole_is_not_learnt_in_parts():
+def test_sinkhorn_cannot_be_fitted_in_parts():
     sinkhorn = SinkhornNormalizer(beta=20, max_iter=3, tol=0).fit(BANK, GALLERY)
     assert not hasattr(sinkhorn, "partial_fit")
     assert not hasattr(DynamicNormalizer(sinkhorn), "partial_fit")
@@ -268,11 +268,11 @@ def test_biases_that_vary_by_chance_only_are_shrunk_to_their_mean():
 
 
 @pytest.mark.parametrize("metric", ["cosine", "dot", pairwise_similarity])
-def test_blocks_of_dask_are_balanced_as_the_whole(metric):
+def test_dask_blocks_are_balanced_like_the_whole(metric):
     array = pytest.importorskip("dask.array")
     items = RANDOM.normal(size=(30, 6))
     settings = SinkhornNormalizer(beta=3, max_iter=4, tol=0, metric=metric)
-    bank, gallery, beside = (
+    bank, gallery, other_sims = (
         array.from_array(each, chunks=(7, 4)) for each in (BANK, GALLERY, items)
     )
     nobody = bank[bank[:, 0] > 99]
@@ -286,7 +286,7 @@ def test_blocks_of_dask_are_balanced_as_the_whole(metric):
         ((bank, gallery), alone),
         ((BANK, gallery), alone),
         ((array.concatenate([bank, nobody]), GALLERY), alone),
-        ((bank, gallery, beside), both),
+        ((bank, gallery, other_sims), both),
         ((bank, GALLERY, items), both),
     ):
         fitted = clone(settings).fit(*given)
@@ -295,16 +295,16 @@ def test_blocks_of_dask_are_balanced_as_the_whole(metric):
         np.testing.assert_allclose(fitted.gallery_bias_, expected, atol=1e-12)
 
 
-def test_similarities_in_blocks_are_balanced_as_the_whole():
+def test_similarities_in_dask_blocks_are_balanced_like_the_whole():
     array = pytest.importorskip("dask.array")
-    beside = RANDOM.uniform(-1, 1, size=(9, 40))
+    other_sims = RANDOM.uniform(-1, 1, size=(9, 40))
     settings = SinkhornNormalizer(beta=20, max_iter=4, tol=0, **precomputed)
-    expected = clone(settings).fit(SIMS, gallerybank=beside).gallery_bias_
+    expected = clone(settings).fit(SIMS, gallerybank=other_sims).gallery_bias_
     blocks = array.from_array(SIMS, chunks=(9, 8))
-    for given in (beside, array.from_array(beside, chunks=(5, 4))):
+    for given in (other_sims, array.from_array(other_sims, chunks=(5, 4))):
         fitted = clone(settings).fit(blocks, gallerybank=given)
         np.testing.assert_allclose(fitted.gallery_bias_, expected, atol=1e-12)
-    for wrong, message in ((beside[:, :3], "got 3"), (beside[0], "2D array")):
+    for wrong, message in ((other_sims[:, :3], "got 3"), (other_sims[0], "2D array")):
         with pytest.raises(ValueError, match=message):
             clone(settings).fit(blocks, gallerybank=wrong)
 
@@ -324,7 +324,7 @@ def test_settings_out_of_range_are_refused(settings, message):
         SinkhornNormalizer(**precomputed).set_params(**settings).fit(SIMS)
 
 
-def test_the_gate_passes_on_what_the_normalizer_has_to_say():
+def test_the_gate_passes_on_warnings_of_the_normalizer():
     for normalizer, category, message in (
         (
             CSLS(n_neighbors=99),
@@ -370,7 +370,7 @@ def test_any_additive_normalizer_can_be_gated():
             DynamicNormalizer(wrong, **precomputed).fit(SIMS)
 
 
-def test_the_gate_hands_on_the_memory_budget():
+def test_the_gate_passes_on_the_memory_budget():
     asked = []
 
     def metric(queries, gallery):
@@ -382,14 +382,14 @@ def test_the_gate_hands_on_the_memory_budget():
     assert sum(asked) == len(BANK)
 
 
-def test_another_normalizer_in_the_gate_starts_anew():
+def test_another_normalizer_in_the_gate_starts_a_new_fit():
     dynamic = DynamicNormalizer(CSLS(n_neighbors=3), **precomputed).fit(SIMS)
     dynamic.set_params(normalizer=InvertedSoftmax())
     with pytest.raises(ValueError, match="log_mean_exp"):
         dynamic.partial_fit(SIMS)
 
 
-def test_what_cannot_be_learnt_in_parts_is_refused_before_any_is():
+def test_fitting_in_parts_is_refused_before_the_first_part():
     asked = []
 
     def metric(queries, gallery):
@@ -402,7 +402,7 @@ def test_what_cannot_be_learnt_in_parts_is_refused_before_any_is():
     assert not asked
 
 
-def test_a_retriever_says_what_its_normalizer_has_to_say():
+def test_a_retriever_passes_on_warnings_of_its_normalizer():
     for normalizer, category in (
         (SinkhornNormalizer(beta=20, max_iter=2, tol=1e-9), ConvergenceWarning),
         (CSLS(n_neighbors=99), UserWarning),
@@ -416,7 +416,7 @@ def test_a_retriever_says_what_its_normalizer_has_to_say():
         QuerybankRetriever(SinkhornNormalizer()).partial_fit(BANK, GALLERY)
 
 
-def test_the_bar_of_many_walks_has_no_end(capsys):
+def test_the_progress_bar_of_several_passes_has_no_total(capsys):
     pytest.importorskip("tqdm")
     SinkhornNormalizer(beta=20, max_iter=3, tol=0, verbose=True).fit(BANK, GALLERY)
     shown = capsys.readouterr().err

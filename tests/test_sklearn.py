@@ -27,10 +27,10 @@ DEFAULTS = [
 
 
 class ByMean:
-    """A metric for queries of any width, as scikit-learn's checks give."""
+    """A metric for queries of any width, as used by scikit-learn's checks."""
 
     def __call__(self, queries, gallery):
-        means = np.asarray(queries.mean(axis=1)).reshape(-1, 1)  # of sparse ones too
+        means = np.asarray(queries.mean(axis=1)).reshape(-1, 1)  # sparse too
         return means - gallery.mean(axis=1)
 
     def __repr__(self):  # the same in every process, as it is part of a test's name
@@ -75,8 +75,8 @@ def expected_failures(estimator):
 
 
 @pytest.mark.filterwarnings(
-    "ignore:n_neighbors=",  # its data are smaller than 10 and 16,
-    "ignore:Sinkhorn did not converge",  # and no similarities
+    "ignore:n_neighbors=",  # the data of the checks are small
+    "ignore:Sinkhorn did not converge",  # and are not similarities
 )
 @parametrize_with_checks(ESTIMATORS, expected_failed_checks=expected_failures)
 def test_checks_of_scikit_learn(estimator, check):

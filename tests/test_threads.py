@@ -1,4 +1,4 @@
-"""The number of threads changes how long it takes, and nothing else."""
+"""The number of threads does not change results."""
 
 import contextlib
 import itertools
@@ -42,7 +42,7 @@ def test_any_number_of_threads_gives_the_same_bits(normalizer, dtype):
             np.testing.assert_array_equal(others, scores[0])
 
 
-def test_shares_cover_everything_once():
+def test_thread_ranges_cover_everything_once():
     for size in (1, 2, 7, 100):
         for n_threads in (1, 2, 3, 64):
             seen = []
@@ -50,7 +50,7 @@ def test_shares_cover_everything_once():
             assert sorted(seen) == list(range(size))
 
 
-def test_n_jobs_means_what_it_means_to_joblib():
+def test_n_jobs_has_the_meaning_of_joblib():
     assert count_threads(3) == 3
     assert count_threads(-1) == cpu_count()
     with parallel_config(n_jobs=3):
@@ -61,13 +61,13 @@ def test_n_jobs_means_what_it_means_to_joblib():
 
 
 @pytest.mark.parametrize("n_threads", [1, 2])
-def test_without_n_jobs_there_are_as_many_threads_as_blas_has(n_threads):
+def test_without_n_jobs_there_are_as_many_threads_as_in_blas(n_threads):
     if n_threads > os.cpu_count():
         pytest.skip("BLAS has one thread on one core")
     with threadpool_limits(n_threads, user_api="blas"):
-        _threads._let_go()
+        _threads._give_up_control()
         assert count_threads(None) == n_threads
-        with limit_blas_threads():  # those that it has otherwise
+        with limit_blas_threads():  # the number outside of the limit
             assert count_threads(None) == n_threads
         assert count_threads(None) == n_threads
 
@@ -80,7 +80,7 @@ def test_without_blas_there_is_a_thread_per_core(monkeypatch):
     assert _threads._Blas().count_threads() == cpu_count()
 
 
-def test_without_n_jobs_a_thread_of_joblib_starts_no_others():
+def test_without_n_jobs_a_joblib_thread_starts_no_other_threads():
     found = Parallel(n_jobs=2, prefer="threads")(
         delayed(count_threads)(n_jobs) for n_jobs in (None, None, 2)
     )
@@ -88,7 +88,7 @@ def test_without_n_jobs_a_thread_of_joblib_starts_no_others():
 
 
 @pytest.mark.parametrize("n_jobs", [1.5, "2"])
-def test_a_number_of_threads_that_is_no_integer_is_refused(n_jobs):
+def test_n_jobs_must_be_an_integer(n_jobs):
     random = np.random.default_rng(0)
     with pytest.raises(ValueError, match="n_jobs"):
         clone(NORMALIZERS["DIS"]).set_params(n_jobs=n_jobs).fit(
@@ -97,12 +97,12 @@ def test_a_number_of_threads_that_is_no_integer_is_refused(n_jobs):
 
 
 @pytest.mark.parametrize("n_jobs", [None, -1, 2])
-def test_a_worker_does_not_start_threads_of_its_own(n_jobs):
+def test_a_worker_does_not_start_its_own_threads(n_jobs):
     in_workers = Parallel(n_jobs=2)(delayed(count_threads)(n_jobs) for _ in range(2))
     assert max(in_workers) <= max(1, cpu_count() // 2)
 
 
-def test_a_worker_has_as_many_threads_as_joblib_leaves_it(monkeypatch):
+def test_a_worker_uses_the_threads_that_joblib_assigns(monkeypatch):
     monkeypatch.setattr(_threads, "parent_process", lambda: "somebody")
     monkeypatch.setenv("OMP_NUM_THREADS", "3")
     assert count_threads(2) == 2
@@ -119,7 +119,7 @@ def test_a_worker_has_as_many_threads_as_joblib_leaves_it(monkeypatch):
 
 
 def blas_threads(of_all=True):
-    """The threads of every BLAS; of those of the process, not of this thread alone."""
+    """The threads of each BLAS library; `of_all` skips limits of single threads."""
     pools = [pool for pool in threadpool_info() if pool["user_api"] == "blas"]
     if of_all:
         pools = [pool for pool in pools if pool["threading_layer"] != "openmp"]
@@ -128,11 +128,11 @@ def blas_threads(of_all=True):
 
 @pytest.fixture
 def two_blas_threads():
-    """BLAS with two threads, whatever an earlier test has left."""
+    """Let BLAS use two threads, whatever an earlier test has set."""
     if os.cpu_count() == 1:
         pytest.skip("BLAS has one thread on one core, with a limit or without")
     with threadpool_limits(2, user_api="blas"):
-        _threads._let_go()  # else other threads cannot set a limit
+        _threads._give_up_control()  # otherwise other threads cannot set a limit
         yield
 
 
@@ -144,7 +144,7 @@ def test_every_blas_has_one_thread_in_a_thread_that_limits_itself():
         assert pool.submit(blas_threads, of_all=False).result() == {1}
 
 
-def test_blas_has_one_thread_as_long_as_anybody_limits_it(two_blas_threads):
+def test_blas_has_one_thread_while_it_has_a_user(two_blas_threads):
     before = blas_threads()
     first, second = limit_blas_threads(), limit_blas_threads()
     with first:
@@ -165,7 +165,7 @@ def test_the_last_thread_to_leave_restores_the_threads_of_blas(two_blas_threads)
         for pool, context in zip((first, second), held, strict=True):
             pool.submit(context.__exit__, None, None, None).result()
         assert blas_threads() == before
-        with limit_blas_threads():  # as long as both threads live
+        with limit_blas_threads():  # while both threads are alive
             assert blas_threads() == {1}
         assert blas_threads() == before
 
@@ -182,14 +182,14 @@ INTERRUPTED = {_threads.__file__, threadpoolctl.__file__, contextlib.__file__}
 
 
 def use_blas_with_ctrl_c(moment):
-    """Interrupt a use at one of its lines; return whether it has as many."""
+    """Interrupt a use at a given line; return whether it has that many lines."""
     lines_left = moment
 
     def trace(frame, event, argument):
         nonlocal lines_left
         name = frame.f_code.co_filename
         line = linecache.getline(name, frame.f_lineno).strip()
-        # Python looks at no signal between a block and the release of its lock.
+        # Python handles no signal between the end of a block and the lock release.
         if name in INTERRUPTED and event in ("call", "line") and line[:5] != "with ":
             lines_left -= 1
             if lines_left < 0:
@@ -211,7 +211,7 @@ def use_blas_with_ctrl_c(moment):
 def test_ctrl_c_at_any_line_restores_the_threads_of_blas(two_blas_threads):
     before = blas_threads()
     with limit_blas_threads():
-        pass  # finds the libraries once
+        pass  # search for the libraries once
     for moment in itertools.count():
         was_interrupted = use_blas_with_ctrl_c(moment)
         assert blas_threads() == before, moment
@@ -224,12 +224,12 @@ def test_a_limit_that_could_not_be_restored_is_restored_by_the_next_use(
     two_blas_threads, monkeypatch
 ):
     before = blas_threads()
-    monkeypatch.setattr(_threads, "_let_go", lambda: 1 / 0)
+    monkeypatch.setattr(_threads, "_give_up_control", lambda: 1 / 0)
     with pytest.raises(ZeroDivisionError), limit_blas_threads():
         pass
     monkeypatch.undo()
     with threadpool_limits(1, user_api="blas"):
-        _threads._let_go()
+        _threads._give_up_control()
     with limit_blas_threads():
         assert blas_threads() == {1}
     assert blas_threads() == before
@@ -249,7 +249,7 @@ def blas_threads():
 
 warnings.simplefilter("ignore")  # forks of a process with threads
 threadpool_limits(2, user_api="blas")
-_threads._let_go()
+_threads._give_up_control()
 before = blas_threads()
 entered, leave = threading.Event(), threading.Event()
 
@@ -311,7 +311,7 @@ from sk_qbnorm import DynamicInvertedSoftmax, CSLS, GloballyCorrected
 random = np.random.default_rng(0)
 bank, queries = random.normal(size=(2, 200, 20))
 gallery = random.normal(size=(300, 20))
-sims = queries @ gallery.T  # here, as BLAS has other threads while others fit
+sims = queries @ gallery.T  # before the threads start, as they limit BLAS
 
 def work(n_jobs):
     found = []

@@ -1,4 +1,4 @@
-"""Check the pages that were built: inner links lead somewhere, nothing is fetched."""
+"""Check built pages: internal links must resolve, and nothing may be fetched."""
 
 from collections import defaultdict
 from html.parser import HTMLParser
@@ -8,22 +8,22 @@ from urllib.parse import unquote, urlsplit
 from sphinx.util.logging import getLogger
 
 LOGGER = getLogger(__name__)
-# What a browser loads by itself, and with which attribute.
+# Tags that a browser loads without a click, with the attribute of the address.
 LOADED = {("script", "src"), ("img", "src"), ("link", "href"), ("iframe", "src")}
 
 
 class Page(HTMLParser):
-    """The places of a page, where it leads to, and what it loads."""
+    """The anchors of a page, its links, and the files that it loads."""
 
     def __init__(self, path):
         super().__init__()
-        self.places, self.links, self.loaded = {"", "top"}, set(), set()
+        self.anchors, self.links, self.loaded = {"", "top"}, set(), set()
         self.feed(path.read_text(encoding="utf-8"))
 
     def handle_starttag(self, tag, attrs):
         for name, value in attrs:
             if name in {"id", "name"}:
-                self.places.add(value)
+                self.anchors.add(value)
             if name in {"href", "src"} and value:
                 self.links.add(value)
             if (tag, name) in LOADED and value:
@@ -31,7 +31,7 @@ class Page(HTMLParser):
 
 
 def faults(folder):
-    """Return a sentence for each fault of the pages in a folder, as a sorted list."""
+    """Return a sorted list with a sentence per fault of the pages in a folder."""
     folder = Path(folder).resolve()
     paths = set(folder.rglob("*.html")) - set((folder / "_static").rglob("*"))
     pages = {path: Page(path) for path in paths}
@@ -43,18 +43,19 @@ def faults(folder):
                 if link in page.loaded and target.scheme != "data":
                     found[f"loads {link}"].add(path.name)
                 continue
-            place = path
+            target_path = path
             if target.path:
-                place = (path.parent / unquote(target.path)).resolve()
+                target_path = (path.parent / unquote(target.path)).resolve()
             fragment = unquote(target.fragment)
-            known = place not in pages or fragment in pages[place].places
-            if not (place.exists() and known):
+            page_at = pages.get(target_path)
+            has_anchor = page_at is None or fragment in page_at.anchors
+            if not (target_path.exists() and has_anchor):
                 found[f"leads to {link}, which is not there"].add(path.name)
     return [f"{min(names)} {fault}" for fault, names in sorted(found.items())]
 
 
 def check(app, error):
-    """Warn of each fault of the pages that have been built."""
+    """Log a warning for each fault of the built pages."""
     if error is None and app.builder.format == "html":
         for fault in faults(app.outdir):
             LOGGER.warning(fault)

@@ -1,4 +1,4 @@
-"""The examples in the order in which they are to be read."""
+"""The order of the examples in the gallery."""
 
 ORDER = (
     "plot_hub_by_name",
@@ -22,4 +22,4 @@ class ReadingOrder:
         self.directory = directory
 
     def __call__(self, filename):
-        return ORDER.index(filename.removesuffix(".py"))  # a new one has to be placed
+        return ORDER.index(filename.removesuffix(".py"))  # must list every example

@@ -33,11 +33,11 @@ def accumulate(
     gallerybank,
     known,
 ):
-    """Return the bank of Dask arrays: a task per pair of blocks, merged as a tree.
+    """Accumulate a bank of Dask arrays: one task per pair of blocks, merged as a tree.
 
     Each task runs on one thread. The scheduler may repeat lost tasks, because sums do
-    not depend on who computes them. Statistics that cannot be merged are computed
-    afterwards by `balance`.
+    not depend on the worker. `balance` computes statistics that cannot be merged
+    afterwards.
 
     Parameters
     ----------
@@ -46,9 +46,9 @@ def accumulate(
     gallery : dask.array.Array or ndarray of shape (n_gallery, n_features) or None
     metric : {"cosine", "dot", "precomputed"} or callable
     make_statistics : callable
-        From tiles and a spread to new statistics.
+        Takes tiles and a spread and returns new statistics.
     spread_from : callable
-        From a function that returns sample tiles to a spread.
+        Takes a function that returns sample tiles and returns a spread.
     verbose : bool
     name : str
         Name of the bank in error messages.
@@ -62,44 +62,47 @@ def accumulate(
     """
     from dask import delayed
 
-    columns, beside = _grid(querybank, gallery, metric, name, "gallery"), []
+    columns = _grid(querybank, gallery, metric, name, "gallery")
+    gallerybank_columns = []
     if gallerybank is not None:
         check_columns(gallerybank, gallery, "gallerybank", metric)
-        beside = _grid_beside(querybank, gallerybank, metric, name)
+        gallerybank_columns = _gallerybank_grid(querybank, gallerybank, metric, name)
     spread = spread_from(lambda: _sample(querybank, gallery, metric, name))
     unused = MatrixTiles(np.zeros((1, 1), dtype=np.float32))
-    fresh = make_statistics(unused, spread)  # which may ask for the spread
-    if any(statistic.stores_bank for statistic in fresh.values()):
+    statistics = make_statistics(unused, spread)  # may compute the spread
+    if any(statistic.stores_bank for statistic in statistics.values()):
         raise ValueError(
             "querybank and gallery must not be Dask arrays for a normalizer that "
             "stores all n_bank x n_gallery similarities; pass arrays in memory, as "
             "x.compute() returns, or use another normalizer."
         )
     make = partial(make_statistics, spread=Spread(value=spread.value))
-    show = delayed(_show_block, pure=True)
+    visit = delayed(_visit_block, pure=True)
     merged = [
-        tree([show(*block, make) for block in column], Bank.merge) for column in columns
+        tree([visit(*block, make) for block in column], Bank.merge)
+        for column in columns
     ]
     (bank,) = compute([tree(merged, Bank.append_items)], f"{name} or gallery", verbose)
     bank = replace(
         bank,
-        # Not from the tasks: a callable is a different object in each process.
+        # A callable metric is a different object in each process: keep ours.
         settings={**bank.settings, "metric": metric},
         names=item_names(gallery),
         spread=spread.value,
         n_features=None if metric == "precomputed" else int(querybank.shape[1]),
         title=name,
     )
-    for key, statistic in fresh.items():
+    for key, statistic in statistics.items():
         if not statistic.mergeable:
             statistic.shape = bank.n_bank, bank.n_gallery
             statistic.n_gallery = bank.n_gallery
             if known is not None:
                 if is_dask(querybank):
-                    why = "to match the bank that was fitted"
-                    check_known_sizes(querybank, name, why)
+                    reason = "to match the bank that was fitted"
+                    check_known_sizes(querybank, name, reason)
                 statistic.start_from(known[key])
-            balance(columns, beside, _row_sizes(querybank), statistic, verbose)
+            row_sizes = _row_sizes(querybank)
+            balance(columns, gallerybank_columns, row_sizes, statistic, verbose)
             bank = bank.with_statistic(key, statistic)
     return bank
 
@@ -127,24 +130,24 @@ def _sample(querybank, gallery, metric, name):
 def _grid(querybank, gallery, metric, name, gallery_name):
     """Return the blocks of the bank for each block of the gallery.
 
-    Each comes with the function that makes its tiles.
+    Each is a tuple with the function that makes its tiles.
     """
-    tiles_of = _TilesOf(metric, name, gallery_name)
+    make_tiles = _TileMaker(metric, name, gallery_name)
     if metric == "precomputed":
         check_two_dimensions(querybank, name)
         return [
-            [(block, None, tiles_of) for block in column]
+            [(block, None, make_tiles) for block in column]
             for column in querybank.to_delayed().T
         ]
     queries = row_blocks(querybank, name)
     return [
-        [(block, items, tiles_of) for block in queries]
+        [(block, items, make_tiles) for block in queries]
         for items in row_blocks(gallery, gallery_name)
     ]
 
 
-def _grid_beside(querybank, gallerybank, metric, name):
-    """Return the same for the gallery bank, whose similarities have other blocks."""
+def _gallerybank_grid(querybank, gallerybank, metric, name):
+    """Return the same grid for the gallery bank, rechunked to the bank queries."""
     if metric != "precomputed":
         return _grid(querybank, gallerybank, metric, name, "gallerybank")
     from dask import array
@@ -165,8 +168,8 @@ def _grid_beside(querybank, gallerybank, metric, name):
     return _grid(sims, None, metric, "gallerybank", None)
 
 
-class _TilesOf:
-    """Make the tiles of a block; None if it is empty, as filters leave some."""
+class _TileMaker:
+    """Make the tiles of a block, or None if it is empty, as after a filter."""
 
     def __init__(self, metric, name, gallery_name):
         self.metric, self.name, self.gallery_name = metric, name, gallery_name
@@ -178,8 +181,8 @@ class _TilesOf:
         return source.tiles(source.check(queries, self.name))
 
 
-def _show_block(queries, gallery, tiles_of, make_statistics):
-    tiles = tiles_of(queries, gallery)
+def _visit_block(queries, gallery, make_tiles, make_statistics):
+    tiles = make_tiles(queries, gallery)
     if tiles is None:
         return None
     statistics = make_statistics(tiles)

@@ -9,18 +9,18 @@ from sk_qbnorm.tiles import walk
 from ._tasks import check_filled, compute, tree
 
 
-def balance(columns, beside, row_sizes, potentials, verbose):
-    """Take all steps of potentials, with one graph of tasks per half step.
+def balance(columns, gallerybank_columns, row_sizes, potentials, verbose):
+    """Take all steps of the potentials; each half step is a Dask graph.
 
-    Each half step returns a number per item, or per bank query, to this process, which
-    sends them out again with the next half step. The arrays are read again each time.
+    The result of a half step, one number per item or per bank query, is an input of the
+    next graph. Each half step reads the arrays again from their source.
 
     Parameters
     ----------
     columns : list of list of tuples
         For each block of the gallery, the blocks of the bank and the function that
         makes their tiles.
-    beside : list of list of tuples
+    gallerybank_columns : list of list of tuples
         The same for each block of the gallery bank.
     row_sizes : list of int or None
         Number of bank queries in each block; None if it is not known yet.
@@ -31,7 +31,7 @@ def balance(columns, beside, row_sizes, potentials, verbose):
     from dask import delayed
 
     half = delayed(_half_step, pure=True)
-    both = columns + beside
+    both = columns + gallerybank_columns
     rows, column_sizes = list(zip(*both, strict=True)), None
     while potentials.needs_another_pass():
         row_slices = _slices(row_sizes, len(rows))
@@ -48,7 +48,7 @@ def balance(columns, beside, row_sizes, potentials, verbose):
             tasks = [list(of_row) for of_row in zip(*tasks, strict=True)]
         join = _append_items if is_of_rows else _merge
         halves = compute([tree(each, join) for each in tasks], _NAMES, verbose)
-        if beside and not is_of_rows:
+        if gallerybank_columns and not is_of_rows:
             check_filled(halves[len(columns) :], "gallerybank")
         values = [np.empty(0) if each is None else each.value() for each in halves]
         if is_of_rows:
@@ -69,8 +69,8 @@ def _slices(sizes, n_blocks):
     return [slice(start, end) for start, end in pairwise(ends)]
 
 
-def _half_step(queries, gallery, tiles_of, potentials):
-    tiles = tiles_of(queries, gallery)
+def _half_step(queries, gallery, make_tiles, potentials):
+    tiles = make_tiles(queries, gallery)
     if tiles is None:
         return None
     statistic = potentials.half_step(tiles)

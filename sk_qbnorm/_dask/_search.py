@@ -27,7 +27,7 @@ class DaskGallery:
 
     def __init__(self, embeddings, metric):
         check_two_dimensions(embeddings, "gallery")
-        check_known_sizes(embeddings, "the gallery", "so that its items have places")
+        check_known_sizes(embeddings, "the gallery", "so that its items have indices")
         self.embeddings = embeddings.rechunk({1: -1})
         self.metric = metric
 
@@ -73,7 +73,7 @@ def append_items(gallery, embeddings):
 def _as_dask(matrix):
     from dask import array
 
-    if sparse.issparse(matrix):  # as it is, in one block
+    if sparse.issparse(matrix):  # unchanged, in one block
         return array.from_array(matrix, chunks=matrix.shape, asarray=False)
     return array.asarray(matrix)
 
@@ -83,20 +83,20 @@ def _rows_of(block, items):
 
 
 def search(gallery, queries, correction, k, verbose):
-    """Return what the best items of each query need, of every shard merged.
+    """Search every shard and merge the results.
 
     Parameters
     ----------
     gallery : tiles.Gallery or DaskGallery
     queries : dask.array.Array or ndarray of shape (n_queries, n_features)
-    correction : one of those in `corrections`
+    correction : correction from `sk_qbnorm.corrections`
     k : int
     verbose : bool
 
     Returns
     -------
     found : dict of visitors
-        What ``correction.assemble_scores`` takes.
+        The argument of ``correction.assemble_scores``.
     """
     from dask import delayed
 
@@ -106,10 +106,10 @@ def search(gallery, queries, correction, k, verbose):
         for items, shard in _shards(gallery)
     ]
     blocks = [
-        tree([look(block, *shard, gallery.metric, k) for shard in shards], _joined)
+        tree([look(block, *shard, gallery.metric, k) for shard in shards], _merge_items)
         for block in row_blocks(queries, "queries")
     ]
-    (found,) = compute([tree(blocks, _stacked)], "queries", verbose)
+    (found,) = compute([tree(blocks, _stack_queries)], "queries", verbose)
     return found
 
 
@@ -139,9 +139,9 @@ def _search_block(queries, items, correction, gallery, metric, k):
     return {name: best.shift_items(items.start) for name, best in found.items()}
 
 
-def _joined(found, other):
+def _merge_items(found, other):
     return {name: best.joined(other[name]) for name, best in found.items()}
 
 
-def _stacked(found, other):
+def _stack_queries(found, other):
     return {name: best.stacked(other[name]) for name, best in found.items()}

@@ -1,4 +1,4 @@
-"""Blocks of Dask arrays, and trees of tasks that join their results.
+"""Blocks of Dask arrays, and trees of tasks that merge their results.
 
 Dask is imported inside the functions, because only users of Dask arrays need it.
 """
@@ -15,18 +15,18 @@ from sklearn.utils import gen_batches
 from sk_qbnorm._embeddings import check_embeddings, is_dask
 from sk_qbnorm.tiles import SAMPLE_ITEMS, SAMPLE_ROWS
 
-_FAN_IN = 4  # how many blocks of statistics a task joins
+_FAN_IN = 4  # number of parts that a task merges
 
 
 def row_blocks(matrix, name):
-    """Return the blocks of rows of a Dask array, or the one of another matrix."""
+    """Return the row blocks of a Dask array; any other matrix is one block."""
     from dask import delayed
 
     if not is_dask(matrix):
         if isinstance(matrix, Iterator):
             raise ValueError(
-                f"{name} must be a matrix where the other is a Dask array, got an "
-                "iterator; make a Dask array of it too."
+                f"{name} must be a matrix if the other input is a Dask array, got an "
+                "iterator; pass a Dask array too."
             )
         matrix = check_embeddings(matrix, name)
         return [delayed(matrix, traverse=False)]
@@ -37,7 +37,7 @@ def row_blocks(matrix, name):
 def head(matrix, spaced=False):
     """Return the first rows of a matrix in memory, or rows evenly spaced over it.
 
-    Where sizes of blocks are unknown, the first block with rows stands for all.
+    If block sizes are unknown, return the first block that has rows.
     """
     if not is_dask(matrix):
         return matrix
@@ -58,16 +58,16 @@ def head(matrix, spaced=False):
 
 
 def check_two_dimensions(matrix, name):
-    """Raise if a Dask array is no matrix."""
+    """Raise if a Dask array is not a matrix."""
     if matrix.ndim != 2:
         raise ValueError(
-            f"Expected 2D array, got {matrix.ndim}D array for {name}; give it one row "
-            "a query or item."
+            f"Expected 2D array, got {matrix.ndim}D array for {name}; pass one row per "
+            "query or item."
         )
 
 
 def check_known_sizes(matrix, name, why):
-    """Raise if nobody knows how many rows the blocks of a Dask array have."""
+    """Raise if the row blocks of a Dask array have unknown sizes."""
     if any(math.isnan(size) for size in matrix.chunks[0]):
         raise ValueError(
             f"The blocks of {name} must have known sizes, {why}, got a Dask array with "
@@ -76,19 +76,19 @@ def check_known_sizes(matrix, name, why):
 
 
 def tree(parts, join):
-    """Return a task that joins parts, a few at a time and in their order."""
+    """Return a task that merges parts in their order, a few at a time."""
     from dask import delayed
 
-    fold = delayed(_folded, pure=True)
+    merge = delayed(_merge_parts, pure=True)
     while len(parts) > 1:
-        parts = [fold(parts[some], join) for some in gen_batches(len(parts), _FAN_IN)]
+        parts = [merge(parts[some], join) for some in gen_batches(len(parts), _FAN_IN)]
     return parts[0]
 
 
 def compute(tasks, name, verbose):
-    """Return the results of tasks, on whatever scheduler is in force.
+    """Run tasks on the current Dask scheduler and return their results.
 
-    None is that of no data; not all may be.
+    A task without data returns None. Raise if all tasks do.
     """
     import dask
     from dask.diagnostics import ProgressBar
@@ -100,7 +100,7 @@ def compute(tasks, name, verbose):
 
 
 def check_filled(results, name):
-    """Raise if all results are None, those of no data."""
+    """Raise if all results are None, which means that there is no data."""
     if all(result is None for result in results):
         raise ValueError(
             f"Found array with 0 sample(s) in all blocks of {name}, while a minimum of "
@@ -108,7 +108,7 @@ def check_filled(results, name):
         )
 
 
-def _folded(parts, join):
-    """Return all parts that are not None, joined in their order."""
+def _merge_parts(parts, join):
+    """Merge the parts that are not None, in their order."""
     parts = [part for part in parts if part is not None]
     return reduce(join, parts) if parts else None

@@ -1,34 +1,33 @@
-"""The only door to numba: whole arrays in, whole arrays out.
+"""Compiled kernels; the rest of the package does not use numba directly.
 
-Every kernel takes matrices of float32 or float64, C-contiguous, and scalars that are
-`float` or `int`; a *tile* is such a matrix with the bounds of the part that counts.
-Nothing is checked here: the public doors above have done so. numba takes half a second
-to import, so a kernel's module is loaded when the kernel is first asked for, not when
-the package is imported.
+Every kernel takes C-contiguous float32 or float64 matrices and `float` or `int`
+scalars. A *tile* is such a matrix with the bounds of the relevant part. Kernels do not
+check their arguments; the callers do. numba takes half a second to import, so the
+module of a kernel is imported when the kernel is first used, not with the package.
 
 ::
 
-    bank      _log_sum_exp   _column_top_k     statistics of the columns of a tile
-              _row_log_sum_exp _moments        of its rows, and of all of it
+    bank      _log_sum_exp   _column_top_k     statistics per column of a tile
+              _row_log_sum_exp _moments        statistics per row, and of all entries
     rows      _row_top_k                       the best items of each row of a tile
     scores    _corrections   _bank_ranks       similarities to corrected scores
-    measures  _relevance                       where the relevant items stand
+    measures  _relevance                       ranks of the relevant items
                  |
-              _exp2          _threads          exponentials; rows shared among threads
+              _exp2          _threads          exponentials; split rows over threads
                  |
-              _jit                             the compile options, and nothing else
+              _jit                             compile options
 """
 
 from importlib import import_module
 
-_HOMES = {
+_MODULES = {
     "add_log_sum_exp": "_log_sum_exp",
     "row_log_sum_exp": "_row_log_sum_exp",
     "moments": "_moments",
     "add_top_k": "_column_top_k",
     "add_row_top_k": "_row_top_k",
     "best_first": "_row_top_k",
-    "no_items": "_row_top_k",
+    "empty_top_k": "_row_top_k",
     "row_top_k": "_row_top_k",
     "best_items": "_row_top_k",
     "subtract_bias": "_corrections",
@@ -47,6 +46,6 @@ _HOMES = {
 
 
 def __getattr__(name):
-    if name not in _HOMES:
+    if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)

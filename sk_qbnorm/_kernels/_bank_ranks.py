@@ -1,13 +1,13 @@
-"""Ranks among the bank's similarities, and places by them."""
+"""Rank queries among the bank queries, and items by these ranks."""
 
 import numpy as np
 
 from ._jit import kernel
 from ._threads import share
 
-_COLUMNS = 16  # of float32, a line of the cache: read a row's line once for all of it
-_ROWS = 1024  # of such lines stay in the fast cache
-_SEARCHED = 256  # rows of a tile whose ranks are held at once
+_COLUMNS = 16  # one cache line of float32, read once per row
+_ROWS = 1024  # this many cache lines fit into the fast cache
+_SEARCHED = 256  # rows of a tile whose ranks are in memory at once
 
 
 def bank_ranks(sims, bank_columns, n_threads):
@@ -47,7 +47,7 @@ def _bank_ranks(sims, bank_columns, ranks, start, stop):
 
 @kernel
 def _count_up_to(column, value):
-    """Bisect without a branch that the processor could guess wrong."""
+    """Bisect without branches, which the processor would often mispredict."""
     base, length = 0, column.size
     while length > 1:
         half = length // 2
@@ -57,21 +57,21 @@ def _count_up_to(column, value):
 
 
 def row_places(ranks, sims, out, n_threads):
-    """Write minus each item's place in its row: rank up, then similarity down.
+    """Write minus the place of each item: by smaller rank, then larger similarity.
 
     Parameters
     ----------
     ranks : ndarray of shape (n_queries, n_gallery), dtype int64
     sims, out : ndarray of shape (n_queries, n_gallery)
-        `out` gets 0 for the best item, -1 for the next; items that are equal in rank
-        and in similarity share the better place. It may be `sims` itself.
+        `out` gets 0 for the best item, -1 for the next. Items with equal rank and
+        equal similarity share the better place. `out` may be `sims` itself.
     n_threads : int
     """
 
     def place(start, stop):
         keys = np.empty(sims.shape[1], dtype=np.int64)
         for i in range(start, stop):
-            # Both in one number: how many items are more similar, below the rank.
+            # One key for both: the rank first, then the number of more similar items.
             _write_keys(np.argsort(-sims[i]), sims[i], ranks[i], keys)
             _write_places(np.argsort(keys), keys, out[i])
 
@@ -99,13 +99,13 @@ def _write_places(order, keys, out):
 
 
 def item_ranks(sims, items, bank_columns):
-    """Count the bank queries closer to each query's own items than it is.
+    """Count the bank queries that are closer to each candidate than the query is.
 
     Parameters
     ----------
     sims : ndarray of shape (n_queries, k)
     items : ndarray of shape (n_queries, k), dtype int64
-        -1 for none, whose rank is 0.
+        -1 for no item, which gets rank 0.
     bank_columns : ndarray of shape (n_gallery, n_bank)
         The bank's similarities to each gallery item, ascending.
 
@@ -128,23 +128,23 @@ def _item_ranks(sims, items, bank_columns, ranks):
 
 
 def add_row_least_ranks(tile, bank_columns, first_item, ranks, sims, items):
-    """Keep the k items of every row with the least ranks, then the largest similarity.
+    """Keep the k items of each row with smallest rank, then largest similarity.
 
-    Tiles of a row have to come in the order of their items, so that of equal items the
-    smaller stays.
+    Pass the tiles of a row in the order of their items: of equal items, the one with
+    the smaller index is kept.
 
     Parameters
     ----------
     tile : tuple of ndarray and four int
-        A C-contiguous matrix; the first and last row, first and last column that count.
+        A C-contiguous matrix and the bounds of the relevant rows and columns.
     bank_columns : ndarray of shape (n_columns, n_bank)
         The bank's similarities to the items of the tile, ascending.
     first_item : int
-        The item of the first column that counts.
+        The item of the first relevant column.
     ranks, items : ndarray of shape (n_rows, k), dtype int64
     sims : ndarray of shape (n_rows, k), in the dtype of the matrix
-        Updated in place, each row a heap with the worst of it first. They start as any
-        rank larger than n_bank, -1 and anything.
+        Updated in place; each row is a heap with its worst item first. Start with
+        ranks larger than n_bank, items of -1, and any similarities.
     """
     matrix, top, bottom, left, right = tile
     for first in range(top, bottom, _SEARCHED):

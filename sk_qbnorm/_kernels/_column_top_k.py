@@ -4,21 +4,21 @@ import numpy as np
 
 from ._jit import kernel
 
-_WINDOW = 64  # columns that are looked at together
+_WINDOW = 64  # columns that are compared together
 
 
 def add_top_k(tile, top):
     """Keep the k largest values of every column of a tile, largest first.
 
-    Almost no value is among the k largest once some rows have been seen: a vectorised
-    comparison with the smallest of these passes over a window where none is.
+    After some rows, almost no value is among the k largest. A vectorized comparison
+    with the smallest of these skips a window in which no value is larger.
 
     Parameters
     ----------
     tile : tuple of ndarray and four int
-        A C-contiguous matrix; the first and last row, first and last column that count.
+        A C-contiguous matrix and the bounds of the relevant rows and columns.
     top : ndarray of shape (n_columns, k), in the dtype of the matrix
-        Updated in place. It starts as minus infinity.
+        Updated in place. Start with minus infinity.
     """
     smallest = top[:, -1].copy()
     _add_tile(*tile, top, smallest)
@@ -37,7 +37,7 @@ def _add_tile(sims, first, last, left, right, top, smallest):
 
 @kernel
 def _any_above(window, bar):
-    found = np.int32(0)  # as wide as a float32, to be vectorised
+    found = np.int32(0)  # as wide as a float32, so that LLVM vectorizes
     for j in range(window.size):
         found |= np.int32(window[j] > bar[j])
     return found != 0

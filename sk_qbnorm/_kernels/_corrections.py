@@ -1,4 +1,4 @@
-"""From similarities to corrected similarities, row by row; ``out`` may be ``sims``."""
+"""Correct similarities row by row; ``out`` may be ``sims``."""
 
 import numpy as np
 
@@ -6,19 +6,19 @@ from ._jit import kernel
 from ._row_top_k import row_top_k
 from ._threads import share
 
-_BLOCK = 2**18  # entries of a block of rows that stays in the fast cache
+_BLOCK = 2**18  # entries of a block of rows that fits into the fast cache
 
 
 def subtract_bias(sims, biases, choice, out, n_threads):
-    """Write ``s_qj - biases[c - 1, j]``, c being the choice of the row; ``s_qj`` for 0.
+    """Write ``s_qj - biases[c - 1, j]`` with c the choice of row q; ``s_qj`` for 0.
 
     Parameters
     ----------
     sims, out : ndarray of shape (n_queries, n_gallery)
     biases : ndarray of shape (n_choices, n_gallery), dtype float64
     choice : ndarray of shape (n_gallery,), or None
-        In [0, n_choices] or bool. That of a row is the one at its largest entry, the
-        first among equals; 1 for every row if there is None.
+        In [0, n_choices] or bool. The choice of a row is the entry at its largest
+        similarity, the first among equals. None means 1 for every row.
     n_threads : int
     """
     biases = biases.astype(sims.dtype)
@@ -34,7 +34,7 @@ def subtract_bias(sims, biases, choice, out, n_threads):
 
 
 def _share_blocks(task, shape, n_threads):
-    """Call ``task(rows)`` on blocks of rows that stay in the fast cache."""
+    """Call ``task(rows)`` on blocks of rows that fit into the fast cache."""
     n_rows = max(1, _BLOCK // shape[1])
 
     def work(start, stop):
@@ -50,8 +50,8 @@ def _chosen(sims, choice):
     return choice[sims.argmax(axis=1)]
 
 
-# Into the matrix itself and into another are kernels of their own: LLVM does not
-# vectorise a loop over two matrices that may be one.
+# In-place and out-of-place are separate kernels: LLVM does not vectorize a loop over
+# two matrices that may share memory.
 
 
 @kernel
@@ -78,7 +78,7 @@ def _subtract(sims, biases, chosen, out):
 def subtract_neighborhoods(sims, k, bias, active, out, n_threads):
     """Write ``(2 s_qj - bias[j]) - r_q``, with r_q the mean of the row's k largest.
 
-    Rows that are not corrected stay as they are.
+    Rows that are not corrected stay unchanged.
 
     Parameters
     ----------
@@ -87,7 +87,7 @@ def subtract_neighborhoods(sims, k, bias, active, out, n_threads):
         At most n_gallery.
     bias : ndarray of shape (n_gallery,), dtype float64
     active : ndarray of shape (n_gallery,), dtype bool, or None
-        The choice of `subtract_bias`: rows are corrected or not.
+        As `choice` in `subtract_bias`: whether a row is corrected.
     n_threads : int
     """
     bias = bias.astype(sims.dtype)
@@ -106,9 +106,9 @@ def subtract_neighborhoods(sims, k, bias, active, out, n_threads):
 
 
 def nearest_means(sims):
-    """Return the mean of the entries of each row that are more than minus infinity.
+    """Return the mean of each row over entries larger than minus infinity.
 
-    One function for whole rows and for searches, as scores must round alike.
+    Whole rows and searches both use this function, so that their scores round alike.
 
     Parameters
     ----------
@@ -117,12 +117,13 @@ def nearest_means(sims):
     Returns
     -------
     means : ndarray of shape (n_queries,), in the dtype of `sims`
-        0 for a row without any.
+        0 for a row without such entries.
     """
-    there = sims > -np.inf
-    # Made float64 first: sums of float32 in float64 go by NumPy's buffers.
-    sums = np.where(there, sims, 0).astype(np.float64).sum(axis=1)
-    return (sums / np.maximum(there.sum(axis=1), 1)).astype(sims.dtype)
+    is_item = sims > -np.inf
+    # Convert first: NumPy sums float32 into float64 buffer by buffer, which rounds
+    # differently.
+    sums = np.where(is_item, sims, 0).astype(np.float64).sum(axis=1)
+    return (sums / np.maximum(is_item.sum(axis=1), 1)).astype(sims.dtype)
 
 
 @kernel
@@ -146,7 +147,7 @@ def _double(sims, means, bias, gate, out):
 
 
 def exponential_ratio(sims, bias, beta, offset, active, out, n_threads):
-    """Write ``exp(beta * (s_qj - bias[j]) - offset)`` for the rows that are corrected.
+    """Write ``exp(beta * (s_qj - bias[j]) - offset)`` for the corrected rows.
 
     Parameters
     ----------
@@ -154,7 +155,7 @@ def exponential_ratio(sims, bias, beta, offset, active, out, n_threads):
     bias : ndarray of shape (n_gallery,), dtype float64
     beta, offset : float
     active : ndarray of shape (n_gallery,), dtype bool, or None
-        The choice of `subtract_bias`: rows are corrected or not.
+        As `choice` in `subtract_bias`: whether a row is corrected.
     n_threads : int
     """
     bias = bias.astype(sims.dtype)
@@ -169,7 +170,7 @@ def exponential_ratio(sims, bias, beta, offset, active, out, n_threads):
 
 
 def bounded_exp(keys, beta, offset):
-    """Return ``exp(beta * keys - offset)``, at most the largest number of the dtype."""
+    """Return ``exp(beta * keys - offset)``, clipped to the range of the dtype."""
     with np.errstate(over="ignore", under="ignore"):
         ratio = np.exp(beta * keys.astype(np.float64) - offset)
     return np.minimum(ratio, np.finfo(keys.dtype).max).astype(keys.dtype)

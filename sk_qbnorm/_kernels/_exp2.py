@@ -1,11 +1,11 @@
-"""2 to the power of a number, in a form that LLVM vectorises.
+"""2 to the power of a number, in a form that LLVM vectorizes.
 
 The number is split into a whole part and a fraction in [-1/2, 1/2], by adding and
-subtracting a constant so large that nothing behind the point is left; a polynomial
-gives 2 to the fraction, and the whole part is added to the bits of its exponent.
+subtracting a constant so large that it rounds the fraction away. A polynomial gives 2
+to the fraction, and the whole part is added to the bits of its exponent.
 
-What lies outside the range is held at its ends: results are never 0 and never
-infinite, so that sums of some hundred of them are finite.
+Numbers out of range are clipped: results are never 0 and never infinite, and sums of
+some hundred of them are finite.
 """
 
 import numpy as np
@@ -47,7 +47,7 @@ _EXPONENT_DOUBLE = np.int64(52)
 
 
 def exp2_single(y):
-    """Return 2**y of a float32, held to [2**-126, 2**120]."""
+    """Return 2**y of a float32, clipped to [2**-126, 2**120]."""
     y = min(max(y, _LOW_SINGLE), _HIGH_SINGLE)
     rounded = y + _ROUND_SINGLE
     r = y - (rounded - _ROUND_SINGLE)
@@ -57,7 +57,7 @@ def exp2_single(y):
 
 
 def exp2_double(y):
-    """Return 2**y of a float64, held to [2**-1022, 2**1000]."""
+    """Return 2**y of a float64, clipped to [2**-1022, 2**1000]."""
     y = min(max(y, _LOW_DOUBLE), _HIGH_DOUBLE)
     rounded = y + _ROUND_DOUBLE
     r = y - (rounded - _ROUND_DOUBLE)

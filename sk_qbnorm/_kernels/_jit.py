@@ -1,4 +1,4 @@
-"""How kernels are compiled: the one module that imports numba."""
+"""Compile kernels; the only module that imports numba."""
 
 import threading
 import warnings
@@ -9,39 +9,39 @@ from numba.core.errors import NumbaError
 from numba.extending import overload
 
 # contract: a product and a sum may be one instruction, rounded once.
-# nnan, nsz: the public door has refused NaN, and the sign of zero does not show; with
-# these LLVM turns a comparison into a vectorised maximum.
-# Not reassoc, which would let sums depend on how LLVM cuts a loop, nor ninf, as minus
-# infinity stands for what has not been seen yet.
+# nnan, nsz: NaN has been rejected, and the sign of zero does not matter; LLVM can then
+# vectorize a comparison as a maximum.
+# Not reassoc, because sums would depend on how LLVM splits a loop. Not ninf, because
+# kernels start from minus infinity.
 FLAGS = {"contract", "nnan", "nsz"}
 
 
 OPTIONS = {"nogil": True, "fastmath": FLAGS}
 
-_warned_of: set[str] = set()  # folders
+_warned_folders: set[str] = set()
 
 
 def kernel(function):
     """Compile a serial kernel that releases the GIL and is cached on disk.
 
-    Threads come from `_threads`, not from numba: a thread pool over kernels that
-    release the GIL meets none of the limits of numba's threading layers (one of
-    which aborts the process when two Python threads call it at once).
+    `_threads` starts the threads, not numba: a thread pool over kernels that release
+    the GIL avoids the limits of numba's threading layers. One of these aborts the
+    process if two Python threads call it at once.
     """
     try:
         compiled = numba.njit(cache=True, **OPTIONS)(function)
-    except RuntimeError:  # neither the package nor the user has a writable cache
+    except RuntimeError:  # no cache folder is writable
         return numba.njit(**OPTIONS)(function)
-    if compiled is not function:  # as it is where NUMBA_DISABLE_JIT is set
+    if compiled is not function:  # they are the same with NUMBA_DISABLE_JIT
         compiled.compile = _compile_without_cache_on_failure(compiled, function)
     return compiled
 
 
 def _compile_without_cache_on_failure(compiled, function):
-    """Return `compiled.compile`, but independent of the state of the cache.
+    """Return a version of `compiled.compile` that works if the cache fails.
 
     numba calls it once per signature, from Python and from kernels that call this one.
-    A full disk fails once the code is compiled; a damaged file fails before.
+    A full disk raises after compilation; a damaged file raises before.
     """
     compile_cached = compiled.compile
     uncached = numba.njit(**OPTIONS)(function)
@@ -69,9 +69,9 @@ def _compile_without_cache_on_failure(compiled, function):
 
 
 def _warn_of_cache(folder, cause):
-    if folder in _warned_of:
+    if folder in _warned_folders:
         return
-    _warned_of.add(folder)
+    _warned_folders.add(folder)
     warnings.warn(
         f"numba cannot use its cache in {folder} ({type(cause).__name__}: {cause}), so "
         "kernels are compiled again in each process. Free disk space, delete the .nbi "
@@ -82,9 +82,9 @@ def _warn_of_cache(folder, cause):
 
 
 def by_float_width(single, double):
-    """Return what kernels call for the one in float32 and the other in float64."""
+    """Return a function for kernels: `single` for float32, `double` for float64."""
 
-    def either(y):  # what runs where numba is told to leave Python as it is
+    def either(y):  # runs with NUMBA_DISABLE_JIT
         return single(y) if isinstance(y, np.float32) else double(y)
 
     choose = overload(either, jit_options={"fastmath": FLAGS}, inline="always")

@@ -1,4 +1,4 @@
-"""The log-sum-exp of every column, in one pass."""
+"""The log-sum-exp of each column in one pass."""
 
 import math
 
@@ -7,8 +7,8 @@ import numpy as np
 from ._exp2 import exp2
 from ._jit import kernel
 
-_ROWS = 64  # of this height and
-_COLUMNS = 4096  # this width, a block stays in the fast cache
+_ROWS = 64  # a block of this height
+_COLUMNS = 4096  # and this width fits into the fast cache
 _LIMIT = {np.dtype(np.float32): np.float32(2.0**100), np.dtype(np.float64): 2.0**900}
 
 
@@ -16,26 +16,26 @@ def add_log_sum_exp(tile, beta, peak, total, shift=None):
     """Add a tile of bank rows to the running log-sum-exp of its columns.
 
     ``log(sum_i exp(beta * p_ij)) = beta * peak[j] + log(total[j])``, where `peak` is
-    near the largest similarity so far. The pass is an optimistic one: it trusts that no
-    similarity exceeds the peak by so much that a sum grows past its limit, and where
-    one does, that block is done again from a new peak. Sums are in the dtype of the
-    tile within a block of 64 rows, in float64 from block to block.
+    near the largest similarity so far. The pass is optimistic: it assumes that no
+    similarity exceeds the peak so far that a sum passes its limit. If one does, the
+    block is repeated with a new peak. Sums are in the dtype of the tile within a block
+    of 64 rows, and in float64 across blocks.
 
     Parameters
     ----------
     tile : tuple of ndarray and four int
-        A C-contiguous matrix; the first and last row, first and last column that count.
+        A C-contiguous matrix and the bounds of the relevant rows and columns.
     beta : float
     peak : ndarray of shape (n_columns,), in the dtype of the matrix
     total : ndarray of shape (n_columns,), dtype float64
-        Both are updated in place. They start as any row of the tile, and as zero.
+        Both are updated in place. Start with any row of the tile and with zeros.
     shift : ndarray of shape (n_rows,), in the dtype of the matrix, or None
-        What is taken off the similarities of each row.
+        Subtracted from the similarities of each row.
     """
     dtype = tile[0].dtype
     if shift is None:
         shift = np.zeros(tile[2] - tile[1], dtype=dtype)
-    # Held to the range, as beta may be a float64 that is beyond it.
+    # beta is a float64, which may be out of the range of the dtype.
     scale = dtype.type(min(beta * math.log2(math.e), float(np.finfo(dtype).max)))
     sums = np.zeros(peak.size, dtype=dtype)
     _add_tile(*tile, shift, scale, beta, _LIMIT[dtype], peak, total, sums)
@@ -65,10 +65,10 @@ def _add_tile(
 
 @kernel
 def _add_rows(sims, first, last, left, right, shift, scale, peak, sums):
-    """Four rows at a time, so that the sums are loaded and stored once for the four.
+    """Add four rows at a time, so that the sums are loaded and stored once.
 
-    Rows are cut out of the whole matrix: numba does not know that those of a block are
-    contiguous, and LLVM would not vectorise.
+    Rows are slices of the whole matrix. numba does not know that rows of a slice are
+    contiguous, and LLVM would not vectorize.
     """
     i = first
     while i + 4 <= last:
@@ -101,9 +101,9 @@ def _largest(sums):
 def _peak(sims, first, last, left, right, shift, peak):
     new = peak.copy()
     for i in range(first, last):
-        row, taken = sims[i, left:right], shift[i - first]
+        row, row_shift = sims[i, left:right], shift[i - first]
         for j in range(new.size):
-            new[j] = max(new[j], row[j] - taken)
+            new[j] = max(new[j], row[j] - row_shift)
     return new
 
 

@@ -4,25 +4,25 @@ import numpy as np
 
 from ._jit import kernel
 
-_LANES = 32  # sums that are kept side by side, to be vectorised
+_LANES = 32  # parallel sums, so that LLVM vectorizes
 
 
 def moments(tile):
-    """Return the sum of all entries of a tile, and of squares about their mean.
+    """Return the sum of all entries of a tile, and the sum of squares about the mean.
 
     Parameters
     ----------
     tile : tuple of ndarray and four int
-        A C-contiguous matrix; the first and last row, first and last column that count.
+        A C-contiguous matrix and the bounds of the relevant rows and columns.
 
     Returns
     -------
     total, squares : float
     """
     matrix, top, bottom, left, right = tile
-    origin = float(matrix[top, left])  # near enough to the mean for float64
+    origin = float(matrix[top, left])  # close enough to the mean for float64
     n_entries = (bottom - top) * (right - left)
-    with np.errstate(over="ignore", invalid="ignore"):  # infinity speaks for itself
+    with np.errstate(over="ignore", invalid="ignore"):  # the caller handles infinity
         total, squares = _sums(matrix, top, bottom, left, right, origin)
         squares -= total * total / n_entries
     return total + n_entries * origin, max(squares, 0.0)

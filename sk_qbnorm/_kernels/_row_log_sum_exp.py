@@ -1,4 +1,4 @@
-"""The log-sum-exp of every row, once each item's bias is taken off."""
+"""The log-sum-exp of each row after subtracting each item's bias."""
 
 import math
 
@@ -7,16 +7,16 @@ import numpy as np
 from ._exp2 import exp2
 from ._jit import kernel
 
-_LANES = 64  # sums that are kept side by side, to be vectorised
+_LANES = 64  # parallel sums, so that LLVM vectorizes
 
 
 def row_log_sum_exp(tile, beta, bias):
-    """Return ``log(sum_j exp(beta * (s_ij - bias[j]))) / beta`` of every row of a tile.
+    """Return ``log(sum_j exp(beta * (s_ij - bias[j]))) / beta`` for each row.
 
     Parameters
     ----------
     tile : tuple of ndarray and four int
-        A C-contiguous matrix; the first and last row, first and last column that count.
+        A C-contiguous matrix and the bounds of the relevant rows and columns.
     beta : float
     bias : ndarray of shape (n_columns,), in the dtype of the matrix
 

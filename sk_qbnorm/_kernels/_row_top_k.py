@@ -5,30 +5,30 @@ import numpy as np
 from ._jit import kernel
 from ._threads import share
 
-_CHUNK = 64  # entries that are passed over together if none is good enough
-_BLOCK = 2**20  # entries of rows that are copied together, where they are not in order
+_CHUNK = 64  # entries that are skipped together if none is good enough
+_BLOCK = 2**20  # entries that are copied at once if they are not contiguous
 
 
 def add_row_top_k(tile, scale, bias, first_item, keys, items):
-    """Keep the k items of every row with the largest ``scale * s_qj - bias[j]``.
+    """Keep the k items of each row with the largest ``scale * s_qj - bias[j]``.
 
-    Tiles of a row have to come in the order of their items, so that of equal keys the
-    smaller item stays. Almost no entry is among the k best once some have been seen: a
-    vectorised comparison with the worst of these passes over a chunk where none is.
+    Pass the tiles of a row in the order of their items: of equal keys, the smaller item
+    is kept. After some entries, almost none is among the k best. A vectorized
+    comparison with the worst of these skips a chunk in which no entry is better.
 
     Parameters
     ----------
     tile : tuple of ndarray and four int
-        A C-contiguous matrix; the first and last row, first and last column that count.
+        A C-contiguous matrix and the bounds of the relevant rows and columns.
     scale : float
-        A power of two, so that a key is rounded once.
+        A power of two, so that each key is rounded once.
     bias : ndarray of shape (n_columns,), in the dtype of the matrix, or None
     first_item : int
-        The item of the first column that counts.
+        The item of the first relevant column.
     keys : ndarray of shape (n_rows, k), in the dtype of the matrix
     items : ndarray of shape (n_rows, k), dtype int64
-        Updated in place, each row a heap with the worst of it first. They start as
-        minus infinity and -1.
+        Updated in place; each row is a heap with its worst item first. Start with
+        `empty_top_k`.
     """
     matrix, top, bottom, left, right = tile
     if bias is None and keys.shape[1] == 1:
@@ -51,7 +51,7 @@ def _add(sims, top, bottom, left, right, scale, bias, first_item, keys, items):
         row, best, places = sims[i, left:right], keys[i - top], items[i - top]
         for chunk in range(0, row.size, _CHUNK):
             end = min(chunk + _CHUNK, row.size)
-            if bias is None:  # a kernel of its own, as numba compiles it
+            if bias is None:  # numba compiles a separate kernel for None
                 found = _any_above(row[chunk:end], scale, best[0])
             else:
                 biases = bias[chunk:end]
@@ -67,7 +67,7 @@ def _add(sims, top, bottom, left, right, scale, bias, first_item, keys, items):
 
 @kernel
 def _any_above(chunk, scale, bar):
-    found = np.int32(0)  # as wide as a float32, to be vectorised
+    found = np.int32(0)  # as wide as a float32, so that LLVM vectorizes
     for j in range(chunk.size):
         found |= np.int32(scale * chunk[j] > bar)
     return found != 0
@@ -102,7 +102,7 @@ def _is_worse(key, item, other_key, other_item):
 
 
 def best_first(keys, items, k):
-    """Return the k best of each row in order: larger key, then smaller item."""
+    """Sort the k best of each row: larger key first, then smaller item."""
     order = np.lexsort((items, -keys))[:, :k]
     return np.take_along_axis(keys, order, 1), np.take_along_axis(items, order, 1)
 
@@ -115,23 +115,23 @@ def row_top_k(tile, k):
     Parameters
     ----------
     tile : tuple of ndarray and four int
-        A C-contiguous matrix; the first and last row, first and last column that count.
+        A C-contiguous matrix and the bounds of the relevant rows and columns.
     k : int
-        At most the number of columns that count.
+        At most the number of relevant columns.
 
     Returns
     -------
     values : ndarray of shape (n_rows, k), in the dtype of the matrix
     columns : ndarray of shape (n_rows, k), dtype int64
-        Counted from the first column that counts.
+        Counted from the first relevant column.
     """
-    values, columns = no_items((tile[2] - tile[1], k), tile[0].dtype)
+    values, columns = empty_top_k((tile[2] - tile[1], k), tile[0].dtype)
     add_row_top_k(tile, 1.0, None, 0, values, columns)
     return best_first(values, columns, k)
 
 
-def no_items(shape, dtype):
-    """Return keys and items for `add_row_top_k` to start with."""
+def empty_top_k(shape, dtype):
+    """Return the keys and items that `add_row_top_k` starts with."""
     return np.full(shape, -np.inf, dtype=dtype), np.full(shape, -1, dtype=np.int64)
 
 
@@ -140,7 +140,7 @@ def best_items(scores, k, n_threads):
 
     Parameters
     ----------
-    scores : ndarray of shape (n_queries, n_gallery), in any order
+    scores : ndarray of shape (n_queries, n_gallery), in any memory layout
     k : int
         At most n_gallery.
     n_threads : int
@@ -150,7 +150,7 @@ def best_items(scores, k, n_threads):
     values : ndarray of shape (n_queries, k), in the dtype of `scores`
     indices : ndarray of shape (n_queries, k), dtype int64
     """
-    values, indices = no_items((scores.shape[0], k), scores.dtype)
+    values, indices = empty_top_k((scores.shape[0], k), scores.dtype)
     n_rows = max(1, _BLOCK // scores.shape[1])
 
     def find(start, stop):

@@ -1,4 +1,4 @@
-"""Shares of rows or columns for the threads."""
+"""Split rows or columns over threads."""
 
 from concurrent.futures import ThreadPoolExecutor
 
@@ -6,8 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 def share(task, size, n_threads):
     """Call ``task(start, stop)`` on adjoining ranges that cover ``range(size)``.
 
-    Each row or column has one owner and is worked through in the same order
-    whoever that is, so the number of threads never shows in the result.
+    Each row or column belongs to one thread and is processed in the same order by
+    any thread, so the result does not depend on the number of threads.
     """
     n_threads = max(1, min(n_threads, size))
     bounds = [size * part // n_threads for part in range(n_threads + 1)]

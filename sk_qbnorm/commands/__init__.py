@@ -1,4 +1,4 @@
-"""What the command line does."""
+"""The commands of the command line."""
 
 from ._demo import demo
 from ._evaluate import evaluate

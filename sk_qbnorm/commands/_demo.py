@@ -1,4 +1,4 @@
-"""``python -m sk_qbnorm demo``: the shipped data, by every normalizer."""
+"""``python -m sk_qbnorm demo``: correct the shipped data with every normalizer."""
 
 import numpy as np
 
@@ -18,20 +18,20 @@ _DATA = {
     "Control with few hubs: halves of digits": datasets.load_digits_halves,
     "Control, solved already: digits by class": datasets.load_digits_labels,
 }
-_SHOWN = NORMALIZERS["dis"]  # the one whose hubs are named
+_HUBS_OF = NORMALIZERS["dis"]  # the correction after which hubs are named
 
 
 def demo(write=print):
-    """Correct all shipped data and write what it does.
+    """Correct all shipped data and write tables of the results.
 
     Parameters
     ----------
     write : callable, default=print
-        Is given one line of text at a time.
+        Called with one line of text at a time.
     """
-    write("R@k: queries in % that find their item among the first k. MdR: median rank.")
+    write("R@k: % of queries with a relevant item in the top k. MdR: median rank.")
     write("geom: geometric mean of the three R@k. skewness: of how often items are")
-    write("among the first 10; the larger, the worse the hubs.")
+    write("in the top 10; larger values mean stronger hubs.")
     for title, load in _DATA.items():
         _show(write, title, load())
 
@@ -50,7 +50,7 @@ def _show(write, title, data):
         normalizer = normalizer_class().fit(data.bank_queries, data.gallery)
         scores = normalizer.transform(raw)
         write_row(write, normalizer_class.__name__, scores, data.relevant)
-        if normalizer_class is _SHOWN:
+        if normalizer_class is _HUBS_OF:
             corrected = scores
     if "gallery_text" in data:
         _name_hubs(write, raw, corrected, data.gallery_text)
@@ -58,9 +58,11 @@ def _show(write, title, data):
 
 def _name_hubs(write, raw, corrected, names):
     before, after = k_occurrence(raw), k_occurrence(corrected)
-    write(f"Worst hubs, among the first 10 of how many of the {len(raw)} queries:")
+    write(
+        f"Largest hubs, and how many of the {len(raw)} queries have them in the top 10:"
+    )
     for item in np.argsort(-before, kind="stable")[:3]:
         write(f"  '{names[item]}': {before[item]} before, {after[item]} after")
     worst = np.argsort(-after, kind="stable")[:3]
     listed = ", ".join(f"'{names[item]}' ({after[item]})" for item in worst)
-    write(f"  the worst that {_SHOWN.__name__} leaves: {listed}")
+    write(f"  largest hubs after {_HUBS_OF.__name__}: {listed}")

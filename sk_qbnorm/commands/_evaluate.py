@@ -1,4 +1,4 @@
-"""``python -m sk_qbnorm evaluate``: matrices from files, corrected and measured."""
+"""``python -m sk_qbnorm evaluate``: correct matrices from files and measure."""
 
 import warnings
 from pathlib import Path
@@ -23,26 +23,26 @@ def evaluate(
     write=print,
     **settings,
 ):
-    """Correct the similarities in a file and write what it does.
+    """Correct the similarities in a file and write a table of the results.
 
     Parameters
     ----------
     bank, sims : str
         Files of matrices, bank queries x gallery and captions x videos. For
-        ``direction="video-to-text"``, the gallery are the captions of `sims`, which
-        may be the rows or the columns of `bank`.
+        ``direction="video-to-text"``, the captions of `sims` are the gallery. They may
+        be the rows or the columns of `bank`.
     relevant : str, default=None
-        File of one gallery index a query, or of an indicator.
+        File with one gallery index per query, or an indicator matrix.
     masks : str, default=None
-        File of 0 for captions that are missing and 1 for the others.
+        File with 0 for missing captions and 1 for the others.
     direction : {"text-to-video", "video-to-text"}, default="text-to-video"
         Whether the rows of `sims` or its columns are the queries.
     normalizer : {"is", "dis", "csls", "gc", "nnn", "sinkhorn", "all"}, default="dis"
-        Which correction.
+        The correction.
     save : str, default=None
-        Where to write the corrected similarities, as ``.npy``.
+        File for the corrected similarities, in ``.npy`` format.
     write : callable, default=print
-        Is given one line of text at a time.
+        Called with one line of text at a time.
     **settings : dict
         Parameters of the normalizer; None for its default.
     """
@@ -58,10 +58,10 @@ def evaluate(
         write(f"masks: {(~mask).sum()} of {mask.size} captions are missing")
         if direction == "text-to-video":
             query_mask = mask
-        else:  # missing captions are no queries here but gallery items: they leave it
+        else:  # captions are gallery items here: remove the missing ones
             bank, sims = bank[:, mask], sims[:, mask]
-            relevant, query_mask = _without(relevant, mask, write)
-    _check_every_query_is_answered(relevant_file, relevant, query_mask)
+            relevant, query_mask = _remove_items(relevant, mask, write)
+    _check_every_query_has_an_item(relevant_file, relevant, query_mask)
     write(
         f"{len(sims)} queries, {sims.shape[1]} gallery items, {len(bank)} bank queries"
     )
@@ -72,7 +72,7 @@ def evaluate(
         name = type(each).__name__
         write_row(write, name, scores, relevant, query_mask=query_mask)
     if save is not None:
-        with open(save, "wb") as file:  # np.save would add an ending to the name
+        with open(save, "wb") as file:  # np.save would add .npy to the name
             np.save(file, scores)
         write(f"corrected similarities, shape {scores.shape}, written to {save}")
 
@@ -82,12 +82,14 @@ def _make_normalizers(normalizer, settings, save):
     settings = {name: value for name, value in settings.items() if value is not None}
     smallest_bank = np.eye(2, dtype=np.float32)
     if len(chosen) > 1 and save is not None:
-        raise ValueError("--save takes one normalizer, got --normalizer all.")
+        raise ValueError(
+            "--save requires one normalizer, got --normalizer all; choose one."
+        )
     if save is not None and not Path(save).absolute().parent.is_dir():
-        raise ValueError(f"--save {save}: there is no such folder.")
+        raise ValueError(f"--save {save}: the folder does not exist; create it first.")
     if save is not None and Path(save).is_dir():
-        raise ValueError(f"--save {save} is a folder; give the name of a file.")
-    made = []
+        raise ValueError(f"--save {save} is a folder; pass the name of a file.")
+    normalizers = []
     for name in chosen:
         each = NORMALIZERS[name](metric="precomputed")
         unknown = set(settings) - set(each.get_params())
@@ -95,9 +97,9 @@ def _make_normalizers(normalizer, settings, save):
             option = min(unknown).replace("_", "-")
             raise ValueError(f"the normalizer {name} has no --{option}; leave it out.")
         known = {key: settings[key] for key in settings if key not in unknown}
-        with warnings.catch_warnings(action="ignore"):  # on how small this bank is
-            made.append(each.set_params(**known).fit(smallest_bank))
-    return made
+        with warnings.catch_warnings(action="ignore"):  # about the small bank
+            normalizers.append(each.set_params(**known).fit(smallest_bank))
+    return normalizers
 
 
 def _load_pair(bank_file, sims_file, direction, write):
@@ -113,8 +115,8 @@ def _load_pair(bank_file, sims_file, direction, write):
     if direction == "text-to-video":
         if bank.shape[1] != sims.shape[1]:
             raise ValueError(
-                f"{shapes}; expected as many columns in both, one per item of the same "
-                "gallery. Transpose the one whose rows are the gallery."
+                f"{shapes}; expected one column per item of the same gallery in "
+                "both. Transpose the one whose rows are the gallery."
             )
         return bank, sims
     n_captions = len(sims)
@@ -125,7 +127,7 @@ def _load_pair(bank_file, sims_file, direction, write):
         )
     if len(bank) == n_captions:
         if bank.shape[1] == n_captions:
-            write(f"bank: square; its rows are taken as the {n_captions} captions")
+            write(f"bank: square; using its rows as the {n_captions} captions")
         bank = bank.T
     return bank, sims.T
 
@@ -138,12 +140,12 @@ def _load_mask(path, n_captions):
             f"{mask.size} values, such as {', '.join(map(str, mask[:3]))}."
         )
     if not mask.any():
-        raise ValueError(f"{path} leaves no caption; expected at least one 1.")
+        raise ValueError(f"{path} masks every caption; expected at least one 1.")
     return mask.astype(bool)
 
 
 def _load_relevant(path, shape, direction, write):
-    """Return what is relevant; where it is not given, say what is taken."""
+    """Load the relevant items; without a file, assume them and write that."""
     n_queries, n_gallery = shape
     if path is not None:
         relevant = load_matrix(path)
@@ -158,7 +160,7 @@ def _load_relevant(path, shape, direction, write):
             )
         return relevant
     if n_queries == n_gallery:
-        write("relevant: not given; the diagonal is taken (query i asks for item i)")
+        write("relevant: not given; using the diagonal (item i is relevant to query i)")
         return np.arange(n_queries)
     text_to_video = direction == "text-to-video"
     n_captions, n_videos = shape if text_to_video else shape[::-1]
@@ -167,10 +169,10 @@ def _load_relevant(path, shape, direction, write):
         raise ValueError(
             f"--sims has {n_captions} rows, the captions, and {n_videos} columns, the "
             "videos, which is not a whole number of captions per video; transpose it, "
-            "or say what is relevant with --relevant."
+            "or pass the relevant items with --relevant."
         )
     write(
-        f"relevant: not given; groups of {size} captions in a row are taken for each "
+        f"relevant: not given; using groups of {size} consecutive captions for each "
         f"of the {n_videos} videos"
     )
     groups = np.repeat(np.arange(n_videos), size)
@@ -179,7 +181,7 @@ def _load_relevant(path, shape, direction, write):
     return (groups == np.arange(n_videos)[:, None]).astype(np.int8)
 
 
-def _check_every_query_is_answered(path, relevant, query_mask):
+def _check_every_query_has_an_item(path, relevant, query_mask):
     if relevant.ndim == 1:
         return
     missing = ~relevant.any(axis=1)
@@ -192,8 +194,8 @@ def _check_every_query_is_answered(path, relevant, query_mask):
         )
 
 
-def _without(relevant, mask, write):
-    """Return what is relevant of the items that stay, and the queries that have any."""
+def _remove_items(relevant, mask, write):
+    """Remove masked items; return the relevant items and a mask of the queries."""
     if relevant.ndim == 2:
         relevant = relevant[:, mask]
         query_mask = relevant.any(axis=1)
@@ -201,5 +203,6 @@ def _without(relevant, mask, write):
         query_mask = mask[relevant]
         relevant = (np.cumsum(mask) - 1)[relevant]
     if not query_mask.all():
-        write(f"masks: {(~query_mask).sum()} videos have no caption left: not measured")
+        n_left_out = (~query_mask).sum()
+        write(f"masks: {n_left_out} videos have no caption left and are not measured")
     return relevant, query_mask

@@ -1,4 +1,4 @@
-"""The normalizers by the short names of the field."""
+"""The normalizers by their usual abbreviations."""
 
 from sk_qbnorm.normalizers import (
     CSLS,

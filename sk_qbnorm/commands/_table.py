@@ -1,4 +1,4 @@
-"""A table of rankings side by side, for people to read."""
+"""A plain-text table that compares rankings."""
 
 from sk_qbnorm.metrics import hubness_skewness, retrieval_report
 
@@ -7,18 +7,18 @@ _NAME_WIDTH = 26
 
 
 def write_heading(write):
-    """Write the names of the columns."""
+    """Write the column names."""
     names = "".join(f"{name:>9}" for name in _COLUMNS)
     write(f"{'':{_NAME_WIDTH}}{names}")
 
 
 def write_row(write, name, scores, relevant, query_mask=None):
-    """Measure one matrix of scores and write the line."""
+    """Measure one score matrix and write its row."""
     report = retrieval_report(relevant, scores, query_mask=query_mask)
     shares = ("recall@1", "recall@5", "recall@10", "geometric_mean_recall")
     r1, r5, r10, geometric = (100 * report[share] for share in shares)
-    asked = scores if query_mask is None else scores[query_mask]
-    skewness = hubness_skewness(asked, k=min(10, scores.shape[1]))
+    measured = scores if query_mask is None else scores[query_mask]
+    skewness = hubness_skewness(measured, k=min(10, scores.shape[1]))
     cells = (
         f"{r1:9.1f}{r5:9.1f}{r10:9.1f}{report['median_rank']:9.1f}{geometric:9.1f}"
         f"{skewness:9.2f}"

@@ -1,9 +1,8 @@
-"""What a fitted normalizer does to similarities.
+"""Corrections of similarities, as computed by fitted normalizers.
 
-A correction knows neither banks nor embeddings. ``apply`` corrects whole rows. For rows
+A correction uses no bank and no embeddings. ``apply`` corrects whole rows. For rows
 that are too long to store, ``searches`` returns visitors of tiles, and
-``assemble_scores`` combines what they have found. ``rescore`` corrects some items per
-query.
+``assemble_scores`` combines their results. ``rescore`` corrects some items per query.
 """
 
 from ._additive import Additive

@@ -1,4 +1,4 @@
-"""A bias for each gallery item."""
+"""Subtract one bias per gallery item."""
 
 from copy import copy
 
@@ -11,7 +11,7 @@ from ._in_range import in_range
 
 
 class Additive:
-    """Scores ``s_qj - bias[j]``, of all queries or of those that are gated in.
+    """Scores ``s_qj - bias[j]``, for all queries or only those that pass the gate.
 
     Parameters
     ----------
@@ -20,11 +20,11 @@ class Additive:
     Attributes
     ----------
     active : ndarray of shape (n_gallery,), dtype bool, or None
-        A query is corrected if its largest similarity, the first among equals, is to an
-        active item, and left as it is if not; None is for all queries.
+        A query is corrected if its most similar item, the first among equals, is
+        active, and left unchanged otherwise. None corrects all queries.
     """
 
-    scale = 1.0  # of the similarity in a score, and so in an augmented query
+    scale = 1.0  # factor of the similarity in a score and in an augmented query
 
     active = None
 
@@ -33,37 +33,37 @@ class Additive:
 
     @property
     def index_biases(self):
-        """What a vector index can subtract, shape (n_gates, n_gallery)."""
+        """Biases that a vector index can subtract, shape (n_gates, n_gallery)."""
         return self.bias[None]
 
     def gated(self, active):
-        """Return the correction of the queries that an active item lets in."""
+        """Return a correction of only those queries whose best item is active."""
         twin = copy(self)
         twin.active = active
         return twin
 
     def apply(self, sims, scores, n_threads):
-        """Write corrected C-contiguous `sims` to `scores`, which may be `sims`."""
+        """Correct C-contiguous `sims` and write to `scores`, which may be `sims`."""
         biases = in_range(self.bias[None], sims.dtype)
         _kernels.subtract_bias(sims, biases, self.active, scores, n_threads)
 
     def searches(self, tiles, k):
-        """Return visitors that find all that the k best items of each query need."""
+        """Return visitors that find the candidates for the k best items per query."""
         found = {"corrected": self._best(tiles, k)}
         if self.active is not None:
             found["raw"] = BestItems(tiles, k)
         return found
 
     def assemble_scores(self, found, k):
-        """Make scores of what was found.
+        """Combine the results of the visitors to scores.
 
         Returns
         -------
         scores, items : ndarray of shape (n_queries, k)
             Best first.
         unsure : ndarray of shape (n_queries,), dtype bool
-            Whose other items may have scores as good as the last of these; only
-            `CSLSCorrection` has any, and a ``second_look`` for them.
+            Queries whose other items may score as high as the last of these. Only
+            `CSLSCorrection` has such queries, and a ``second_look`` for them.
         """
         scores, items = found["corrected"].found
         if self.active is not None:
@@ -74,12 +74,12 @@ class Additive:
         return scores, items, np.zeros(len(items), dtype=bool)
 
     def rescore(self, sims, items):
-        """Return the scores of some items a query, of which -1 is none.
+        """Return the scores of some items per query; -1 means no item.
 
         Parameters
         ----------
         sims : ndarray of shape (n_queries, k)
-            Minus infinity for none.
+            Minus infinity for no item.
         items : ndarray of shape (n_queries, k), dtype int64
         """
         biases = in_range(self.bias, sims.dtype)
@@ -91,14 +91,14 @@ class Additive:
         return np.where(items < 0, -np.inf, scores).astype(sims.dtype, copy=False)
 
     def take_items(self, items):
-        """Return the correction of a slice of the gallery, for its ``searches``."""
+        """Return the correction for a slice of the gallery, to call ``searches``."""
         twin = copy(self)
         twin.bias = self.bias[items]
         twin.active = None if self.active is None else self.active[items]
         return twin
 
     def ceiling(self, peak):
-        """Return what no score exceeds where no similarity exceeds `peak`."""
+        """Return an upper bound of the scores if no similarity exceeds `peak`."""
         top = self._scores(self.scale * peak - self.bias.min(), -peak)
         return top if self.active is None else np.maximum(top, peak)
 
@@ -106,5 +106,5 @@ class Additive:
         return BestItems(tiles, k, self.scale, in_range(self.bias, tiles.dtype))
 
     def _scores(self, keys, ranked_sims):
-        """Make scores of ``scale * s_qj - bias[j]``, given each query's best."""
+        """Return scores from ``scale * s_qj - bias[j]`` and sorted similarities."""
         return keys

@@ -1,4 +1,4 @@
-"""Places by how the bank ranks the query."""
+"""Rank items by the rank of the query among the bank queries."""
 
 import numpy as np
 
@@ -7,7 +7,7 @@ from sk_qbnorm.tiles import BestOfRows
 
 
 class ByRank:
-    """Scores are minus the place by rank among the bank, then by similarity.
+    """Scores are minus the place by bank rank, then by similarity.
 
     Parameters
     ----------
@@ -19,26 +19,26 @@ class ByRank:
         self.bank_columns = bank_columns
 
     def apply(self, sims, scores, n_threads):
-        """Write corrected C-contiguous `sims` to `scores`, which may be `sims`."""
+        """Correct C-contiguous `sims` and write to `scores`, which may be `sims`."""
         ranks = _kernels.bank_ranks(sims, self.bank_columns, n_threads)
         _kernels.row_places(ranks, sims, scores, n_threads)
 
     def searches(self, tiles, k):
-        """Return visitors that find all that the k best items of each query need."""
+        """Return visitors that find the candidates for the k best items per query."""
         return {"ranked": _LeastRanks(tiles, k, self.bank_columns)}
 
     def assemble_scores(self, found, k):
-        """Make scores of what was found, as in `Additive.assemble_scores`."""
+        """Combine the results of the visitors, as in `Additive.assemble_scores`."""
         ranks, sims, items = found["ranked"].found
         return _places(ranks, sims), items, np.zeros(len(items), dtype=bool)
 
     def rescore(self, sims, items):
-        """Return the scores of some items a query, of which -1 is none.
+        """Return the scores of some items per query; -1 means no item.
 
         Parameters
         ----------
         sims : ndarray of shape (n_queries, k)
-            Minus infinity for none.
+            Minus infinity for no item.
         items : ndarray of shape (n_queries, k), dtype int64
         """
         ranks = _kernels.item_ranks(sims, items, self.bank_columns)
@@ -52,28 +52,28 @@ class ByRank:
         return np.where(items < 0, -np.inf, scores).astype(sims.dtype, copy=False)
 
     def take_items(self, items):
-        """Return the correction of a slice of the gallery, for its ``searches``."""
+        """Return the correction for a slice of the gallery, to call ``searches``."""
         return ByRank(self.bank_columns[items])
 
     def ceiling(self, peak):
-        """Return what no score exceeds: the first place is 0, and none is at 1."""
+        """Return an upper bound of the scores: the first place has score 0."""
         return np.ones_like(peak)
 
 
 class _LeastRanks(BestOfRows):
-    """The k items of every row with the least rank, then the largest similarity."""
+    """The k items per row with the smallest rank, then the largest similarity."""
 
     def __init__(self, tiles, k, bank_columns):
         self._columns = bank_columns
-        self._beyond = bank_columns.shape[1] + 1
+        self._no_rank = bank_columns.shape[1] + 1
         super().__init__(tiles, k)
 
     def end(self, n_threads):
-        """Let go of what is of no more use."""
+        """Free memory that is no longer needed."""
         self._columns = None
 
     def _none(self, shape):
-        ranks = np.full(shape, self._beyond, dtype=np.int64)
+        ranks = np.full(shape, self._no_rank, dtype=np.int64)
         return ranks, np.zeros(shape, self._dtype), np.full(shape, -1, dtype=np.int64)
 
     def _look(self, tile, rows, columns, found):
@@ -86,7 +86,7 @@ class _LeastRanks(BestOfRows):
 
 
 def _places(ranks, sims):
-    """Return minus the place of each item of rows that are in order."""
+    """Return minus the place of each item in sorted rows."""
     places = np.arange(ranks.shape[1])
     is_new = np.ones(ranks.shape, dtype=bool)
     same_rank = ranks[:, 1:] == ranks[:, :-1]

@@ -1,4 +1,4 @@
-"""The correction of CSLS: a bias per item, and one per query."""
+"""The correction of CSLS: one bias per item and one per query."""
 
 import numpy as np
 from sklearn.utils import gen_batches
@@ -9,8 +9,8 @@ from sk_qbnorm.tiles import BestItems, whole
 from ._additive import Additive
 from ._in_range import in_range
 
-_SPARE = 8  # items more than asked for, as rounding makes equal scores of unequal keys
-_BLOCK_ROWS = 256  # of a tile that are looked at once more together
+_SPARE = 8  # additional candidates, because rounding can make scores equal
+_BLOCK_ROWS = 256  # rows of a tile in a block of the second look
 
 
 class CSLSCorrection(Additive):
@@ -20,7 +20,7 @@ class CSLSCorrection(Additive):
     ----------
     bias : ndarray of shape (n_gallery,), dtype float64
     n_neighbors : int
-        The k of r_q; of a smaller gallery all are taken.
+        The k of r_q; a smaller gallery uses all of its items.
     """
 
     scale = 2.0
@@ -30,27 +30,27 @@ class CSLSCorrection(Additive):
         self.n_neighbors = n_neighbors
 
     def apply(self, sims, scores, n_threads):
-        """Write corrected C-contiguous `sims` to `scores`, which may be `sims`."""
+        """Correct C-contiguous `sims` and write to `scores`, which may be `sims`."""
         k = min(self.n_neighbors, sims.shape[1])
         settings = k, in_range(self.bias, sims.dtype), self.active
         _kernels.subtract_neighborhoods(sims, *settings, scores, n_threads)
 
     def searches(self, tiles, k):
-        """Return visitors that find all that the k best items of each query need."""
+        """Return visitors that find the candidates for the k best items per query."""
         n_raw = self.n_neighbors if self.active is None else max(self.n_neighbors, k)
         raw = BestItems(tiles, n_raw)
         return {"corrected": self._best(tiles, k + _SPARE), "raw": raw}
 
     def assemble_scores(self, found, k):
-        """Make scores of what was found, as in `Additive.assemble_scores`."""
+        """Combine the results of the visitors, as in `Additive.assemble_scores`."""
         keys, items = found["corrected"].found
         raw, raw_items = found["raw"].found
         by_key = self._scores(keys, raw)
         scores, items = _kernels.best_first(by_key, items, k)
         unsure = np.zeros(len(items), dtype=bool)
-        if keys.shape[1] == k + _SPARE:  # else nothing has been left out
-            # What is left out has a smaller key than the last that was kept, or the
-            # same and a larger item, which counts where the kept keys differ.
+        if keys.shape[1] == k + _SPARE:  # otherwise no item was dropped
+            # Dropped items have a smaller key than the last candidate, or the same
+            # key and a larger index, which matters if the candidates' keys differ.
             tied = by_key == scores[:, -1:]
             first = np.take_along_axis(keys, tied.argmax(axis=1)[:, None], 1)
             below = np.nextafter(keys[:, -1:], -np.inf, dtype=keys.dtype)
@@ -64,13 +64,13 @@ class CSLSCorrection(Additive):
         return scores, items, unsure
 
     def second_look(self, tiles, found, unsure, k):
-        """Return a visitor that finds the k best items of the queries that are unsure.
+        """Return a visitor that finds the k best items of the unsure queries.
 
         Parameters
         ----------
-        tiles : what `Gallery.tiles` returns
+        tiles : result of `Gallery.tiles`
         found, unsure
-            What ``assemble_scores`` took, and returned.
+            The argument and the last result of ``assemble_scores``.
         k : int
         """
         means = _means(found["raw"].found[0], self.n_neighbors)
@@ -85,24 +85,24 @@ def _means(ranked_sims, n_neighbors):
 
 
 class _BestScores(BestItems):
-    """The k items of some rows with the largest scores, rounded as in whole rows."""
+    """The k items of some rows with the largest scores, rounded as by ``apply``."""
 
-    def __init__(self, tiles, k, bias, means, asked):
+    def __init__(self, tiles, k, bias, means, selected):
         super().__init__(tiles, k)
         self._biases = bias.astype(tiles.dtype)
         self._means = means
-        self._asked = asked
+        self._selected = selected
 
     def end(self, n_threads):
-        """Let go of what is of no more use."""
+        """Free memory that is no longer needed."""
         self._biases = self._means = None
 
     def _look(self, tile, rows, columns, found):
         matrix, top, _, left, right = tile
-        asked = np.flatnonzero(self._asked[rows])
+        selected = np.flatnonzero(self._selected[rows])
         biases, means = self._biases[columns], self._means[rows]
-        for some in gen_batches(asked.size, _BLOCK_ROWS):
-            places = asked[some]
+        for some in gen_batches(selected.size, _BLOCK_ROWS):
+            places = selected[some]
             part = matrix[top + places, left:right]
             part += part
             part -= biases

@@ -1,4 +1,4 @@
-"""The numbers of the papers: a ratio of exponentials."""
+"""Ratios of exponentials, the scores in the papers."""
 
 from sk_qbnorm import _kernels
 from sk_qbnorm.tiles import BestItems, whole
@@ -6,11 +6,11 @@ from sk_qbnorm.tiles import BestItems, whole
 from ._additive import Additive
 from ._in_range import in_range
 
-_BLOCK_ROWS = 256  # of a tile that are exponentiated at once
+_BLOCK_ROWS = 256  # rows of a tile that are exponentiated at once
 
 
 class Exponential(Additive):
-    """Scores ``exp(beta * (s_qj - bias[j]) - offset)``, of the queries gated in.
+    """Scores ``exp(beta * (s_qj - bias[j]) - offset)`` of the corrected queries.
 
     Parameters
     ----------
@@ -24,7 +24,7 @@ class Exponential(Additive):
         self.offset = offset
 
     def apply(self, sims, scores, n_threads):
-        """Write corrected C-contiguous `sims` to `scores`, which may be `sims`."""
+        """Correct C-contiguous `sims` and write to `scores`, which may be `sims`."""
         bias = in_range(self.bias, sims.dtype)
         settings = self.beta, self.offset, self.active
         _kernels.exponential_ratio(sims, bias, *settings, scores, n_threads)
@@ -37,7 +37,7 @@ class Exponential(Additive):
 
 
 class _BestRatios(BestItems):
-    """The k items of every row with the largest ratio, of which many may be 0."""
+    """The k items per row with the largest ratio; many ratios may be 0."""
 
     def __init__(self, tiles, k, bias, ratios):
         super().__init__(tiles, k)
@@ -45,7 +45,7 @@ class _BestRatios(BestItems):
         self._ratios = ratios
 
     def end(self, n_threads):
-        """Let go of what is of no more use."""
+        """Free memory that is no longer needed."""
         self._biases = self._ratios = None
 
     def _look(self, tile, rows, columns, found):

@@ -1,4 +1,4 @@
-"""Several biases for each item, every one with a gate of its own."""
+"""Several biases per item, each with its own gate."""
 
 from copy import copy
 
@@ -12,37 +12,37 @@ from ._in_range import in_range
 
 
 class Gates(Additive):
-    """Scores ``s_qj`` less the ``biases[g, j]`` of all gates g that query q opens.
+    """Scores ``s_qj`` minus the ``biases[g, j]`` of all gates g that query q opens.
 
     Parameters
     ----------
     biases : ndarray of shape (n_gates, n_gallery), dtype float64
     active : ndarray of shape (n_gates, n_gallery), dtype bool
-        A query opens the gates that are active at the item of its largest similarity,
-        the first among equals.
+        A query opens the gates that are active at its most similar item, the first
+        among equals.
     """
 
     def __init__(self, biases, active):
         self._by_gate = biases
         self._choice = (1 << np.arange(len(active))) @ active  # the open gates as bits
         open_gates = np.arange(1 << len(active))[:, None] >> np.arange(len(active)) & 1
-        self._biases = open_gates @ biases  # none of them first
-        # Also of a part of the gallery: what is found in parts has to be joined. The
-        # best item, which chooses, is found among those that are not corrected.
+        self._biases = open_gates @ biases  # the first row has no open gate
+        # A slice of the gallery keeps all choices, so that results of slices can be
+        # merged. Choice 0, the raw similarities, finds the best item, which decides.
         self._choices = [0, *np.unique(self._choice[self._choice > 0]).tolist()]
 
     @property
     def index_biases(self):
-        """What a vector index can subtract, shape (n_gates, n_gallery)."""
+        """Biases that a vector index can subtract, shape (n_gates, n_gallery)."""
         return self._by_gate
 
     def apply(self, sims, scores, n_threads):
-        """Write corrected C-contiguous `sims` to `scores`, which may be `sims`."""
+        """Correct C-contiguous `sims` and write to `scores`, which may be `sims`."""
         biases = in_range(self._biases[1:], sims.dtype)
         _kernels.subtract_bias(sims, biases, self._choice, scores, n_threads)
 
     def searches(self, tiles, k):
-        """Return visitors that find all that the k best items of each query need."""
+        """Return visitors that find the candidates for the k best items per query."""
         biases = in_range(self._biases, tiles.dtype)
         return {
             choice: BestItems(tiles, k, bias=biases[choice] if choice else None)
@@ -50,7 +50,7 @@ class Gates(Additive):
         }
 
     def assemble_scores(self, found, k):
-        """Make scores of what was found, as in `Additive.assemble_scores`."""
+        """Combine the results of the visitors, as in `Additive.assemble_scores`."""
         scores, items = found[0].found
         chosen = self._choice[items[:, :1]]
         for choice, best in found.items():
@@ -60,18 +60,18 @@ class Gates(Additive):
         return scores, items, np.zeros(len(items), dtype=bool)
 
     def rescore(self, sims, items):
-        """Return the scores of some items a query, as in `Additive.rescore`."""
+        """Return the scores of some items per query, as in `Additive.rescore`."""
         _, ranked = _kernels.best_first(sims, items, sims.shape[1])
         biases = in_range(self._biases, sims.dtype)
         scores = sims - biases[self._choice[ranked[:, :1]], items]
         return np.where(items < 0, -np.inf, scores).astype(sims.dtype, copy=False)
 
     def take_items(self, items):
-        """Return the correction of a slice of the gallery, for its ``searches``."""
+        """Return the correction for a slice of the gallery, to call ``searches``."""
         twin = copy(self)
         twin._biases, twin._choice = self._biases[:, items], self._choice[items]
         return twin
 
     def ceiling(self, peak):
-        """Return what no score exceeds where no similarity exceeds `peak`."""
+        """Return an upper bound of the scores if no similarity exceeds `peak`."""
         return peak - self._biases.min()

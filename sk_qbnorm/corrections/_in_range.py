@@ -1,10 +1,10 @@
-"""Biases in the dtype of the scores."""
+"""Convert biases to the dtype of the scores."""
 
 import numpy as np
 
 
 def in_range(biases, dtype):
-    """Return biases in the dtype of the scores, unless they leave its range."""
+    """Convert biases to the dtype of the scores; raise if they leave its range."""
     with np.errstate(over="ignore"):
         biases = biases.astype(dtype)
     if not np.isfinite(biases).all():

@@ -1,4 +1,4 @@
-"""Data to try it on: real, synthetic, and the matrices that others publish."""
+"""Datasets: real and synthetic data, and a loader of published matrices."""
 
 from ._load import (
     load_digits_halves,

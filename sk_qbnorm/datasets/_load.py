@@ -146,10 +146,10 @@ def load_digits_halves() -> Bunch:
 
 
 def load_digits_labels() -> Bunch:
-    """Load handwritten digits by their class: a control that is solved already.
+    """Load handwritten digits by their class: an easy control.
 
-    All digits of a query's class are relevant; there is nothing for a correction to
-    gain.
+    All digits of a query's class are relevant. Raw similarities are almost perfect, so
+    a correction cannot gain.
 
     Returns
     -------
@@ -160,7 +160,7 @@ def load_digits_labels() -> Bunch:
 
     See Also
     --------
-    load_digits_halves : One relevant item a query.
+    load_digits_halves : One relevant item per query.
 
     Examples
     --------
@@ -188,7 +188,7 @@ def _load(name):
 
 
 def _section(description, name):
-    """Return the part of the description under ``## name``, and what all share."""
+    """Return the section ``## name`` of the description and the common part."""
     shared, *parts = description.split("\n## ")
     own = next(part for part in parts if part.startswith(f"{name}\n"))
     return f"{own.removeprefix(name).strip()}\n\n{shared.strip()}\n"

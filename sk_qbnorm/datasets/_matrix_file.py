@@ -1,4 +1,4 @@
-"""Read matrices from files that are not trusted."""
+"""Read matrices from untrusted files."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 _NUMBERS = "biuf"
-_LONGEST = 200  # opcodes and remembered things; a pickled array has some 50 of them
+_LONGEST = 200  # opcodes and memo entries; a pickled array has about 50
 _MEMO = {"PUT", "BINPUT", "LONG_BINPUT", "GET", "BINGET", "LONG_BINGET"}
 _OPCODES = {
     *_MEMO,
@@ -101,7 +101,7 @@ def load_matrix(path: str | PathLike) -> NDArray:
             ) from error
         except ValueError as error:
             raise ValueError(f"{path}: {error}") from error
-        except Exception as error:  # a broken file may fail in any way it likes
+        except Exception as error:  # a broken file may raise anything
             raise ValueError(
                 f"{path} is damaged, or neither .npy, .npz nor a pickle of one NumPy "
                 f"array of numbers ({type(error).__name__}: {error}); {_SAVE}"
@@ -121,7 +121,7 @@ def _split(path):
 
 
 def _reader(file):
-    """Return the function that reads this format, which the first bytes tell."""
+    """Return the function that reads the format given by the first bytes."""
     start = file.read(256)
     file.seek(0)
     if not start:
@@ -158,7 +158,7 @@ def _read_npz(file, name):
     if name not in names:
         known = ", ".join(map(repr, names))
         raise ValueError(
-            f"the file holds the arrays {known}; say which one with FILE.npz:NAME"
+            f"the file holds the arrays {known}; choose one with FILE.npz:NAME"
         )
     return arrays[name]
 
@@ -174,10 +174,10 @@ def _read_pickle(file, name):
 
 
 def _check_opcodes(file):
-    """Raise unless the pickle is made of what a pickled array is made of.
+    """Raise unless the pickle contains only the opcodes of a pickled array.
 
-    That is a few dozen strings, numbers, tuples and calls. Nothing that nests deeply,
-    hashes, makes objects by itself or goes around the names that are looked up.
+    These are a few dozen strings, numbers, tuples and calls. Opcodes that nest deeply,
+    hash, create objects or bypass the lookup of names are not allowed.
     """
     only_begun = True
     for count, (opcode, argument, _) in enumerate(pickletools.genops(file)):
@@ -229,16 +229,16 @@ class _Array:
 
     def to_numpy(self):
         axis_order, shape, dtype, fortran, data = self.state
-        if isinstance(data, str):  # what Python 2 wrote
+        if isinstance(data, str):  # written by Python 2
             data = data.encode("latin1")
         flat = np.frombuffer(data, dtype=dtype.to_numpy())
         matrix = flat.reshape(shape, order="F" if fortran else "C")
-        mixed = isinstance(axis_order, tuple)  # elsewhere it is a version number
+        mixed = isinstance(axis_order, tuple)  # otherwise it is a version number
         return (matrix.transpose(axis_order) if mixed else matrix).copy()
 
 
 class _Maker:
-    """What the pickle is given for a name: it can be called, and nothing else."""
+    """The object that a name in a pickle resolves to; it can only be called."""
 
     __slots__ = ("_make",)
 
@@ -257,7 +257,7 @@ _MAKERS = {
     ("numpy", "ndarray"): _Maker(_Array),
     ("numpy", "memmap"): _Maker(_Array),
     ("_codecs", "encode"): _Maker(lambda text, encoding: text.encode("latin1")),
-    ("__builtin__", "bytes"): _Maker(lambda: b""),  # of an array without an entry
+    ("__builtin__", "bytes"): _Maker(lambda: b""),  # for an empty array
 }
 for _core in ("numpy.core", "numpy._core"):
     _MAKERS[f"{_core}.multiarray", "_reconstruct"] = _Maker(_Array)
@@ -267,7 +267,7 @@ for _core in ("numpy.core", "numpy._core"):
 
 
 class _NumbersOnly(pickle.Unpickler):
-    """Make arrays of numbers, or nothing."""
+    """Unpickle arrays of numbers and reject everything else."""
 
     def find_class(self, module, name):
         if (module, name) not in _MAKERS:

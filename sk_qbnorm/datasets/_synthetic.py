@@ -21,8 +21,8 @@ def make_hub_retrieval(
     r"""Make embeddings of two modalities with adjustable hubness.
 
     Queries of one domain share a direction, as captions of one collection do. Each
-    gallery item leans towards it by a random amount, so it is similar to every query of
-    the domain, whatever the query asks for.
+    gallery item leans towards it by a random amount, so it is similar to all queries of
+    the domain.
 
     Parameters
     ----------
@@ -35,8 +35,8 @@ def make_hub_retrieval(
     n_features : int, default=64
         Number of dimensions, >= 3.
     hubness : float, default=0.75
-        How much the gallery leans, in [0, 1]. At 0 only chance makes hubs; at 1 most
-        queries retrieve a few items.
+        How far the gallery leans, in [0, 1]. At 0 there are hubs only by chance; at 1
+        most queries retrieve the same few items.
     noise : float, default=1.0
         Distance of a query from its relevant item, >= 0. Two unrelated items have a
         distance of about 1.4.
@@ -66,13 +66,13 @@ def make_hub_retrieval(
 
     Notes
     -----
-    With unit vectors :math:`z_j` of what item j shows, :math:`u` of the domain of the
-    queries and :math:`v` of another, u and v orthogonal to each other and to every z,
-    and :math:`h_j` drawn from a beta distribution (1, 4) times `hubness`, the gallery
-    is :math:`\sqrt{1 - h_j^2} \, z_j + h_j u`. A query for item j is
+    With unit vectors :math:`z_j` for the content of item j, :math:`u` for the domain of
+    the queries and :math:`v` for another domain, u and v orthogonal to each other and
+    to every z, and :math:`h_j` drawn from a beta distribution (1, 4) times `hubness`,
+    the gallery is :math:`\sqrt{1 - h_j^2} \, z_j + h_j u`. A query for item j is
     :math:`z_j + 2 u + \mathrm{noise} \, \epsilon`, with gaussian :math:`\epsilon` of
-    expected length 1; a bank query is the same with a z that no item of the gallery
-    shows, and one out of the domain has v in the place of u.
+    expected length 1. A bank query has its own z, which no gallery item has. A bank
+    query of the other domain has v in place of u.
 
     Examples
     --------
@@ -120,13 +120,13 @@ def make_hub_retrieval(
     shown = contents(n_gallery)
     leaning = hubness * random.beta(1, 4, size=n_gallery)
     relevant = random.randint(n_gallery, size=n_queries)
-    asked = contents(n_bank)
+    bank_contents = contents(n_bank)
     return Bunch(
-        bank_queries=blurred(asked + 2 * own),
+        bank_queries=blurred(bank_contents + 2 * own),
         bank_queries_ood=blurred(contents(n_bank) + 2 * other),
         queries=blurred(shown[relevant] + 2 * own),
         gallery=items(shown, leaning),
-        bank_gallery=items(asked, hubness * random.beta(1, 4, size=n_bank)),
+        bank_gallery=items(bank_contents, hubness * random.beta(1, 4, size=n_bank)),
         relevant=relevant,
         leaning=leaning,
         DESCR=f"Synthetic retrieval with hubness={hubness} and noise={noise}.",

@@ -1,6 +1,6 @@
 """Measures of retrieval and of hubness, with confidence intervals."""
 
-# Names with "as" are for other packages of sk_qbnorm, and not public.
+# Names imported with "as" are for other packages of sk_qbnorm and not public.
 from ._agreement import agreement_of as agreement_of
 from ._agreement import chance_variation as chance_variation
 from ._agreement import hub_agreement

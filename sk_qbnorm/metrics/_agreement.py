@@ -16,7 +16,7 @@ def hub_agreement(
     r"""Measure how far a querybank and a sample of queries have the same hubs.
 
     A correction works as far as the hubs of the querybank are those of the queries. An
-    unlabelled sample of the queries is enough to check this.
+    unlabeled sample of the queries is enough to check this.
 
     Parameters
     ----------

@@ -107,7 +107,7 @@ def occurrence_counts(scores, k, n_gallery):
         if counts.dtype.kind not in "iu" or counts.size == 0 or counts.min() < 0:
             raise ValueError(
                 "scores with one dimension must be counts from k_occurrence, integers "
-                f">= 0, got {_described(counts)}; pass a score matrix, or indices with "
+                f">= 0, got {_describe(counts)}; pass a score matrix, or indices with "
                 "n_gallery."
             )
     else:
@@ -151,7 +151,7 @@ def _check_indices(scores, n_gallery):
     if lists.dtype.kind not in "iu" or lists.ndim != 2 or lists.size == 0:
         raise ValueError(
             "With n_gallery, scores must be gallery indices, integers of shape "
-            f"(n_queries, n_neighbors), got {_described(lists)}; for a score matrix "
+            f"(n_queries, n_neighbors), got {_describe(lists)}; for a score matrix "
             "leave out n_gallery."
         )
     outside = (lists < -1) | (lists >= n_gallery)
@@ -191,5 +191,5 @@ def _check_graph(graph, k):
     return pattern.indices
 
 
-def _described(array):
+def _describe(array):
     return f"values of dtype {array.dtype} and shape {array.shape}"

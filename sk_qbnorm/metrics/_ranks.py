@@ -11,8 +11,8 @@ from sk_qbnorm._validation import check_choice
 
 from ._relevance import Relevance, check_relevance
 
-# How many of `others`, the irrelevant items in a group of equal scores, stand before
-# the first of the `relevant` items in it.
+# In a group of equal scores: how many of the `others`, the irrelevant items, rank
+# before the first of the `relevant` items.
 TIES = {
     "average": lambda others, relevant: others / (relevant + 1),
     "pessimistic": lambda others, relevant: others,

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from sk_qbnorm._bank_rows import labelled_rows, take_rows
+from sk_qbnorm._bank_rows import labeled_rows, take_rows
 from sk_qbnorm._validation import known_names
 
 from ._recall import recall_at_k
@@ -98,11 +98,11 @@ class _RetrievalScorer:
 
     def __call__(self, estimator, X, relevant=None):
         labels = self.options.get("gallery_labels")
-        labelled = labelled_rows(relevant, np.shape(X)[0], labels)
-        if labelled is None:
+        labeled = labeled_rows(relevant, np.shape(X)[0], labels)
+        if labeled is None:
             return math.nan
         score = getattr(estimator, "decision_function", None) or estimator.transform
-        scores, relevant = np.asarray(score(X))[labelled], take_rows(relevant, labelled)
+        scores, relevant = np.asarray(score(X))[labeled], take_rows(relevant, labeled)
         if not self.options.keys() & {"gallery_labels", "gallery_ids"}:
             names = known_names(estimator)
             relevant = indices_of_names(relevant, names, scores.shape)

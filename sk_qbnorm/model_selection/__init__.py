@@ -1,4 +1,4 @@
-"""Choose a correction by few labelled queries, and do no harm with it."""
+"""Choose a correction with few labeled queries, or none if none clearly helps."""
 
 from ._before_after import BeforeAfter as BeforeAfter  # for sk_qbnorm.inspection
 from ._beta_curve import beta_curve

@@ -86,8 +86,8 @@ def no_correction():
     return NearestNeighborNormalizer(alpha=0.0, n_neighbors=1)
 
 
-def parameters_of(normalizer, but=()):
+def parameters_of(normalizer, exclude=()):
     """Return the parameters of a normalizer that change results, except some."""
-    left_out = SETTINGS.union(but)
+    left_out = SETTINGS.union(exclude)
     params = normalizer.get_params(deep=False)
     return {name: value for name, value in params.items() if name not in left_out}

@@ -94,7 +94,7 @@ def paired_gains(results):
     n_queries = results.shape[1]
     if n_queries < 2:
         raise ValueError(
-            "At least 2 labelled queries are required to measure a gain, got 1; label "
+            "At least 2 labeled queries are required to measure a gain, got 1; label "
             "50 or more."
         )
     gains = results.astype(np.float64)

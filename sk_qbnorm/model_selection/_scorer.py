@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from sklearn.pipeline import Pipeline
 
-from sk_qbnorm._bank_rows import labelled_rows, take_rows
+from sk_qbnorm._bank_rows import labeled_rows, take_rows
 from sk_qbnorm._validation import check_count, known_names
 from sk_qbnorm.metrics import relevant_ranks
 from sk_qbnorm.neighbors import QuerybankRetriever
@@ -91,14 +91,14 @@ class _GainScorer:
     def __call__(self, estimator, X, relevant=None):
         k = check_count(self.k, "k")
         labels = self.options.get("gallery_labels")
-        labelled = labelled_rows(relevant, np.shape(X)[0], labels)
-        if labelled is None:
+        labeled = labeled_rows(relevant, np.shape(X)[0], labels)
+        if labeled is None:
             return math.nan
-        relevant, words = take_rows(relevant, labelled), self.options
-        if not words.keys() & {"gallery_labels", "gallery_ids"}:
-            words = {**words, "gallery_ids": known_names(estimator)}
+        relevant, options = take_rows(relevant, labeled), self.options
+        if not options.keys() & {"gallery_labels", "gallery_ids"}:
+            options = {**options, "gallery_ids": known_names(estimator)}
         ranks = [
-            relevant_ranks(relevant, _scores(scored, X)[labelled], **words)
+            relevant_ranks(relevant, _scores(scored, X)[labeled], **options)
             for scored in (_uncorrected(estimator), estimator)
         ]
         options = {"n_standard_errors": self.n_standard_errors}

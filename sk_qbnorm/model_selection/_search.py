@@ -1,4 +1,4 @@
-"""Choose a normalizer and its parameters by labelled queries."""
+"""Choose a normalizer and its parameters by labeled queries."""
 
 from __future__ import annotations
 
@@ -30,17 +30,17 @@ from sk_qbnorm.tiles import resolve_metric
 
 from ._candidates import check_candidates, no_correction, parameters_of
 from ._gain import check_standard_errors, paired_gains
-from ._labelled import LabelledQueries
+from ._labeled import LabeledQueries
 
 _N_FOLDS = 5  # to measure the mix on queries that are not in its sample
-_LEAST_LABELLED = 4
+_MIN_LABELED = 4
 _RAW_STANDARD_ERRORS = 1.0  # by which raw similarities must be better than the mix
 
 
 class NormalizerSearch(BaseNormalizer):
-    r"""Choose a normalizer by labelled queries, or none if corrections do harm.
+    r"""Choose a normalizer by labeled queries, or none if corrections do harm.
 
-    The search starts from a `MixNormalizer` whose sample are the labelled queries,
+    The search starts from a `MixNormalizer` whose sample are the labeled queries,
     without their labels. It goes back to raw similarities if these are better by one
     standard error. Another candidate is chosen only if its *mean gain over this start
     minus three standard errors* is positive, and then the one with the largest.
@@ -50,7 +50,7 @@ class NormalizerSearch(BaseNormalizer):
     Parameters
     ----------
     queries : array-like of shape (n_queries, n_features) or (n_queries, n_gallery)
-        Embeddings of the labelled queries, or their similarities to the gallery if
+        Embeddings of the labeled queries, or their similarities to the gallery if
         `fit` takes similarities. At least 4, better 50 to several hundred. They must
         not be part of the querybank. Clones share them.
     relevant : array-like, list of array-like or sparse matrix
@@ -96,7 +96,7 @@ class NormalizerSearch(BaseNormalizer):
     candidates_ : list of normalizers
         All candidates, unfitted, raw similarities first.
     hits_ : ndarray of shape (n_candidates, n_queries), dtype bool
-        Which labelled queries have a relevant item among the first `k`. Each query of
+        Which labeled queries have a relevant item among the first `k`. Each query of
         the mix is corrected by the sample of the queries in four other fifths.
     results_ : dict of str to list or ndarray of shape (n_candidates,)
         ``name`` and ``params`` of each candidate, its ``recall``, the ``gain`` over raw
@@ -122,7 +122,7 @@ class NormalizerSearch(BaseNormalizer):
 
     Notes
     -----
-    The setting with the best mean on few labelled queries may do harm on others. The
+    The setting with the best mean on few labeled queries may do harm on others. The
     gains are therefore computed per query, as in `gain_lower_bounds`, and their
     uncertainty is subtracted: three standard errors, as the best of many candidates is
     compared. The mix needs no such proof, because it does well with a few queries and
@@ -135,7 +135,7 @@ class NormalizerSearch(BaseNormalizer):
     independent queries. Measure the chosen normalizer on queries that were not used for
     the choice.
 
-    Candidates that differ only in `alpha` share a fit. Similarities of the labelled
+    Candidates that differ only in `alpha` share a fit. Similarities of the labeled
     queries are computed once, 64 MiB of float32 at a time, and corrected by each
     candidate. The fitted attributes of all candidates are stored until the choice is
     made.
@@ -185,7 +185,7 @@ class NormalizerSearch(BaseNormalizer):
         self.verbose = verbose
 
     def fit(self, querybank: ArrayLike, gallery: ArrayLike | None = None) -> Self:
-        """Fit all candidates to a querybank and choose one by the labelled queries.
+        """Fit all candidates to a querybank and choose one by the labeled queries.
 
         Parameters
         ----------
@@ -207,7 +207,7 @@ class NormalizerSearch(BaseNormalizer):
         ValueError
             If a parameter is out of range, a candidate is not a normalizer or refuses
             the bank, an input is not a finite matrix, the gallery is missing, or the
-            labelled queries do not match it.
+            labeled queries do not match it.
 
         Warns
         -----
@@ -337,7 +337,7 @@ class NormalizerSearch(BaseNormalizer):
         fitted = [candidates[0]._fit(querybank, gallery, metric, warn=False)]
         embeddings = None if metric == "precomputed" else gallery
         try:
-            labelled = self._labelled(embeddings, fitted[0])
+            labeled = self._labeled(embeddings, fitted[0])
         except ValueError as error:
             if gallery is not None or self.metric is not None:
                 raise
@@ -354,22 +354,22 @@ class NormalizerSearch(BaseNormalizer):
             else:
                 fitted.append(copy.copy(known).set_params(alpha=candidate.alpha))
         tried, folds = fitted, None
-        if self._has_mix and labelled.shape[0] < _LEAST_LABELLED:
+        if self._has_mix and labeled.shape[0] < _MIN_LABELED:
             raise ValueError(
-                f"queries must hold at least {_LEAST_LABELLED} labelled queries, got "
-                f"{labelled.shape[0]}; label 50 or more."
+                f"queries must hold at least {_MIN_LABELED} labeled queries, got "
+                f"{labeled.shape[0]}; label 50 or more."
             )
         if self._has_mix:
-            folds = np.arange(labelled.shape[0]) % _N_FOLDS
+            folds = np.arange(labeled.shape[0]) % _N_FOLDS
             mixes = [
-                fitted[1].with_sample(labelled.queries[folds != fold], embeddings)
+                fitted[1].with_sample(labeled.queries[folds != fold], embeddings)
                 for fold in range(_N_FOLDS)
             ]
             tried = [*fitted, *mixes]
-        total = len(tried) * labelled.shape[0] * labelled.shape[1]
+        total = len(tried) * labeled.shape[0] * labeled.shape[1]
         with progress_bar("compare candidates", total, self.verbose) as progress:
             corrections = [correction_of(each) for each in tried]
-            hits = labelled.hits(corrections, self.k, self.n_jobs, progress)
+            hits = labeled.hits(corrections, self.k, self.n_jobs, progress)
         self.hits_ = hits[: len(fitted)]
         if folds is not None:
             of_folds = hits[len(fitted) :]
@@ -388,7 +388,8 @@ class NormalizerSearch(BaseNormalizer):
         gain_over_start, its_error = paired_gains(np.vstack([start, self.hits_]))
         bounds = (gain_over_start - self.n_standard_errors * its_error)[1:]
         params = [
-            parameters_of(candidate, but={"queries"}) for candidate in self.candidates_
+            parameters_of(candidate, exclude={"queries"})
+            for candidate in self.candidates_
         ]
         names = [type(candidate).__name__ for candidate in self.candidates_]
         self.results_ = {
@@ -430,8 +431,8 @@ class NormalizerSearch(BaseNormalizer):
             for candidate in (no_correction(), *candidates)
         ]
 
-    def _labelled(self, gallery, fitted):
-        return LabelledQueries(
+    def _labeled(self, gallery, fitted):
+        return LabeledQueries(
             self.queries,
             self.relevant,
             self.gallery_labels,
@@ -448,7 +449,7 @@ class NormalizerSearch(BaseNormalizer):
         return self.best_estimator_._fit_warnings()
 
     def __sklearn_clone__(self):
-        """Share the labelled queries, which may be large."""
+        """Share the labeled queries, which may be large."""
         twin = clone_sharing_data(self)
         twin.candidates = clone(self.candidates, safe=False)
         return twin
@@ -458,7 +459,7 @@ def _learns_alike(one, other):
     """Return whether two normalizers differ at most in what they do after `fit`."""
     if type(one) is not type(other) or not hasattr(one, "alpha"):
         return False
-    of_one, of_other = (parameters_of(each, but={"alpha"}) for each in (one, other))
+    of_one, of_other = (parameters_of(each, exclude={"alpha"}) for each in (one, other))
     return all(_is_same(of_one[name], of_other[name]) for name in of_one)
 
 

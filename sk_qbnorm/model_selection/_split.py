@@ -12,16 +12,16 @@ from sk_qbnorm._validation import check_count
 
 
 class QuerybankSplit(BaseCrossValidator):
-    """Fit to the querybank and test on the labelled queries behind it.
+    """Fit to the querybank and test on the labeled queries behind it.
 
     A splitter with one split, for the ``cv`` of `GridSearchCV` and similar searches.
-    Labelled queries never become part of the bank, where they would leak the answers
+    Labeled queries never become part of the bank, where they would leak the answers
     of the others.
 
     Parameters
     ----------
     n_bank : int
-        Number of rows of the bank, which come first, >= 1; the others are labelled
+        Number of rows of the bank, which come first, >= 1; the others are labeled
         queries.
 
     See Also
@@ -33,7 +33,7 @@ class QuerybankSplit(BaseCrossValidator):
     -----
     Mark the rows of the bank in `y`, by -1, an empty list or a row of zeros. Then
     `GridSearchCV` with ``refit=True`` fits the best setting to the bank alone: `fit`
-    takes marked rows as the bank, and leaves out the labelled queries.
+    takes marked rows as the bank, and leaves out the labeled queries.
 
     The bank has no train score: it is NaN, with a warning of scikit-learn if
     ``return_train_score=True``, the default of `HalvingGridSearchCV`.
@@ -54,12 +54,12 @@ class QuerybankSplit(BaseCrossValidator):
     def split(
         self, X: ArrayLike, y: object = None, groups: object = None
     ) -> Iterator[tuple[NDArray, NDArray]]:
-        """Yield the rows of the bank and those of the labelled queries.
+        """Yield the rows of the bank and those of the labeled queries.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            The bank, and the labelled queries behind it.
+            The bank, and the labeled queries behind it.
         y : Ignored
             Not used, present for API consistency.
         groups : Ignored
@@ -81,7 +81,7 @@ class QuerybankSplit(BaseCrossValidator):
         n_rows = np.shape(X)[0]
         if n_rows <= n_bank:
             raise ValueError(
-                f"There must be labelled queries behind the {n_bank} rows of the bank, "
+                f"There must be labeled queries behind the {n_bank} rows of the bank, "
                 f"got {n_rows} rows in all; stack the bank and the queries, in this "
                 "order."
             )

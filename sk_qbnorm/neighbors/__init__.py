@@ -1,4 +1,4 @@
-"""From scores or embeddings to the gallery items that a query is given."""
+"""Find the best gallery items of each query, from scores or from embeddings."""
 
 from ._mutual import margin_scores, mutual_nearest_neighbors
 from ._retriever import QuerybankRetriever

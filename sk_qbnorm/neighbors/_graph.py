@@ -1,4 +1,4 @@
-"""Best items as a sparse graph, in the form that scikit-learn's estimators take."""
+"""Best items as a sparse graph, as accepted by scikit-learn's estimators."""
 
 import numpy as np
 from scipy import sparse
@@ -23,7 +23,7 @@ def neighbors_graph(scores, items, n_gallery, ceiling=None):
         data = np.ones(items.shape)
     elif ceiling is None:
         data = scores
-    else:  # in float64, as a ceiling is far above the differences that count
+    else:  # float64: differences of scores are small relative to the ceiling
         data = np.maximum(ceiling - scores, 0)
     indptr = np.arange(n_queries + 1) * k
     shape = n_queries, n_gallery

@@ -16,7 +16,7 @@ from sklearn.utils import gen_batches
 from sklearn.utils.validation import check_is_fitted, has_fit_parameter
 
 from sk_qbnorm import _dask
-from sk_qbnorm._bank_rows import bank_rows, labelled_rows, take_rows
+from sk_qbnorm._bank_rows import bank_rows, labeled_rows, take_rows
 from sk_qbnorm._embeddings import (
     check_columns,
     check_embeddings,
@@ -492,10 +492,10 @@ class QuerybankRetriever(BaseEstimator):
         checked = self._check_queries(queries, "queries", reset=False)
         check_unmasked(y, "y")
         _check_length(y, checked.shape[0])
-        labelled = labelled_rows(y, checked.shape[0])
-        if labelled is None:
+        labeled = labeled_rows(y, checked.shape[0])
+        if labeled is None:
             return math.nan
-        checked, y = checked[labelled], take_rows(y, labelled)
+        checked, y = checked[labeled], take_rows(y, labeled)
         shape = checked.shape[0], self.n_gallery_
         y = indices_of_names(y, self.gallery_names_, shape)
         n_rows = max(1, _BLOCK_ENTRIES // self.n_gallery_)
@@ -537,7 +537,7 @@ class QuerybankRetriever(BaseEstimator):
         options = self._gallerybank_option(gallerybank, normalizer, columns)
         querybank = self._bank_alone(querybank, y, gallery)
         kept = None
-        if is_dask(gallery):  # which may be refused
+        if is_dask(gallery):  # DaskGallery may reject it
             kept = _dask.DaskGallery(gallery, self.metric)
         getattr(normalizer, method)(querybank, gallery, **options)
         self._finalize(normalizer, kept or self._gallery_to_search(gallery))
@@ -561,7 +561,7 @@ class QuerybankRetriever(BaseEstimator):
         return clone(normalizer).set_params(**settings, verbose=self.verbose)
 
     def _current_normalizer(self, method):
-        """Return a copy of the fitted normalizer with the parameters now."""
+        """Return a copy of the fitted normalizer with the current parameters."""
         normalizer, now = copy.copy(self.normalizer_), self._new_normalizer()
         if type(now) is not type(normalizer):
             raise ValueError(
@@ -591,7 +591,7 @@ class QuerybankRetriever(BaseEstimator):
         return {"gallerybank": checked(gallerybank)}
 
     def _check_queries(self, queries, name, *, reset):
-        """Return queries as the normalizer and the search take them."""
+        """Check queries and return them for the normalizer and the search."""
         if isinstance(queries, Iterator) and name != "queries":
             return self._check_parts(queries, name, reset)
         if isinstance(queries, Iterator):
@@ -646,7 +646,7 @@ class QuerybankRetriever(BaseEstimator):
         # The normalizer has checked that it is finite.
         options = {"finite": False, "keep_on_disk": True}
         kept = check_embeddings(gallery, "gallery", **options)
-        if keep_units and self.metric != "cosine":  # whose unit rows are a copy
+        if keep_units and self.metric != "cosine":  # cosine copies when it scales
             kept = copy_if_shared(kept, gallery)
         return Gallery(kept, self.metric, keep_units=keep_units)
 

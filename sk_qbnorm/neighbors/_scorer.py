@@ -13,7 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 from sk_qbnorm import _kernels
 from sk_qbnorm._bank_rows import (
     check_no_class_is_the_mark,
-    labelled_rows,
+    labeled_rows,
     take_rows,
 )
 from sk_qbnorm._threads import count_threads
@@ -215,13 +215,13 @@ class NearestNeighborScorer(BaseEstimator):
             In [0, 1]; NaN if no query remains.
         """
         scores = self.decision_function(X)
-        labelled = labelled_rows(y, len(scores), self.gallery_labels)
-        if labelled is None:
+        labeled = labeled_rows(y, len(scores), self.gallery_labels)
+        if labeled is None:
             return math.nan
         options = {"k": self._count(), "gallery_labels": self.gallery_labels}
         if self.gallery_labels is None:
             options["gallery_ids"] = self.gallery_names_
-        return recall_at_k(take_rows(y, labelled), scores[labelled], **options)
+        return recall_at_k(take_rows(y, labeled), scores[labeled], **options)
 
     def _count(self):
         k = check_count(self.n_neighbors, "n_neighbors")

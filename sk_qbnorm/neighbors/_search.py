@@ -14,7 +14,7 @@ def search(gallery, queries, correction, k, *, n_jobs, verbose):
     ----------
     gallery : tiles.Gallery or _dask.DaskGallery
     queries : ndarray, CSR matrix or dask.array.Array of shape (n_queries, n_features)
-    correction : one of those in `corrections`
+    correction : correction from `sk_qbnorm.corrections`
     k : int
         At most n_gallery.
     n_jobs : int or None
@@ -34,7 +34,9 @@ def search(gallery, queries, correction, k, *, n_jobs, verbose):
         with progress_bar("search", tiles.shape[0] * tiles.shape[1], verbose) as bar:
             walk(tiles, list(found.values()), n_jobs, bar)
         scores, items, unsure = correction.assemble_scores(found, k)
-        if unsure.any():  # the same tiles, as products of other rows round differently
+        if (
+            unsure.any()
+        ):  # visit the same tiles: products of other rows round differently
             best = correction.second_look(tiles, found, unsure, k)
             rounds = [rows for rows in tiles.rounds() if unsure[rows].any()]
             walk(tiles, [best], n_jobs, rounds=rounds)

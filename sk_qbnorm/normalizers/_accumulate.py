@@ -1,4 +1,4 @@
-"""Accumulate statistics over a querybank and a gallery, in any form they come in."""
+"""Accumulate statistics over a querybank and a gallery in any supported form."""
 
 from __future__ import annotations
 
@@ -33,16 +33,17 @@ from sk_qbnorm.tiles import (
 
 
 class BankAccumulator:
-    """Show a querybank to the statistics of a normalizer.
+    """Accumulate the statistics of a normalizer over a querybank.
 
     Parameters
     ----------
     normalizer : BankNormalizer
     metric : {"cosine", "dot", "precomputed"} or callable
     known : Bank, default=None
-        The bank to combine the result with; nothing is computed if that is impossible.
+        The bank to merge the result with. Raise before any computation if the two
+        cannot be merged.
     new_items : bool, default=False
-        Whether gallery items are to be appended to those of the known bank.
+        Whether to append gallery items to those of the known bank.
     gallerybank : matrix, default=None
         Embeddings of other items, or similarities of shape (n_gallerybank, n_bank).
     """
@@ -80,7 +81,7 @@ class BankAccumulator:
             y = None
         if self._gallerybank is not None:
             shape = shape_of(sims)
-            self._take_beside(bank_rows(y, shape), shape[:1])
+            self._select_gallerybank_columns(bank_rows(y, shape), shape[:1])
         if is_dask(sims):
             return self._of_dask(sims[bank_rows(y, sims.shape)], None)
 
@@ -101,9 +102,9 @@ class BankAccumulator:
 
         parts = _Parts(sims, check, self._name)
         spread = self._spread(lambda: sample_tiles(parts.head(SAMPLE_ROWS)))
-        beside = self._similarities_beside()
+        append = self._append_similarities()
         return self._of_parts(
-            parts, lambda part: beside(MatrixTiles(part)), Bank.merge, spread
+            parts, lambda part: append(MatrixTiles(part)), Bank.merge, spread
         )
 
     def _of_lists(self, lists):
@@ -126,14 +127,14 @@ class BankAccumulator:
         )
 
     def of_embeddings(self, querybank, gallery):
-        """Return the bank of embeddings, of which one may be an iterator."""
+        """Return the bank of embeddings; one of the inputs may be an iterator."""
         check_gallery_given(self._normalizer, gallery, self._metric)
         if is_dask(querybank) or is_dask(gallery):
             return self._of_dask(querybank, gallery)
         if isinstance(gallery, Iterator):
             return self._of_gallery_parts(querybank, gallery)
         source = SimilaritySource(gallery, self._metric, n_jobs=self._n_jobs)
-        beside = self._embeddings_beside(source, gallery)
+        append = self._append_embeddings(source, gallery)
 
         def check(part):
             return source.check(part, self._name), source.names
@@ -143,15 +144,15 @@ class BankAccumulator:
             lambda: sample_tiles(parts.head(SAMPLE_ROWS), source.gallery)
         )
         return self._of_parts(
-            parts, lambda part: beside(part, source.tiles(part)), Bank.merge, spread
+            parts, lambda part: append(part, source.tiles(part)), Bank.merge, spread
         )
 
     def of_rows(self, rows, querybank, gallery):
         """Return the bank of some of the bank queries, as far as it is incomplete."""
         if isinstance(querybank, Iterator):
             raise ValueError(
-                f"{self._name} must be a matrix, of which some rows are read, got an "
-                "iterator; pass a matrix or a numpy.memmap."
+                f"{self._name} must be a matrix because some of its rows are read, got "
+                "an iterator; pass a matrix or a numpy.memmap."
             )
         if not (is_dask(querybank) or is_dask(gallery)):
             given = None if self._metric == "precomputed" else gallery
@@ -191,11 +192,11 @@ class BankAccumulator:
             parts, lambda source: source.tiles(queries[0]), Bank.append_items, spread
         )
 
-    def _of_parts(self, parts, tiles_of, join, spread):
-        """Return the bank of all parts, joined in their order."""
+    def _of_parts(self, parts, make_tiles, merge, spread):
+        """Return the bank of all parts, merged in their order."""
         normalizer, bank = self._normalizer, None
         part, names = parts.first()
-        tiles = tiles_of(part)
+        tiles = make_tiles(part)
         statistics = self._statistics(tiles, spread)
         if parts.are_many:
             check_mergeable(statistics)
@@ -206,7 +207,7 @@ class BankAccumulator:
         ) as progress:
             for part, names in parts:
                 if bank is not None:
-                    tiles = tiles_of(part)
+                    tiles = make_tiles(part)
                     statistics = self._statistics(tiles, spread)
                 more = Bank.accumulate(
                     tiles,
@@ -219,11 +220,11 @@ class BankAccumulator:
                     n_features=parts.n_features(part, self._metric),
                     title=self._name,
                 )
-                bank = more if bank is None else join(bank, more)
+                bank = more if bank is None else merge(bank, more)
         return bank
 
     def _of_dask(self, querybank, gallery):
-        unfitted = clone_sharing_data(self._normalizer, "_bank")  # tasks need no more
+        unfitted = clone_sharing_data(self._normalizer, "_bank")  # not needed by tasks
         return _dask.accumulate(
             querybank,
             gallery,
@@ -243,28 +244,28 @@ class BankAccumulator:
                 statistics[name].start_from(self._known[name])
         return statistics
 
-    def _spread(self, tiles_of_sample):
-        """Return the spread of the known bank, or how to compute one when asked."""
+    def _spread(self, make_sample_tiles):
+        """Return the spread of the known bank, or one that is computed when needed."""
         if self._known is not None and self._known.spread is not None:
             return Spread(value=self._known.spread)
         is_cheap = not callable(self._metric)
-        return Spread(tiles_of_sample, self._n_jobs, is_cheap=is_cheap)
+        return Spread(make_sample_tiles, self._n_jobs, is_cheap=is_cheap)
 
-    def _take_beside(self, rows, n_rows):
-        """Take the columns of the gallery bank that belong to the marked rows."""
+    def _select_gallerybank_columns(self, rows, n_rows):
+        """Select the columns of the gallery bank that belong to the marked rows."""
         sims = self._gallerybank
         if not isinstance(rows, slice) and shape_of(sims)[1:] == n_rows:
             if not is_dask(sims):
                 sims = check_matrix(sims, "gallerybank", n_jobs=self._n_jobs)
             self._gallerybank = sims[:, rows]
 
-    def _similarities_beside(self):
+    def _append_similarities(self):
         """Return a function that appends the gallery bank to tiles."""
         if self._gallerybank is None:
             return lambda tiles: tiles
         sims = check_matrix(self._gallerybank, "gallerybank", n_jobs=self._n_jobs)
 
-        def beside(tiles):
+        def append(tiles):
             if sims.shape[1] != tiles.shape[0]:
                 transposed = ", or its transpose" * (sims.shape[0] == tiles.shape[0])
                 raise ValueError(
@@ -275,9 +276,9 @@ class BankAccumulator:
                 )
             return ConcatenatedTiles(tiles, MatrixTiles(sims.T))
 
-        return beside
+        return append
 
-    def _embeddings_beside(self, source, gallery):
+    def _append_embeddings(self, source, gallery):
         if self._gallerybank is None:
             return lambda queries, tiles: tiles
         columns = column_names(self._gallerybank), column_names(gallery)
@@ -299,13 +300,13 @@ def _statistics_of(normalizer, names, tiles, spread):
 
 
 class _Parts:
-    """The parts of a matrix, each checked when it is reached.
+    """Iterate over the parts of a matrix and check each when it is reached.
 
     Parameters
     ----------
     given : matrix or iterator of matrices
     check : callable
-        From a part to the checked part and the names of its items.
+        Takes a part and returns the checked part and the names of its items.
     name : str
     """
 
@@ -316,23 +317,23 @@ class _Parts:
         self._name = name
         self._size = size or (lambda part: part.shape[0])
         self._stack = stack or _first_rows
-        self._ahead = []
+        self._buffer = []
 
     def first(self):
-        """Return the first part, which stays the next one."""
+        """Return the first part without removing it from the iteration."""
         if not self._read_ahead():
             raise ValueError(
                 f"{self._name} must be an iterator of matrices with rows, got none; it "
                 "may have been used up before."
             )
-        return self._ahead[0]
+        return self._buffer[0]
 
     def head(self, n):
-        """Return the first rows or items of all parts that are still ahead."""
-        while sum(self._size(part) for part, _ in self._ahead) < n:
+        """Return the first rows or items of the remaining parts."""
+        while sum(self._size(part) for part, _ in self._buffer) < n:
             if not self._read_ahead():
                 break
-        return self._stack([part for part, _ in self._ahead], n)
+        return self._stack([part for part, _ in self._buffer], n)
 
     def n_features(self, part, metric):
         """Return the number of features of embeddings, None for similarities."""
@@ -342,18 +343,18 @@ class _Parts:
         return (part if gallery is None else gallery.embeddings).shape[1]
 
     def __iter__(self):
-        while self._ahead or self._read_ahead():
-            yield self._ahead.pop(0)
+        while self._buffer or self._read_ahead():
+            yield self._buffer.pop(0)
 
     def _read_ahead(self):
         part = next(self._checked, None)
         if part is not None:
-            self._ahead.append(part)
+            self._buffer.append(part)
         return part is not None
 
 
 def _not_empty(parts):
-    """Yield the matrices that have rows; a filter may leave some without."""
+    """Yield only the matrices that have rows, as a filter may leave empty ones."""
     for part in parts:
         if len(getattr(part, "shape", ())) != 2 or part.shape[0] > 0:
             yield part
@@ -373,7 +374,7 @@ def _n_gallery(source):
 
 
 def _first_items(sources, n):
-    """Return one gallery with the first items of several."""
+    """Return a gallery of the first items of several sources."""
     first, *others = [source.gallery for source in sources]
     for other in others:
         first = first.append_items(other.embeddings)

@@ -1,4 +1,4 @@
-"""The activation set: the items that the bank retrieves, and the gate made of it."""
+"""The activation set: the items that the bank retrieves, and its gate."""
 
 from __future__ import annotations
 

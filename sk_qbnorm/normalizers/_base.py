@@ -247,7 +247,7 @@ class BaseNormalizer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator, ABC)
 
     @abstractmethod
     def _correction(self):
-        """Return the correction of similarities, one of those in `corrections`."""
+        """Return the correction, an object from `sk_qbnorm.corrections`."""
 
     def _fit_warnings(self):
         """Yield a message and a category for each thing that `fit` warns about."""
@@ -264,7 +264,7 @@ class BaseNormalizer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator, ABC)
 
 
 class BankNormalizer(BaseNormalizer):
-    """Learn from a querybank, and keep up with a bank or a gallery that changes.
+    """Learn from a querybank; bank and gallery can change later.
 
     This is the recipe that all normalizers of one bank follow. A subclass stores its
     parameters in ``__init__``, among them `metric`, `copy`, `n_jobs` and `verbose`, and
@@ -530,7 +530,7 @@ class BankNormalizer(BaseNormalizer):
 
 
 def set_gallery_attributes(normalizer, n_gallery, names, n_dimensions):
-    """Set what a fitted normalizer knows of the gallery."""
+    """Set the fitted attributes that describe the gallery."""
     normalizer.n_features_in_ = n_gallery
     normalizer.gallery_names_ = names
     normalizer._n_dimensions = n_dimensions

@@ -307,7 +307,7 @@ class DualNormalizer(VectorIndexMixin, BaseNormalizer):
 
 
 def _embeddings(gallery, metric):
-    """Return the gallery without labels, whose rows are those of the querybank."""
+    """Return the gallery, or None if it holds labels of the querybank rows."""
     return None if metric == "precomputed" else gallery
 
 
@@ -324,8 +324,8 @@ class DualInvertedSoftmax(DualNormalizer):
         uses 20.
     beta_gallery : float or "scale", default="scale"
         Inverse temperature of the gallery bank, > 0. The bank with the larger value has
-        more weight. ``"scale"`` is a quarter of what it is for the querybank, as the
-        paper's 5 is of 20.
+        more weight. ``"scale"`` is a quarter of its value for the querybank, like the 5
+        and 20 of the paper.
     alpha : float, default=1.0
         Strength of the correction, >= 0. 0 keeps the raw ranking, 1 is the value of the
         paper. It can be changed after `fit`.
@@ -444,8 +444,8 @@ class DualDynamicInvertedSoftmax(DualNormalizer):
         uses 20.
     beta_gallery : float or "scale", default="scale"
         Inverse temperature of the gallery bank, > 0. The bank with the larger value has
-        more weight. ``"scale"`` is a quarter of what it is for the querybank, as the
-        paper's 5 is of 20.
+        more weight. ``"scale"`` is a quarter of its value for the querybank, like the 5
+        and 20 of the paper.
     alpha : float, default=1.0
         Strength of the correction, >= 0. 0 keeps the raw ranking, 1 is the value of the
         paper. It can be changed after `fit`.

@@ -117,7 +117,7 @@ class GloballyCorrected(BankNormalizer):
         return self._bank["columns"].value()
 
     def _check_parameters(self):
-        """Accept: there are no parameters of its own."""
+        """Accept anything: there are no parameters to check."""
 
     def _statistics(self, tiles, spread):
         return {"columns": SortedColumns(tiles)}

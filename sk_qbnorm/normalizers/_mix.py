@@ -103,7 +103,7 @@ class MixNormalizer(VectorIndexMixin, BaseNormalizer):
     See Also
     --------
     sk_qbnorm.metrics.hub_agreement : The measure of agreement.
-    sk_qbnorm.model_selection.NormalizerSearch : Uses labelled queries.
+    sk_qbnorm.model_selection.NormalizerSearch : Uses labeled queries.
     SinkhornNormalizer : The bias of the sample, and the shrinkage.
 
     Notes

@@ -115,7 +115,7 @@ def _rescored_sparse(correction, scores, indices, n_gallery):
     for rows in _rows_of_like_length(np.diff(sims.indptr)):
         places = _places(sims.indptr, rows)
         there = places >= 0
-        keys, items = _kernels.no_items(places.shape, sims.dtype)
+        keys, items = _kernels.empty_top_k(places.shape, sims.dtype)
         keys[there], items[there] = (
             sims.data[places[there]],
             sims.indices[places[there]],

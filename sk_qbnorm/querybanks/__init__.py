@@ -1,4 +1,4 @@
-"""Which queries to probe a gallery with, and what a bank of them is worth."""
+"""Choose the queries of a bank, and measure how useful a bank is."""
 
 from ._report import querybank_report
 from ._sampling import sample_querybank

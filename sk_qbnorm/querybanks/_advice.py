@@ -1,6 +1,6 @@
-"""What to make of the numbers of a bank, in plain sentences."""
+"""Advice from the measures of a querybank."""
 
-# Where these come from is told in the notes of querybank_report.
+# The notes of querybank_report explain these thresholds.
 FEW_HUBS = 0.6
 SMALL = 0.5
 STRONG_HUBS = 1.5
@@ -11,17 +11,17 @@ FAR = 1.2
 
 
 def advice_on(measures):
-    """Return advice by the name of the measure that it comes from.
+    """Return one sentence of advice per measure that speaks against the bank.
 
     Parameters
     ----------
     measures : dict of str to float
-        Those of `querybank_report`, with or without those of a sample of queries.
+        The measures of `querybank_report`, with or without a sample of queries.
 
     Returns
     -------
     advice : dict of str to str
-        Empty where nothing speaks against the bank.
+        From the name of the measure to the advice; empty for a good bank.
     """
     advice = _on_bank(measures)
     if "hub_agreement" in measures:
@@ -37,7 +37,7 @@ def _on_bank(measures):
     if measures[name] < FEW_HUBS:
         advice[name] = (
             f"There are few hubs to correct: {name} is {measures[name]:.2f}, below "
-            f"{FEW_HUBS}. Leave the scores alone, unless labelled queries show a gain."
+            f"{FEW_HUBS}. Leave the scores alone, unless labeled queries show a gain."
         )
     expected = measures["activated_expected"]
     if expected < SMALL and measures[name] < STRONG_HUBS:

@@ -191,7 +191,7 @@ def querybank_report(
     if queries is not None:
         queries = _check_rows(source.check(queries, "queries"), "queries")
     check_count(k, "k", largest=source.n_gallery)
-    with np.errstate(over="ignore", invalid="ignore"):  # told below
+    with np.errstate(over="ignore", invalid="ignore"):  # checked below
         if beta == "scale":
             sample = sample_tiles(bank, source.gallery)
             beta = beta_at(SOFTMAX_FACTOR, spread_of(sample, n_jobs))
@@ -208,7 +208,7 @@ def querybank_report(
     for name, value in measures.items():
         if not np.isfinite(value):
             raise ValueError(
-                "Similarities must be of a size whose squares float64 can hold, got "
+                "Similarities must have squares in the range of float64, got "
                 f"{value} for {name}; divide them all by their largest."
             )
     return _with_advice(measures, as_frame)
@@ -217,14 +217,14 @@ def querybank_report(
 def _check_rows(matrix, name):
     if matrix.shape[0] < 2:
         raise ValueError(
-            f"{name} must have 2 rows or more, got 1, which says nothing of chance; "
+            f"{name} must have 2 rows or more, got 1, which leaves chance unknown; "
             "pass more queries."
         )
     return matrix
 
 
 def _grouped_bank(source, bank, k, beta, random):
-    """Return what the bank retrieves, and its bias group by group."""
+    """Return what the bank retrieves, and its bias per group."""
     best, biases = None, []
     groups = groups_of(bank.shape[0], random)
     for batch in batches_of(groups, bank.shape[1]):
@@ -245,12 +245,12 @@ def _grouped_bank(source, bank, k, beta, random):
 
 
 def _of_bank(bank, k):
-    alone = np.count_nonzero(bank.best_counts == 1)
+    n_single = np.count_nonzero(bank.best_counts == 1)
     return {
         "coverage": float(np.mean(bank.counts > 0)),
         "coverage_limit": min(1.0, bank.n_queries * k / bank.counts.size),
         "activation_rate": float(np.mean(bank.best_counts > 0)),
-        "activated_expected": float(1 - alone / bank.n_queries),
+        "activated_expected": float(1 - n_single / bank.n_queries),
         "hub_variation": chance_variation(bank.counts, bank.n_queries, k),
     }
 

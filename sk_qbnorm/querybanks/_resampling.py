@@ -1,4 +1,4 @@
-"""How far the bias of an item depends on which queries are in the bank."""
+"""Standard error of the bias over random querybanks, by bootstrap."""
 
 import math
 
@@ -7,38 +7,38 @@ import numpy as np
 from sk_qbnorm.statistics import LogMeanExp
 from sk_qbnorm.tiles import Visitor
 
-_LARGE = 32  # groups: with more of them the outcome is the same, to some percent
-_BATCH_ROWS = 3400  # that are shown together, as many as a tile has
-_BATCH_ENTRIES = 2**22  # at most: rows that are shown together are copied
-_DRAWS = 16  # banks that are drawn together
+_MAX_GROUPS = 32  # more groups change the result by a few percent only
+_BATCH_ROWS = 3400  # rows visited together, at most; a tile has as many
+_BATCH_ENTRIES = 2**22  # entries copied at once, at most
+_DRAWS = 16  # banks drawn at once
 _TINY = 1e-280  # a sum of weights below this has lost digits
 
 
 def groups_of(n_bank, random):
-    """Return the rows of the bank in random groups of even size."""
+    """Split the rows of the bank into random groups of equal size."""
     order = random.permutation(n_bank)
-    groups = np.array_split(order, min(n_bank, _LARGE))
+    groups = np.array_split(order, min(n_bank, _MAX_GROUPS))
     return [np.sort(group) for group in groups]
 
 
 def batches_of(groups, n_columns):
-    """Yield groups that are small enough to be shown together, in order.
+    """Yield batches of groups that are visited together, in order.
 
-    Rows of `n_columns` entries are copied for it.
+    The rows of a batch, with `n_columns` entries each, are copied.
     """
     most = min(_BATCH_ROWS, _BATCH_ENTRIES // n_columns)
-    n_together = max(1, most // len(groups[0]))  # the first is none of the smaller ones
+    n_together = max(1, most // len(groups[0]))  # the first group is one of the largest
     for first in range(0, len(groups), n_together):
         yield groups[first : first + n_together]
 
 
 class LogMeanExpOfGroups(Visitor):
-    """A visitor of tiles that finds `LogMeanExp` of each of some groups of rows.
+    """A visitor of tiles that computes `LogMeanExp` for each group of rows.
 
     Parameters
     ----------
-    tiles : MatrixTiles or what `Gallery.tiles` returns
-        Of the rows of one group below those of the other.
+    tiles : MatrixTiles or result of `Gallery.tiles`
+        The rows of the groups, one group after the other.
     beta : float
     sizes : list of int
         Number of rows of each group.
@@ -64,23 +64,23 @@ class LogMeanExpOfGroups(Visitor):
             self._groups[group].update(part, own, columns)
 
     def values(self):
-        """Return the statistic of each group, a list."""
+        """Return a list with the statistic of each group."""
         return [group.value() for group in self._groups]
 
 
 class _Rows:
-    """What a statistic of some of the rows has to know of the tiles."""
+    """The shape and dtype of some rows of tiles, as needed by a statistic."""
 
     def __init__(self, n_rows, tiles):
         self.shape, self.dtype = (n_rows, tiles.shape[1]), tiles.dtype
 
 
 class GroupedBias:
-    r"""The bias of inverted softmax, known of each of some groups of bank queries.
+    r"""The bias of inverted softmax for each group of bank queries.
 
-    Any bank that is made of whole groups, of some more than once, has a bias that is
-    known without another look at the bank: for groups of :math:`n_g` queries with
-    biases :math:`b_g` of an item, taken :math:`c_g` times each,
+    These biases determine the bias of any bank that consists of whole groups, some of
+    them repeated. For groups of :math:`n_g` queries with biases :math:`b_g` of an item,
+    each drawn :math:`c_g` times, it is
 
     .. math::
 
@@ -100,13 +100,13 @@ class GroupedBias:
         self._weights = np.exp(beta * (biases - self._peak))
 
     def spread(self):
-        """Return the standard deviation, over items, of the whole bank's bias."""
+        """Return the standard deviation over items of the bias of the whole bank."""
         return float(_centered(self._whole())[0].std())
 
     def standard_error(self, n_resamples, random):
-        """Return the root mean square, over items, of the bootstrap's standard errors.
+        """Return the root mean square over items of the bootstrap standard errors.
 
-        What moves all items alike does not count, as it moves no ranking.
+        Shifts that all items share are removed, as they do not change rankings.
         """
         n_groups, n_gallery = self._biases.shape
         bias = self._whole()
@@ -125,7 +125,7 @@ class GroupedBias:
         return self._of(np.ones((1, len(self._sizes)), dtype=np.int64))
 
     def _of(self, times):
-        """Return the bias under each of some banks, shape (n_banks, n_gallery)."""
+        """Return the bias of each bank, shape (n_banks, n_gallery)."""
         rows = (times * self._sizes).astype(np.float64)
         totals = rows @ self._weights
         vanished = np.flatnonzero((totals < _TINY).any(axis=0))
@@ -136,20 +136,20 @@ class GroupedBias:
         totals += self._peak
         for bank, drawn in enumerate(times > 0):
             if vanished.size:
-                totals[bank, vanished] = self._safely_of(
+                totals[bank, vanished] = self._stable_bias(
                     rows[bank, drawn], self._biases[np.ix_(drawn, vanished)]
                 )
         return totals
 
-    def _safely_of(self, rows, biases):
-        """Return the bias under one bank of items whose largest it has not drawn."""
+    def _stable_bias(self, rows, biases):
+        """Return the bias of one bank for items whose weights underflow."""
         peak = biases.max(axis=0)
         total = (rows / rows.sum()) @ np.exp(self._beta * (biases - peak))
         return peak + np.log(total) / self._beta
 
 
 def _centered(values):
-    """Return rows of values about their mean."""
-    values = values - values[:, :1]  # so that the mean of what is equal is that
+    """Subtract the mean of each row."""
+    values = values - values[:, :1]  # so that equal values give exactly 0
     values -= values.mean(axis=1, keepdims=True)
     return values

@@ -1,4 +1,4 @@
-"""What queries retrieve of a gallery, counted."""
+"""Count the items that queries retrieve from a gallery."""
 
 import numpy as np
 
@@ -6,9 +6,9 @@ from sk_qbnorm.tiles import walk
 
 
 def visited(source, queries, make_visitors):
-    """Show the similarities of checked queries to visitors, and return these.
+    """Pass the similarities of checked queries to visitors and return the visitors.
 
-    ``make_visitors(tiles)`` returns a list of them.
+    ``make_visitors(tiles)`` returns a list of visitors.
     """
     tiles = source.tiles(queries)
     visitors = make_visitors(tiles)
@@ -17,12 +17,12 @@ def visited(source, queries, make_visitors):
 
 
 class Retrieved:
-    """The lists of some queries.
+    """The top-k lists of some queries, counted.
 
     Parameters
     ----------
     found : tiles.BestItems
-        That has been shown all queries.
+        After it has visited all queries.
     n_gallery : int
 
     Attributes
@@ -33,7 +33,7 @@ class Retrieved:
     last_scores : ndarray of shape (n_queries,), dtype float64
         Similarity of the last item of each list.
     counts, best_counts : ndarray of shape (n_gallery,), dtype int64
-        How often each item is in a list, and how often it is the first.
+        How often each item is in a list, and how often it is the best item.
     """
 
     def __init__(self, found, n_gallery):

@@ -9,7 +9,7 @@ from sk_qbnorm import _kernels
 from ._statistic import Statistic
 
 _FIRST_ROWS = 8
-_ROUNDINGS = 100  # of the dtype, the least that beta times the largest may be
+_ROUNDINGS = 100  # minimum of beta times the largest similarity, in eps of the dtype
 
 
 class LogMeanExp(Statistic):

@@ -6,11 +6,11 @@ from sk_qbnorm import _kernels
 from sk_qbnorm.tiles import Visitor, walk
 
 SOFTMAX_FACTOR = 1.5  # beta="scale" of a log-mean-exp, times the spread
-_LEAST_PRODUCT, _LARGEST_PRODUCT = 0.05, 10.0  # of beta and spread, without a warning
+_LEAST_PRODUCT, _LARGEST_PRODUCT = 0.05, 10.0  # beta times spread, else a warning
 
 
 class Spread:
-    """The standard deviation of a sample of similarities, computed when first asked.
+    """The standard deviation of a sample of similarities, computed when first called.
 
     Parameters
     ----------

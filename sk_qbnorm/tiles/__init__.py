@@ -1,11 +1,11 @@
 """Similarities tile by tile: from embeddings or a matrix, never all at once.
 
-`SimilaritySource` validates inputs and returns tiles; `walk` shows them to visitors. A
-*round* is some rows against the whole gallery. Within a round every block of columns is
-one tile, and threads share the tiles. The blocks depend on the data alone and not on
-the number of threads, so the order of every sum is fixed.
+`SimilaritySource` validates inputs and returns tiles; `walk` passes them to visitors. A
+*round* compares some rows with the whole gallery. Each block of columns in a round is
+one tile, and threads share the tiles. The blocks depend only on the data, not on the
+number of threads, so the order of every sum is fixed.
 
-A tile is what kernels take: a C-contiguous matrix and the bounds of the relevant part.
+A tile is a C-contiguous matrix and the bounds of its relevant part; kernels accept it.
 """
 
 from ._best import BestItems, BestOfRows

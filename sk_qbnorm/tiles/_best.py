@@ -1,4 +1,4 @@
-"""The best items of each row, of whatever is shown tile by tile."""
+"""Find the best items of each row, tile by tile."""
 
 import threading
 from abc import ABC, abstractmethod
@@ -21,7 +21,7 @@ class BestOfRows(Visitor, ABC):
     Attributes
     ----------
     found : tuple of ndarray of shape (n_rows, k)
-        What is known of the best items, best first; the last are the items.
+        Sort keys and, last, the indices of the best items so far, best first.
     """
 
     def __init__(self, tiles, k):
@@ -34,7 +34,7 @@ class BestOfRows(Visitor, ABC):
 
     @property
     def items(self):
-        """The best items."""
+        """Indices of the best items."""
         return self.found[-1]
 
     def update(self, tile, rows, columns):
@@ -45,27 +45,27 @@ class BestOfRows(Visitor, ABC):
         self._look(tile, rows, columns, self._by_thread[thread])
 
     def end_round(self, rows):
-        """Put together what the threads have found."""
-        together = map(np.hstack, zip(*self._by_thread.values(), strict=True))
-        for kept, best in zip(self.found, self._best(tuple(together)), strict=True):
+        """Merge the results of the threads."""
+        merged = map(np.hstack, zip(*self._by_thread.values(), strict=True))
+        for kept, best in zip(self.found, self._best(tuple(merged)), strict=True):
             kept[rows] = best[:, : self._width]
         self._by_thread = {}
 
     @abstractmethod
     def end(self, n_threads):
-        """Let go of what is of no more use."""
+        """Free memory that is no longer needed."""
 
     def shift_items(self, n_before):
-        """Return the same, of a gallery with some items before the first of these."""
+        """Return a copy whose item indices are larger by `n_before`."""
         return self._with((*self.found[:-1], self.items + n_before))
 
     def joined(self, other):
-        """Return the best of these and of those of another part of the gallery."""
+        """Return the best of these items and those of another part of the gallery."""
         both = tuple(map(np.hstack, zip(self.found, other.found, strict=True)))
         return self._with(tuple(each[:, : self._k] for each in self._best(both)))
 
     def stacked(self, other):
-        """Return the best of these rows and those of another below."""
+        """Return the results of these rows followed by those of other rows."""
         blocks = zip(self.found, other.found, strict=True)
         return self._with(tuple(map(np.vstack, blocks)))
 
@@ -80,29 +80,29 @@ class BestOfRows(Visitor, ABC):
 
     @abstractmethod
     def _none(self, shape):
-        """Return what is kept before anything has been seen."""
+        """Return the sort keys and items before the first tile."""
 
     @abstractmethod
     def _look(self, tile, rows, columns, found):
-        """Update what is kept by a tile."""
+        """Update the kept items from a tile."""
 
     @abstractmethod
     def _order(self, found):
-        """Return for each row the places of what is kept, best first."""
+        """Return the order of the kept items per row, best first."""
 
 
 class BestItems(BestOfRows):
-    """The k items of every row with the largest ``scale * s_qj - bias[j]``.
+    """The k items per row with the largest ``scale * s_qj - bias[j]``.
 
     Parameters
     ----------
-    tiles : MatrixTiles or what `Gallery.tiles` returns
+    tiles : MatrixTiles or result of `Gallery.tiles`
     k : int
-        More than there are items is cut to that.
+        At most the number of items is used.
     scale : float, default=1.0
         A power of two.
     bias : ndarray of shape (n_gallery,), default=None
-        None is zero.
+        None means no bias.
     """
 
     def __init__(self, tiles, k, scale=1.0, bias=None):
@@ -111,11 +111,11 @@ class BestItems(BestOfRows):
         self._bias = None if bias is None else bias.astype(tiles.dtype)
 
     def end(self, n_threads):
-        """Let go of what is of no more use."""
+        """Free memory that is no longer needed."""
         self._bias = None
 
     def _none(self, shape):
-        return _kernels.no_items(shape, self._dtype)
+        return _kernels.empty_top_k(shape, self._dtype)
 
     def _look(self, tile, rows, columns, found):
         bias = None if self._bias is None else self._bias[columns]

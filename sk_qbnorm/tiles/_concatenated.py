@@ -1,4 +1,4 @@
-"""Tiles of two galleries, one beside the other."""
+"""Tiles of two galleries, side by side."""
 
 import numpy as np
 
@@ -8,12 +8,12 @@ from ._tile import whole
 
 
 class ConcatenatedTiles:
-    """The tiles of the same rows to two galleries, as if these were one.
+    """The tiles of the same rows to two galleries, as if they were one gallery.
 
     Parameters
     ----------
-    left, right : MatrixTiles or what `Gallery.tiles` returns
-        With equally many rows.
+    left, right : MatrixTiles or result of `Gallery.tiles`
+        Both have the same number of rows.
 
     Attributes
     ----------
@@ -29,7 +29,7 @@ class ConcatenatedTiles:
 
     def rounds(self):
         """Yield the rows of each round."""
-        # The shorter ones of the two: there is a reason for them.
+        # The shorter rounds of the two: a callable metric may limit their length.
         return max(list(self._left.rounds()), list(self._right.rounds()), key=len)
 
     def prepare(self, rows):
@@ -43,9 +43,9 @@ class ConcatenatedTiles:
                 return left(columns)
             if first >= 0:
                 return self._as_left(right(slice(first, last)))
-            known = left(slice(columns.start, self.n_left))
-            other = self._as_left(right(slice(0, last)))
-            return whole(np.hstack([_matrix(known), _matrix(other)]))
+            left_part = left(slice(columns.start, self.n_left))
+            right_part = self._as_left(right(slice(0, last)))
+            return whole(np.hstack([_matrix(left_part), _matrix(right_part)]))
 
         return tile
 

@@ -1,4 +1,4 @@
-"""A gallery of embeddings, made ready to be compared."""
+"""A gallery of embeddings, prepared for a metric."""
 
 import math
 from copy import copy
@@ -17,7 +17,7 @@ _BLOCK_ROWS = 4096
 
 
 class Gallery:
-    """What a metric needs to know of a gallery, found out once.
+    """The embeddings of a gallery and what its metric needs to know about them.
 
     Parameters
     ----------
@@ -25,8 +25,8 @@ class Gallery:
         Finite.
     metric : {"cosine", "dot"} or callable
     keep_units : bool, default=False
-        Whether to hold a copy with rows of length 1 for ``"cosine"``, for a gallery
-        that is searched often, rather than to scale rows whenever they are used.
+        Whether to store a copy with rows of length 1 for ``"cosine"``, for a gallery
+        that is searched often. Otherwise rows are scaled whenever they are used.
     """
 
     def __init__(self, embeddings, metric, *, keep_units=False):
@@ -53,7 +53,7 @@ class Gallery:
         return DenseTiles(queries, gallery, to_unit_length, may_overflow)
 
     def append_items(self, embeddings):
-        """Return the gallery with more items behind those of this one."""
+        """Return the gallery with more items at its end."""
         more = Gallery(embeddings, self.metric, keep_units=self._are_units).embeddings
         if sparse.issparse(self.embeddings):
             return self._with(sparse.vstack([self.embeddings, more], format="csr"))
@@ -62,7 +62,7 @@ class Gallery:
         return self._with(np.vstack([self.embeddings, more]))
 
     def take_items(self, items):
-        """Return some of the items alone."""
+        """Return a gallery of some of the items."""
         return self._with(self.embeddings[items])
 
     def _with(self, embeddings):
@@ -72,18 +72,18 @@ class Gallery:
         return twin
 
     def longest(self):
-        """Return the largest length of an item."""
+        """Return the length of the longest item."""
         blocks = gen_batches(self.embeddings.shape[0], _BLOCK_ROWS)
         return max(float(row_lengths(self.embeddings[rows]).max()) for rows in blocks)
 
     def _keeps_in_range(self, queries):
-        """Tell whether no product can leave the range of the dtype."""
+        """Return whether no product can leave the range of the dtype."""
         largest = float(np.finfo(float_dtype(queries, self.embeddings)).max)
         return math.prod([queries.shape[1], self._peak, _peak(queries)]) < largest
 
 
 def row_lengths(rows):
-    """Return the lengths of rows as a column."""
+    """Return the lengths of the rows as a column."""
     return row_norms(rows.astype(np.float64))[:, None]
 
 

@@ -1,4 +1,4 @@
-"""Tiles of similarities that are there already."""
+"""Tiles of a matrix of similarities."""
 
 import numpy as np
 
@@ -6,7 +6,7 @@ from ._tile import Tile, even_rounds, whole
 
 
 class MatrixTiles:
-    """The tiles of a matrix, in any order of memory.
+    """The tiles of a matrix, in any memory layout.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Tiles of the products of embeddings, each made when it is asked for."""
+"""Tiles of products of embeddings, each computed on request."""
 
 import threading
 
@@ -11,7 +11,7 @@ from sk_qbnorm._validation import check_finite, check_matrix, float_dtype
 
 from ._tile import Tile, even_rounds, whole
 
-_BLOCK_BYTES = 2**25  # of what a callable metric is asked for at once
+_BLOCK_BYTES = 2**25  # of similarities per call of a callable metric
 
 
 class DenseTiles:
@@ -20,9 +20,9 @@ class DenseTiles:
     Parameters
     ----------
     queries, gallery : ndarray of shape (n_rows, n_features)
-        Of any dtype of numbers; a tile's part of them becomes floats.
+        Of any numeric dtype; each tile converts its part to floats.
     to_unit_length : tuple of two bool
-        Whether rows of queries, and of the gallery, have to be brought to length 1.
+        Whether to scale the rows of queries and of the gallery to length 1.
     may_overflow : bool
         Whether products can leave the range of the dtype.
     """
@@ -63,9 +63,9 @@ class DenseTiles:
         return unit_rows(embeddings, out=self._reused(name, embeddings.shape))
 
     def _reused(self, name, shape):
-        """Return a matrix over memory that this thread has used before.
+        """Return a matrix in memory that this thread has used before.
 
-        The pages of fresh memory cost more than what is written to them.
+        Allocating new memory takes longer than writing to it.
         """
         size = shape[0] * shape[1]
         memory = getattr(self._memory, name, None)
@@ -76,7 +76,7 @@ class DenseTiles:
 
 
 class SparseTiles:
-    """The tiles of the products of embeddings of which some are sparse.
+    """The tiles of products of embeddings, some or all of which are sparse.
 
     Parameters
     ----------
@@ -115,7 +115,7 @@ class SparseTiles:
 
 
 class CallableTiles:
-    """The tiles of what a callable says of some queries and the whole gallery.
+    """The tiles of the result of a callable metric, which gets the whole gallery.
 
     Parameters
     ----------
@@ -137,14 +137,14 @@ class CallableTiles:
     def prepare(self, rows):
         """Return a function from a block of columns to the tile of these rows."""
         queries = self._queries[rows].astype(self.dtype, copy=False)
-        sims = np.ascontiguousarray(_called(self._metric, queries, self._gallery))
+        sims = np.ascontiguousarray(_call_metric(self._metric, queries, self._gallery))
         return lambda columns: Tile(sims, 0, len(sims), columns.start, columns.stop)
 
 
-def _called(metric, queries, gallery):
-    """Return the similarities by a callable metric, checked."""
+def _call_metric(metric, queries, gallery):
+    """Call the metric and check the similarities that it returns."""
     sims = metric(queries, gallery)
-    if sparse.issparse(sims):  # as a product of sparse embeddings is
+    if sparse.issparse(sims):  # such as a product of sparse embeddings
         sims = sims.toarray()
     expected = queries.shape[0], gallery.shape[0]
     if np.shape(sims) != expected:

@@ -7,20 +7,20 @@ SAMPLE_ITEMS = 4096
 
 
 def sample_tiles(queries, gallery=None):
-    """Return tiles of the first bank queries and of items evenly spaced.
+    """Return tiles of the first bank queries and of evenly spaced items.
 
-    The first rows, so that a bank in parts gives the sample of the whole bank.
+    The first rows are used so that a bank in parts has the same sample as the whole.
 
     Parameters
     ----------
     queries : ndarray or CSR matrix of shape (n_rows, n_features)
-        Of these the first 256 are used; similarities if there is no gallery.
+        Only the first 256 rows are used. Similarities if there is no gallery.
     gallery : Gallery, default=None
     """
     rows = queries[:SAMPLE_ROWS]
     if gallery is None:
         return MatrixTiles(rows[:, :: _step(rows.shape[1])])
-    if not callable(gallery.metric):  # which is given the whole gallery, always
+    if not callable(gallery.metric):  # it always gets the whole gallery
         n_gallery = gallery.embeddings.shape[0]
         items = slice(None, None, _step(n_gallery))
         gallery = gallery.take_items(items)

@@ -26,7 +26,7 @@ METRICS = ("cosine", "dot", "precomputed")
 
 
 def resolve_metric(metric, querybank, gallery):
-    """Return the metric that `fit` uses; None depends on what was passed.
+    """Return the metric that `fit` uses, depending on its arguments if None.
 
     Without a gallery, or with labels in its place, the querybank holds similarities.
     """
@@ -63,7 +63,7 @@ def _is_indicator(matrix):
 class SimilaritySource:
     """Similarities of queries to one gallery: from embeddings, or passed as matrices.
 
-    Inputs are validated here and nowhere below.
+    Inputs are validated here; the tiles and visitors do not check them again.
 
     Parameters
     ----------
@@ -113,7 +113,7 @@ class SimilaritySource:
         self.gallery = Gallery(checked, metric, keep_units=keep_units)
 
     def check(self, queries, name="queries"):
-        """Return queries as a finite matrix, of which rows can be taken."""
+        """Check queries and return them as a finite matrix."""
         check_no_iterator(queries, name)
         if self.metric == "precomputed":
             sims = check_matrix(queries, name, n_jobs=self.n_jobs)
@@ -127,7 +127,7 @@ class SimilaritySource:
         return checked
 
     def tiles(self, checked):
-        """Return the similarities of checked queries, tile by tile."""
+        """Return the tiles of the similarities of checked queries."""
         if self.metric == "precomputed":
             return MatrixTiles(checked)
         return self.gallery.tiles(checked)
@@ -144,7 +144,7 @@ class SimilaritySource:
 
 
 def check_any_metric(metric):
-    """Raise if there is no such metric, including precomputed similarities."""
+    """Raise if the metric is unknown; precomputed similarities are allowed."""
     if not callable(metric):
         check_choice(metric, "metric", METRICS)
 
@@ -159,13 +159,13 @@ def check_no_iterator(matrix, name):
         )
 
 
-def check_same_items(names, known, name):
-    """Raise if both name the gallery items, and differently."""
-    if names is None or known is None or np.array_equal(names, known):
+def check_same_items(names, expected, name):
+    """Raise if both have names of the gallery items and these differ."""
+    if names is None or expected is None or np.array_equal(names, expected):
         return
-    place = np.flatnonzero(names != known)[0]
+    place = np.flatnonzero(names != expected)[0]
     raise ValueError(
         f"{name} must have the gallery items in the same order as the querybank, got "
-        f"{names[place]!r} in column {place}, expected {known[place]!r}; select the "
+        f"{names[place]!r} in column {place}, expected {expected[place]!r}; select the "
         "columns of one from the other."
     )

@@ -1,4 +1,4 @@
-"""Visit all tiles, in parallel."""
+"""Visit all tiles in parallel."""
 
 from concurrent.futures import ThreadPoolExecutor
 
@@ -10,26 +10,26 @@ from ._tile import column_blocks
 
 
 class Visitor:
-    """The interface of what `walk` shows tiles to."""
+    """The interface of the objects to which `walk` passes tiles."""
 
     def update(self, tile, rows, columns):
         """Visit a tile; threads call this concurrently, with disjoint columns."""
 
     def end_round(self, rows):
-        """Finish some rows: all of their columns have been visited."""
+        """Finish some rows, after all of their columns have been visited."""
 
     def end(self, n_threads):
-        """Finish the pass: all tiles have been visited."""
+        """Finish the pass, after all tiles have been visited."""
 
 
 def walk(tiles, visitors, n_jobs, progress=None, rounds=None):
-    """Show every tile to every visitor, the tiles of a round in parallel.
+    """Pass every tile to every visitor; the tiles of a round run in parallel.
 
-    Each thread gets its columns of a round in ascending order.
+    Each thread processes its columns of a round in ascending order.
 
     Parameters
     ----------
-    tiles : MatrixTiles or what `SimilaritySource.tiles` returns
+    tiles : MatrixTiles or result of `SimilaritySource.tiles`
     visitors : list of Visitor
     n_jobs : int or None
     progress : callable, default=None
@@ -44,16 +44,16 @@ def walk(tiles, visitors, n_jobs, progress=None, rounds=None):
         ThreadPoolExecutor(n_threads, "", limit) as pool,
     ):
         for rows in tiles.rounds() if rounds is None else rounds:
-            tile = tiles.prepare(rows)
+            make_tile = tiles.prepare(rows)
 
-            def show(columns, rows=rows, tile=tile):
-                shown = tile(columns)
+            def visit(columns, rows=rows, make_tile=make_tile):
+                tile = make_tile(columns)
                 for visitor in visitors:
-                    visitor.update(shown, rows, columns)
+                    visitor.update(tile, rows, columns)
                 return (rows.stop - rows.start) * (columns.stop - columns.start)
 
             run = map if n_threads == 1 else pool.map
-            for n_visited in run(show, blocks):
+            for n_visited in run(visit, blocks):
                 if progress is not None:
                     progress(n_visited)
             for visitor in visitors:
@@ -63,7 +63,7 @@ def walk(tiles, visitors, n_jobs, progress=None, rounds=None):
 
 
 def whole_matrix(tiles, n_jobs, progress=None):
-    """Return all similarities at once."""
+    """Return all similarities as one matrix."""
     rows = _WholeRows(tiles)
     walk(tiles, [rows], n_jobs, progress)
     return rows.sims

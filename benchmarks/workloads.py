@@ -1,4 +1,4 @@
-"""The works that are measured, each with the ratio that it shall not exceed."""
+"""The workloads, each with a baseline and a limit for the ratio to it."""
 
 from functools import partial
 
@@ -19,19 +19,19 @@ from sk_qbnorm import (
 from sk_qbnorm.metrics import k_occurrence, recall_at_k, relevant_ranks
 
 from . import peers
-from .timing import Work
+from .timing import Workload
 
 READ, PRODUCT = "read the matrix (np.max)", "sgemm into a given array"
 COPY, FRESH = "np.copyto", "S.copy()"
 SHORT = {"metric": "precomputed"}
 _TILES = (
-    "some 5 % is that products by tile, one thread each, are slower than one by all "
-    "threads; another 5 % is bringing rows to unit length, tile after tile"
+    "products by tile, with one thread each, are about 5 % slower than one product "
+    "with all threads; scaling rows to unit length, tile by tile, takes another 5 %"
 )
 
 
-class Works:
-    """All works, over data of one size; they are made when they are measured."""
+class Workloads:
+    """Iterate over all workloads on data of one size, created when needed."""
 
     def __init__(self, size, n_threads):
         self.size = size
@@ -40,12 +40,12 @@ class Works:
         self.random = np.random.default_rng(0)
 
     def normal(self, *shape, scale=1.0):
-        """Return float32 numbers of a normal distribution."""
+        """Draw float32 numbers from a normal distribution."""
         numbers = self.random.standard_normal(shape, dtype=np.float32)
         return numbers * np.float32(scale)
 
     def units(self, n_rows, n_features=512):
-        """Return unit vectors."""
+        """Draw random unit vectors."""
         vectors = self.normal(n_rows, n_features)
         return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
 
@@ -53,7 +53,7 @@ class Works:
         yield self.fit_matrix()
         yield from self.fit_embeddings()
         yield from self.transform_in_place()
-        yield self.transform_fresh()
+        yield self.transform_to_new_array()
         yield self.sinkhorn()
         yield self.globally_corrected()
         yield from self.search()
@@ -61,7 +61,7 @@ class Works:
         yield self.authors()
 
     def fit_matrix(self):
-        """Fit to similarities that are there."""
+        """Fit to a matrix of similarities."""
         bank = self.normal(self.size, self.size, scale=0.12)
         normalizer = InvertedSoftmax(**SHORT, **self.jobs)
         others = peers.log_sum_exp(bank, 20.0, self.n_threads)
@@ -71,7 +71,7 @@ class Works:
             "our DynamicInvertedSoftmax": lambda: dynamic.fit(bank),
             "our NearestNeighborNormalizer": lambda: nearest.fit(bank),
         }
-        return Work(
+        return Workload(
             f"fit IS, {self.size} x {self.size} similarities",
             READ,
             2.5,
@@ -80,7 +80,7 @@ class Works:
         )
 
     def fit_embeddings(self):
-        """Fit to embeddings, the matrix of bank x gallery never held."""
+        """Fit to embeddings, without storing the bank x gallery matrix."""
         bank, gallery = self.units(self.size), self.units(self.size)
         product = np.zeros((self.size, self.size), dtype=np.float32)
 
@@ -91,7 +91,7 @@ class Works:
         softmax = InvertedSoftmax(**self.jobs)
         dynamic = DynamicInvertedSoftmax(**self.jobs)
         name = f"{self.size} x {self.size} embeddings, d=512"
-        yield Work(
+        yield Workload(
             f"fit IS and DIS, {name}",
             PRODUCT,
             1.2,
@@ -105,7 +105,7 @@ class Works:
         )
         local = CSLS(**self.jobs)
         nearest = NearestNeighborNormalizer(n_neighbors=10, **self.jobs)
-        yield Work(
+        yield Workload(
             f"fit CSLS and NNN, k=10, {name}",
             PRODUCT,
             1.3,
@@ -119,7 +119,7 @@ class Works:
         )
 
     def transform_in_place(self):
-        """Correct similarities where they are."""
+        """Correct similarities in place."""
         bank = self.normal(self.size, self.size, scale=0.12)
         sims, copy = self.normal(self.size, self.size, scale=0.12), bank.copy()
         settings = {"copy": False, **SHORT, **self.jobs}
@@ -129,7 +129,7 @@ class Works:
             return lambda: fitted.transform(sims)
 
         name = f"transform, copy=False, {self.size} x {self.size}"
-        yield Work(
+        yield Workload(
             f"{name}: IS, NNN, CSLS",
             COPY,
             2.0,
@@ -139,11 +139,9 @@ class Works:
                 "NearestNeighborNormalizer": in_place(NearestNeighborNormalizer()),
                 "CSLS": in_place(CSLS()),
             },
-            shortfalls={
-                "CSLS": "it needs the ten best of a row before it can subtract"
-            },
+            reasons={"CSLS": "it needs the top 10 of a row before it can subtract"},
         )
-        yield Work(
+        yield Workload(
             f"{name}: DIS",
             COPY,
             2.5,
@@ -153,12 +151,12 @@ class Works:
             },
         )
 
-    def transform_fresh(self):
+    def transform_to_new_array(self):
         """Correct similarities into a new array."""
         bank = self.normal(self.size, self.size, scale=0.12)
         fitted = InvertedSoftmax(**SHORT, **self.jobs).fit(bank)
         dynamic = DynamicInvertedSoftmax(**SHORT, **self.jobs).fit(bank)
-        return Work(
+        return Workload(
             f"transform into a new array, {self.size} x {self.size}",
             FRESH,
             1.3,
@@ -170,7 +168,7 @@ class Works:
         )
 
     def sinkhorn(self):
-        """Five steps of Sinkhorn against the log-sum-exps that they consist of."""
+        """Fit 5 Sinkhorn steps; the baseline is their log-sum-exps."""
         bank = self.normal(self.size, self.size, scale=0.12)
         normalizer = SinkhornNormalizer(
             beta=20.0, max_iter=5, tol=0.0, **SHORT, **self.jobs
@@ -188,20 +186,20 @@ class Works:
             for _ in range(4):
                 _kernels.share(of_rows, self.size, self.n_threads)
 
-        yardstick = "5 column, 4 row log-sum-exps"
-        return Work(
+        baseline = "5 column, 4 row log-sum-exps"
+        return Workload(
             f"fit Sinkhorn, 5 steps, {self.size} x {self.size} similarities",
-            yardstick,
+            baseline,
             1.5,
             {
-                yardstick: log_sum_exps,
+                baseline: log_sum_exps,
                 "SinkhornNormalizer": lambda: normalizer.fit(bank),
             },
             peers.sinkhorn(bank, 20.0, 5),
         )
 
     def globally_corrected(self):
-        """Fit and transform of GC against NumPy, one column at a time."""
+        """Fit and transform with GC; the baseline is NumPy, column by column."""
         n_items = self.size // 10
         bank, sims = (
             self.normal(self.size, n_items),
@@ -216,20 +214,20 @@ class Works:
                 ranks[:, j] = len(bank) - up_to
             return ranks
 
-        yardstick = "np.sort, np.searchsorted by column"
-        return Work(
+        baseline = "np.sort, np.searchsorted by column"
+        return Workload(
             f"GC fit and transform, bank {self.size} x {n_items}, "
             f"{self.size // 5} queries",
-            yardstick,
+            baseline,
             1 / 1.8,
             {
-                yardstick: by_numpy,
+                baseline: by_numpy,
                 "GloballyCorrected": lambda: normalizer.fit(bank).transform(sims),
             },
         )
 
     def search(self):
-        """The ten best by corrected score, from embeddings."""
+        """Search embeddings for the top 10 by corrected score."""
         gallery = self.units(10 * self.size)
         bank = self.units(self.size // 10)
         retrievers = {
@@ -248,7 +246,7 @@ class Works:
             raw = peers.raw_search(queries, gallery, 10, self.n_threads)
             if not raw:
                 return
-            yield Work(
+            yield Workload(
                 f"top-10 search, {n_queries} queries x {len(gallery)}, d=512",
                 next(iter(raw)),
                 limit,
@@ -260,12 +258,12 @@ class Works:
                 peers.scored_search(queries, gallery, 10, self.n_threads),
                 dict.fromkeys(
                     ["CSLS", "DynamicInvertedSoftmax"],
-                    "it keeps two lists, by raw and by corrected score",
+                    "it keeps two lists, one by raw and one by corrected score",
                 ),
             )
 
     def measures(self):
-        """Measures of a matrix of scores."""
+        """Compute measures of a matrix of scores."""
         scores, relevant = self.normal(self.size, self.size), np.arange(self.size)
 
         def threaded(measure, *arguments):
@@ -275,7 +273,7 @@ class Works:
 
             return run
 
-        return Work(
+        return Workload(
             f"measures, {self.size} x {self.size} scores",
             READ,
             3.0,
@@ -289,21 +287,21 @@ class Works:
         )
 
     def authors(self):
-        """DIS end to end against the authors' algorithm in NumPy."""
+        """Fit and transform with DIS; the baseline is the authors' algorithm."""
         size = self.size // 2
         bank, sims = (self.normal(size, size, scale=0.12) for _ in range(2))
         normalizer = DynamicInvertedSoftmax(**SHORT, **self.jobs)
-        yardstick = "the authors' algorithm"
-        return Work(
+        baseline = "the authors' algorithm"
+        return Workload(
             f"DIS fit and transform, two {size} x {size} matrices",
-            yardstick,
+            baseline,
             1 / 50,
             {
-                yardstick: lambda: peers.authors(bank, sims),
+                baseline: lambda: peers.authors(bank, sims),
                 "DynamicInvertedSoftmax": lambda: normalizer.fit(bank).transform(sims),
             },
-            shortfalls={
-                "DynamicInvertedSoftmax": "its whole sorts take NumPy less time than "
-                "the bound supposes; a fifth of ours goes into pages of the new array"
+            reasons={
+                "DynamicInvertedSoftmax": "NumPy sorts faster than the limit assumes; "
+                "a fifth of our time is the allocation of the new array"
             },
         )

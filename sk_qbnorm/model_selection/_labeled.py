@@ -1,4 +1,4 @@
-"""Labelled queries, to compare corrections by."""
+"""Labeled queries for the comparison of corrections."""
 
 import numpy as np
 from sklearn.utils import gen_batches
@@ -12,8 +12,8 @@ from sk_qbnorm.tiles import SimilaritySource, whole_matrix
 _BLOCK_ENTRIES = 2**24  # of similarities that are stored at once
 
 
-class LabelledQueries:
-    """Similarities of queries to a gallery, some rows at a time, and what is relevant.
+class LabeledQueries:
+    """Similarities of queries to a gallery, block by block, and the relevant items.
 
     Parameters
     ----------
@@ -40,7 +40,7 @@ class LabelledQueries:
     ):
         if queries is None:
             raise ValueError(
-                "queries must hold labelled queries, got None; pass embeddings, or "
+                "queries must hold labeled queries, got None; pass embeddings, or "
                 "their similarities to the gallery if fit takes similarities."
             )
         if gallery is None:
@@ -54,10 +54,11 @@ class LabelledQueries:
         )
         self.queries = self._source.check(queries)
         self.shape = self.queries.shape[0], self._source.n_gallery
-        unseen = np.broadcast_to(np.float32(0), self.shape)  # only the shape matters
+        # Only the shape matters.
+        placeholder = np.broadcast_to(np.float32(0), self.shape)
         if gallery_labels is None and gallery_ids is None:
             gallery_ids = normalizer.gallery_names_
-        known = relevant, unseen, gallery_labels, gallery_ids, None, "queries"
+        known = relevant, placeholder, gallery_labels, gallery_ids, None, "queries"
         found = check_relevance(*known, by=" of queries and relevant")
         self._indptr, self._indices = found[1:]
 
@@ -68,7 +69,7 @@ class LabelledQueries:
 
         Parameters
         ----------
-        corrections : list of those in `corrections`
+        corrections : list of corrections from `sk_qbnorm.corrections`
         k : int
         n_jobs : int or None
         progress : callable
