@@ -2,10 +2,10 @@
 A bank, a sample of queries, or both
 ====================================
 
-A bank from another domain has other hubs, and a small bank knows few of them. A sample of
-100 unlabeled queries shows the hubs of the queries themselves, though not precisely.
-`~sk_qbnorm.MixNormalizer` takes from the bank what the sample confirms, and the rest from
-the sample. :doc:`/guide/mix` explains how.
+A bank from another domain has other hubs, and a small bank knows few of them. A sample
+of 100 unlabeled queries shows the hubs of the queries themselves, though not precisely.
+`~sk_qbnorm.MixNormalizer` takes from the bank what the sample confirms, and the rest
+from the sample. :doc:`/guide/mix` explains how.
 
 Pass a file name to save the figure:
 ``python examples/plot_bank_and_sample.py docs/_static/bank_and_sample.png``.
