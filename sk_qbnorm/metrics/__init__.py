@@ -30,8 +30,12 @@ from ._relevance import check_relevance as check_relevance
 from ._relevance import indices_of_names as indices_of_names
 from ._relevance import kept_queries as kept_queries
 from ._relevance import relevant_items as relevant_items
+from ._report import average_over_queries as average_over_queries
+from ._report import check_ks as check_ks
+from ._report import results_per_query as results_per_query
 from ._report import retrieval_report
 from ._scorers import make_retrieval_scorer, recall_scorer
+from ._top_hubs import top_hubs
 
 __all__ = [
     "antihub_rate",
@@ -55,4 +59,5 @@ __all__ = [
     "relevant_ranks",
     "retrieval_report",
     "robin_hood_index",
+    "top_hubs",
 ]

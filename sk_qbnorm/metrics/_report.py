@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 from numpy.typing import ArrayLike
 
-from sk_qbnorm._validation import check_choice
+from sk_qbnorm._validation import check_choice, check_count
 
+from ._frame import as_table
 from ._precision import precision_per_query
 from ._ranks import TIES, first_ranks
 from ._recall import RECALL_AT, geometric_mean, recall, warn_of_large_k
@@ -21,7 +25,9 @@ def retrieval_report(
     gallery_ids: ArrayLike | None = None,
     query_mask: ArrayLike | None = None,
     ties: str = "average",
-) -> dict[str, float]:
+    ks: Sequence[int] = RECALL_AT,
+    as_frame: bool = False,
+) -> Any:
     """Compute recall, ranks and average precision of a score matrix.
 
     Parameters
@@ -38,23 +44,32 @@ def retrieval_report(
         False for queries to leave out.
     ties : {"average", "pessimistic", "optimistic"}, default="average"
         As in `relevant_ranks` and `average_precision`.
+    ks : sequence of int, default=(1, 5, 10)
+        The values of k of the recalls, each >= 1.
+    as_frame : bool, default=False
+        Whether to return a DataFrame. Requires pandas.
 
     Returns
     -------
-    report : dict of str to float
-        ``recall@1``, ``recall@5``, ``recall@10`` and their ``geometric_mean_recall``
-        in [0, 1]; ``median_rank`` and ``mean_rank`` in [1, n_gallery];
-        ``mean_reciprocal_rank`` and ``average_precision`` in (0, 1].
+    report : dict of str to float, or DataFrame
+        ``recall@k`` for each k of `ks` and their ``geometric_mean_recall`` in [0, 1];
+        ``median_rank`` and ``mean_rank`` in [1, n_gallery]; ``mean_reciprocal_rank``
+        and ``average_precision`` in (0, 1]. A DataFrame has one row per measure and
+        the column ``value``.
 
     Raises
     ------
     ValueError
-        If the inputs do not match, or a query has no relevant item.
+        If the inputs do not match, a query has no relevant item, or `ks` is empty or
+        contains anything but integers >= 1.
+    ImportError
+        If `as_frame` is True and pandas is not installed.
 
     Warns
     -----
     UndefinedMetricWarning
-        If the gallery has 10 items or fewer: a recall is then 1 for any scores.
+        If the gallery has at most ``max(ks)`` items: that recall is then 1 for any
+        scores.
 
     See Also
     --------
@@ -75,10 +90,21 @@ def retrieval_report(
     0.633...
     """
     check_choice(ties, "ties", TIES)
+    ks = check_ks(ks)
     checked = check_relevance(relevant, scores, gallery_labels, gallery_ids, query_mask)
-    warn_of_large_k(max(RECALL_AT), checked[0].shape[1])
-    measures = average_over_queries(*results_per_query(checked, ties))
-    return {name: float(value) for name, value in measures.items()}
+    warn_of_large_k(max(ks), checked[0].shape[1])
+    measures = average_over_queries(*results_per_query(checked, ties), ks)
+    report = {name: float(value) for name, value in measures.items()}
+    if as_frame:
+        return as_table({name: {"value": x} for name, x in report.items()}, as_frame)
+    return report
+
+
+def check_ks(ks):
+    """Return the values of k as a tuple of int, else raise."""
+    if isinstance(ks, str) or not np.iterable(ks) or len(list(ks)) == 0:
+        raise ValueError(f"ks must list integers >= 1, got {ks!r}; pass (1, 5, 10).")
+    return tuple(check_count(k, "each k of ks") for k in ks)
 
 
 def results_per_query(checked, ties):
@@ -86,9 +112,9 @@ def results_per_query(checked, ties):
     return first_ranks(*checked, ties), precision_per_query(*checked, ties)
 
 
-def average_over_queries(ranks, precision):
+def average_over_queries(ranks, precision, ks=RECALL_AT):
     """Return all measures by name, computed over the last axis."""
-    measures = {f"recall@{k}": recall(ranks, k) for k in RECALL_AT}
+    measures = {f"recall@{k}": recall(ranks, k) for k in ks}
     measures["geometric_mean_recall"] = geometric_mean(list(measures.values()))
     measures["median_rank"] = np.median(ranks, axis=-1)
     measures["mean_rank"] = np.mean(ranks, axis=-1)
