@@ -93,7 +93,8 @@ def retrieval_report(
     ks = check_ks(ks)
     checked = check_relevance(relevant, scores, gallery_labels, gallery_ids, query_mask)
     warn_of_large_k(max(ks), checked[0].shape[1])
-    measures = average_over_queries(*results_per_query(checked, ties), ks)
+    ranks, precision = results_per_query(checked, ties)
+    measures = average_over_queries(ranks, precision, ks)
     report = {name: float(value) for name, value in measures.items()}
     if as_frame:
         return as_table({name: {"value": x} for name, x in report.items()}, as_frame)

@@ -132,15 +132,15 @@ def compare(
     ...     as_frame=False,
     ... )
     >>> for name, row in table.items():
-    ...     print(f"{name:15} R@1 {row['recall@1']:.3f} from {row['recall@1_low']:+.3f}")
-    raw             R@1 0.483 from +0.000
-    InvertedSoftmax R@1 0.632 from +0.113
-    CSLS            R@1 0.610 from +0.098
+    ...     print(f"{name:15} {row['recall@1']:.3f}, {row['recall@1_low']:+.3f}")
+    raw             0.483, +0.000
+    InvertedSoftmax 0.632, +0.113
+    CSLS            0.610, +0.098
     """
     named = named_normalizers(normalizers)
     metric = resolve_metric(metric, querybank, gallery)
     sims = queries
-    if metric != "precomputed":
+    if gallery is not None and metric != "precomputed":
         sims = pairwise_similarity(queries, gallery, metric=metric)
     judged = Comparison(
         sims,
