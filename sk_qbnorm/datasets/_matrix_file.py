@@ -7,9 +7,12 @@ import pickletools
 import re
 from io import BytesIO
 from os import PathLike
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+
+from ._tables import NamedMatrix, read_parquet, read_text
+from ._tensors import SAVE_TENSOR, choose, is_safetensors, read_safetensors, read_torch
 
 _NUMBERS = "biuf"
 _LONGEST = 200  # opcodes and memo entries; a pickled array has about 50
@@ -32,20 +35,22 @@ _CONTAINERS = {
 _TEXT = bytes({*range(32, 256), *b"\t\n\r"})
 _PICKLED_AS_TEXT = re.compile(rb"\(*c[a-zA-Z_][\w.]*\r?\n[a-zA-Z_][\w.]*\r?\n|\([dilp]")
 _SAVE = "save the matrix itself with numpy.save"
-_PYTORCH = "a PyTorch file; save the tensor with numpy.save(FILE, tensor.cpu().numpy())"
+_CONTAINERS_OF_ARRAYS = (".npz", ".pt", ".pth", ".safetensors", ".parquet")
 _OTHER_FORMATS = {
     b"\x1f\x8b": "a gzip file; decompress it with gunzip",
     b"BZh": "a bzip2 file; decompress it with bunzip2",
     b"\xfd7zXZ": "an xz file; decompress it with unxz",
     b"\x89HDF": f"an HDF5 file; read it with h5py and {_SAVE}",
     b"MATLAB": f"a MATLAB file; read it with scipy.io.loadmat and {_SAVE}",
-    b"PAR1": f"a Parquet file; read it with pandas and {_SAVE}",
-    b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19": _PYTORCH,  # before PyTorch 1.6
+}
+_FORMATS = {
+    b"PAR1": read_parquet,
+    b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19": read_torch,  # before PyTorch 1.6
 }
 
 
-def load_matrix(path: str | PathLike) -> NDArray:
-    """Load an array of numbers from a ``.npy``, ``.npz`` or pickle file.
+def load_matrix(path: str | PathLike, *, return_ids: bool = False) -> Any:
+    """Load an array of numbers from a file, without running code from it.
 
     The authors of the paper publish their similarities as pickles, and loading a pickle
     with Python can execute any code in it. This function cannot: it only creates NumPy
@@ -55,18 +60,26 @@ def load_matrix(path: str | PathLike) -> NDArray:
     Parameters
     ----------
     path : str or path-like
-        The file. Its content, not its name, determines the format. For a ``.npz`` file
-        with several arrays, pass ``"FILE.npz:NAME"``.
+        The file. Its content, not its name, determines the format (see the notes). For
+        a file with several arrays, pass ``"FILE.npz:NAME"``; likewise for ``.pt``,
+        ``.safetensors`` and ``.parquet``.
+    return_ids : bool, default=False
+        Whether to return the names of rows and columns too.
 
     Returns
     -------
     matrix : ndarray
-        An array of booleans, integers or floats, of any shape.
+        An array of booleans, integers or floats, of any shape. float16 and bfloat16 are
+        converted to float32.
+    row_ids, column_ids : ndarray of str or None
+        Only with ``return_ids=True``: names in a table, a run or judgments; None if the
+        file has none.
 
     Raises
     ------
     ValueError
-        If the file holds anything else, or several arrays.
+        If the file holds anything else, or several arrays, or a library that reads it
+        is not installed.
     MemoryError
         If the array is too large for memory.
     OSError
@@ -75,6 +88,25 @@ def load_matrix(path: str | PathLike) -> NDArray:
     See Also
     --------
     numpy.load : For trusted files, and for memory maps.
+
+    Notes
+    -----
+    ================= ==============================================================
+    format            contents
+    ================= ==============================================================
+    NumPy             ``.npy``, ``.npz``, or a pickle of one array
+    PyTorch           one tensor, or a dict of tensors; requires torch 2.6 or later
+                      and uses ``torch.load(weights_only=True)``
+    safetensors       tensors of any usual type; requires nothing
+    Parquet           a column of lists, or one column per feature, and optionally a
+                      column of ids; requires pyarrow 15 or later
+    CSV, TSV          one row per query or item, optionally with a header, and with ids
+                      in the first column; or ids and a list in brackets
+    TREC run          a matrix of queries x documents; documents that a query does not
+                      list get the lowest score of that query
+    qrels             TREC or BEIR judgments as an integer matrix of queries x
+                      documents, 0 for pairs without a judgment
+    ================= ==============================================================
 
     Examples
     --------
@@ -103,19 +135,23 @@ def load_matrix(path: str | PathLike) -> NDArray:
             raise ValueError(f"{path}: {error}") from error
         except Exception as error:  # a broken file may raise anything
             raise ValueError(
-                f"{path} is damaged, or neither .npy, .npz nor a pickle of one NumPy "
-                f"array of numbers ({type(error).__name__}: {error}); {_SAVE}"
+                f"{path} is damaged, or in no format that load_matrix reads "
+                f"({type(error).__name__}: {error}); {_SAVE}"
             ) from error
+    named = matrix if isinstance(matrix, NamedMatrix) else NamedMatrix(matrix)
+    matrix = named.matrix
     kind = getattr(getattr(matrix, "dtype", None), "kind", None)
     if kind is None or kind not in _NUMBERS:
         what = getattr(matrix, "dtype", type(matrix).__name__)
         raise ValueError(f"{path} must hold an array of numbers, got {what}.")
-    return matrix
+    if matrix.dtype.kind == "f" and matrix.dtype.itemsize == 2:
+        matrix = matrix.astype(np.float32)
+    return (matrix, *named[1:]) if return_ids else matrix
 
 
 def _split(path):
     head, colon, name = path.rpartition(":")
-    if colon and head.lower().endswith(".npz"):
+    if colon and head.lower().endswith(_CONTAINERS_OF_ARRAYS):
         return head, name
     return path, None
 
@@ -129,15 +165,18 @@ def _reader(file):
     for magic, advice in _OTHER_FORMATS.items():
         if start.startswith(magic):
             raise ValueError(f"this is {advice}")
+    for magic, read in _FORMATS.items():
+        if start.startswith(magic):
+            return read
+    if is_safetensors(start):
+        return read_safetensors
     if start.startswith(b"\x93NUMPY"):
         return _read_npy
     if start.startswith(b"PK"):
         return _read_npz
     is_text = not start.translate(None, delete=_TEXT)
     if is_text and not _PICKLED_AS_TEXT.match(start):
-        raise ValueError(
-            f"this is a text file; read it with numpy.loadtxt or pandas and {_SAVE}"
-        )
+        return read_text
     return _read_pickle
 
 
@@ -148,19 +187,15 @@ def _read_npy(file, name):
 def _read_npz(file, name):
     arrays = np.load(file, allow_pickle=False)
     files = arrays.zip.namelist()
-    if any(file.endswith("data.pkl") for file in files):
-        raise ValueError(f"this is {_PYTORCH}")
-    names = [file[:-4] for file in files if file.endswith(".npy")]
+    if any(each.endswith("data.pkl") for each in files):
+        file.seek(0)
+        return read_torch(file, name)
+    names = [each[:-4] for each in files if each.endswith(".npy")]
     if not names:
         raise ValueError(f"this is a zip archive without a .npy file; {_SAVE}")
-    if name is None and len(names) == 1:
-        name = names[0]
-    if name not in names:
-        known = ", ".join(map(repr, names))
-        raise ValueError(
-            f"the file holds the arrays {known}; choose one with FILE.npz:NAME"
-        )
-    return arrays[name]
+    known = dict.fromkeys(names)
+    choose(known, name, "npz")
+    return arrays[names[0] if name is None else name]
 
 
 def _read_pickle(file, name):
@@ -272,7 +307,11 @@ class _NumbersOnly(pickle.Unpickler):
     def find_class(self, module, name):
         if (module, name) not in _MAKERS:
             of_torch = module.partition(".")[0] == "torch"
-            what = f"this is {_PYTORCH}" if of_torch else _SAVE
+            what = (
+                f"this is a part of a PyTorch file; {SAVE_TENSOR}"
+                if of_torch
+                else _SAVE
+            )
             raise ValueError(
                 f"refused: the pickle asks for {f'{module}.{name}'!r}, not for a NumPy "
                 f"array of numbers alone; {what}"
