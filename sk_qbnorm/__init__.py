@@ -16,8 +16,9 @@
     augmentation  the correction as one more dimension of a vector index
     metrics       recall, ranks and hubness of scores; scorers for GridSearchCV
     datasets      real and synthetic data, and a loader of published matrices
+    reporting     report: every normalizer measured, one recommended, as a page
 
-``python -m sk_qbnorm demo`` prints recall and hubness before and after.
+``sk-qbnorm report`` writes a report, ``sk-qbnorm demo`` prints the shipped data.
 """
 
 from .augmentation import augment_gallery, augment_queries
@@ -35,6 +36,7 @@ from .normalizers import (
     NearestNeighborNormalizer,
     SinkhornNormalizer,
 )
+from .reporting import report
 from .result_lists import ResultLists
 from .similarity import GallerySimilarity, pairwise_similarity
 
@@ -59,4 +61,5 @@ __all__ = [
     "augment_gallery",
     "augment_queries",
     "pairwise_similarity",
+    "report",
 ]

@@ -1,4 +1,4 @@
-"""The command line: ``python -m sk_qbnorm demo`` and ``... evaluate``."""
+"""The command line: ``sk-qbnorm report``, ``evaluate`` and ``demo``."""
 
 import argparse
 import os
@@ -6,7 +6,8 @@ import sys
 import warnings
 
 from . import __version__
-from .commands import NORMALIZERS, demo, evaluate
+from .commands import NORMALIZERS, demo, evaluate, report
+from .reporting import FORMATS
 
 
 def main(arguments=None):
@@ -52,6 +53,13 @@ def _show_warning(message, *where):
         sys.stderr.write(f"sk_qbnorm: note: {message}\n")
 
 
+_FILES = (
+    "Files are .npy, .npz (FILE.npz:NAME if it contains several arrays), pickled NumPy "
+    "arrays, .pt, .safetensors, .parquet, .csv, TREC runs or qrels. Code in a file is "
+    "never executed."
+)
+
+
 def _parser():
     parser = argparse.ArgumentParser(
         prog="python -m sk_qbnorm",
@@ -59,9 +67,10 @@ def _parser():
     )
     version = f"sk_qbnorm {__version__}"
     parser.add_argument("--version", action="version", version=version)
-    commands = parser.add_subparsers(required=True, metavar="{demo,evaluate}")
+    commands = parser.add_subparsers(required=True, metavar="{demo,evaluate,report}")
     _add_demo(commands)
     _add_evaluate(commands)
+    _add_report(commands)
     return parser
 
 
@@ -77,8 +86,7 @@ def _add_evaluate(commands):
         "evaluate",
         help=text.lower()[:-1],
         description=text,
-        epilog="Files are .npy, .npz (FILE.npz:NAME if it contains several arrays) or "
-        "pickled NumPy arrays. Code in a file is never executed.",
+        epilog=_FILES,
     )
     parser.set_defaults(run=evaluate)
     add = parser.add_argument
@@ -134,6 +142,62 @@ def _add_evaluate(commands):
         help="nearest bank queries of csls (default: 10) and nnn (16)",
     )
     add("--save", metavar="OUT.npy", help="write the corrected similarities here")
+
+
+def _add_report(commands):
+    text = "Measure every normalizer, recommend one or none, and write a page."
+    parser = commands.add_parser(
+        "report", help=text.lower()[:-1], description=text, epilog=_FILES
+    )
+    parser.set_defaults(run=report)
+    add = parser.add_argument
+    add(
+        "--bank",
+        required=True,
+        metavar="FILE",
+        help="similarities of bank queries x gallery, or embeddings of bank queries",
+    )
+    add(
+        "--queries",
+        "--sims",
+        metavar="FILE",
+        help="similarities of queries x gallery, or of videos x captions x videos with "
+        "-inf as padding, or embeddings of queries; without it, only the bank is used",
+    )
+    add(
+        "--gallery",
+        metavar="FILE",
+        help="embeddings of the gallery; leave it out for similarities",
+    )
+    add(
+        "--relevant",
+        metavar="FILE",
+        help="one gallery index per query, a 0/1 matrix, or qrels; diagonal if query i "
+        "looks for item i; captions if each n consecutive queries look for one item; "
+        "without it, the queries are a sample without labels",
+    )
+    add("--names", metavar="FILE", help="text file with one name per gallery item")
+    add("--masks", metavar="FILE", help="0 for queries to leave out, 1 for the others")
+    add(
+        "--both",
+        metavar="FILE",
+        help="report the other direction too, where gallery items are the queries; the "
+        "file is its bank",
+    )
+    add(
+        "--bank-rows",
+        choices=("queries", "items"),
+        help="what the rows of a bank are, required if the bank is square",
+    )
+    add("--metric", choices=("cosine", "dot"), help="for embeddings (default: cosine)")
+    add(
+        "--format",
+        choices=tuple(FORMATS),
+        default="html",
+        help="html is a page, latex the table of a paper (default: %(default)s)",
+    )
+    add("--output", metavar="FILE", help="the file to write (default: report.html)")
+    add("--title", help="title of the report (default: the name of the output)")
 
 
 def _number_or_scale(text):

@@ -54,7 +54,7 @@ def read_torch(file, name):
     except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
         raise ValueError(
             "refused: this PyTorch file is damaged or holds more than tensors "
-            f"({str(error).splitlines()[0]}); {SAVE_TENSOR}"
+            f"({str(error).partition(chr(10))[0]}); {SAVE_TENSOR}"
         ) from error
     if isinstance(found, dict):
         tensors = {str(key): x for key, x in found.items() if torch.is_tensor(x)}
