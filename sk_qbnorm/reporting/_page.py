@@ -1,5 +1,6 @@
 """A report as one HTML page, without anything from the network."""
 
+import re
 from html import escape
 from io import StringIO
 
@@ -16,7 +17,7 @@ _STYLE = """
   figure svg { filter: invert(1) hue-rotate(180deg); }
 }
 * { box-sizing: border-box; }
-body { margin: 0 auto; max-width: 70rem; padding: 1rem; background: var(--paper);
+body { margin: 0 auto; max-width: 76rem; padding: 1rem; background: var(--paper);
   color: var(--ink); font: 1rem/1.5 system-ui, sans-serif; }
 h1 { font-size: 1.5rem; margin: 0 0 .2rem; }
 h2 { font-size: 1.15rem; margin: 2rem 0 .2rem; }
@@ -27,12 +28,13 @@ p { margin: .3rem 0 .8rem; } .soft { color: var(--soft); }
 pre { overflow-x: auto; border: 1px solid var(--line); padding: .6rem;
   margin: .5rem 0; font-size: .85rem; background: var(--paper); }
 .wide { overflow-x: auto; }
-table { border-collapse: collapse; font-size: .9rem;
+table { border-collapse: collapse; font-size: .85rem;
   font-variant-numeric: tabular-nums; }
-th, td { text-align: right; padding: .25rem .7rem; border-bottom: 1px solid var(--line);
+th, td { text-align: right; padding: .25rem .6rem; border-bottom: 1px solid var(--line);
   white-space: nowrap; }
-th:first-child, td:first-child { text-align: left; padding-left: 0; white-space: normal;
-  min-width: 9rem; overflow-wrap: anywhere; }
+th:first-child, td:first-child { text-align: left; padding-left: 0;
+  white-space: normal; }
+td.name { overflow-wrap: break-word; min-width: 9.5rem; max-width: 24rem; }
 tr.best td { font-weight: bold; }
 .figures { display: flex; flex-wrap: wrap; gap: 1rem; }
 figure { margin: 0; flex: 1 1 20rem; min-width: 0; }
@@ -42,9 +44,12 @@ figure svg { width: 100%; height: auto; }
     --mark: #000; }
   figure svg { filter: none; } body { max-width: none; padding: 0; font-size: .7rem; }
   .wide { overflow: visible; } table { font-size: .65rem; }
-  th, td { padding: .15rem .35rem; } figure, table, .choice { break-inside: avoid; }
+  th, td { padding: .15rem .35rem; } pre { font-size: .65rem; }
+  figure, table, .choice { break-inside: avoid; } h2, p { break-after: avoid; }
 }
 """
+
+_BETWEEN_WORDS = re.compile(r"(?<=[a-z])(?=[A-Z(])")  # of the name of a class
 
 
 def page(reports):
@@ -90,7 +95,9 @@ def _table(table, report):
     rows = []
     for row in table.rows:
         best = ' class="best"' if row[0] in (report.corrected, report.choice) else ""
-        cells = "".join(f"<td>{escape(cell)}</td>" for cell in row)
+        name = _BETWEEN_WORDS.sub("<wbr>", escape(row[0]))
+        cells = "".join(f"<td>{escape(cell)}</td>" for cell in row[1:])
+        cells = f'<td class="name">{name}</td>{cells}'
         rows.append(f"<tr{best}>{cells}</tr>")
     return (
         f'<h2>{escape(table.title)}</h2><p class="soft">{escape(table.note)}</p>\n'

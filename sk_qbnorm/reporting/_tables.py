@@ -58,7 +58,7 @@ def comparison(report):
             gain, low, high = (
                 100 * row[f"recall@{k}_{end}"] for end in ("gain", "low", "high")
             )
-            shown = f"{gain:+.1f} ({low:+.1f} to {high:+.1f})"
+            shown = f"{gain:+.1f} [{low:+.1f}, {high:+.1f}]"
             cells.append("" if name == "raw" else shown)
         if ks:
             cells.append(f"{row['median_rank']:.1f}")
@@ -83,7 +83,7 @@ def comparison(report):
 def hubness(report):
     """Return the hubness before, after and by chance."""
     rows = [
-        [_MEASURES[name], *(f"{value:.3g}" for value in row.values())]
+        [_MEASURES[name], *map(_short, row.values())]
         for name, row in report.tables["hubness"].items()
     ]
     header = ["", "raw", report.corrected, "by chance"]
@@ -110,11 +110,15 @@ def hubs(report):
 def bank(report):
     """Return the diagnosis of the bank."""
     rows = [
-        [_MEASURES[name], f"{row['value']:.3g}"]
+        [_MEASURES[name], _short(row["value"])]
         for name, row in report.tables["bank"].items()
     ]
     note = " ".join(report.advice) or "No measure speaks against this bank."
     return Table("Querybank", note, ["", "value"], rows)
+
+
+def _short(value):
+    return f"{value:.3g}" if abs(value) >= 0.001 or value == 0 else "0.000"
 
 
 def markdown(table):
