@@ -31,7 +31,7 @@ def test_each_row_holds_what_the_metrics_measure():
     assert row["max_k_occurrence"] == max_k_occurrence(scores)
     paired = paired_bootstrap_report(DATA.relevant, SIMS, scores, random_state=0)
     for end, name in (("value", "gain"), ("low", "low"), ("high", "high")):
-        assert row[f"recall@1_{name}"] == paired["recall@1"][end]
+        assert row[f"recall@1_{name}"] == pytest.approx(paired["recall@1"][end])
 
 
 def test_similarities_give_the_table_of_embeddings():
@@ -61,6 +61,11 @@ def test_masked_queries_are_left_out():
 def test_anything_but_named_normalizers_is_refused(normalizers):
     with pytest.raises(ValueError, match=r"normalizers|raw"):
         compare(normalizers, *EMBEDDED)
+
+
+def test_embeddings_need_a_gallery():
+    with pytest.raises(ValueError, match="gallery"):
+        compare([CSLS()], DATA.bank_queries, SIMS, DATA.relevant, metric="cosine")
 
 
 def test_the_normalizers_stay_unfitted():

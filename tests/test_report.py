@@ -358,7 +358,7 @@ def test_csv_and_json_hold_all_digits(labeled, unlabeled):
 
 
 def test_names_of_any_kind_can_be_written():
-    names = np.arange(40) + 1000
+    names = np.array([*(np.arange(40) + 1000)], dtype=object)
     report = sk_qbnorm.report(BANK, SIMS, gallery_ids=names, normalizers=FEW)
     (content,) = json.loads(report.render("json"))
     assert content["hubs"][0]["name"] >= 1000

@@ -229,7 +229,7 @@ class Comparison:
         matrix = check_matrix(sims, "queries", finite=False)
         self._kept = kept_queries(query_mask, len(matrix))
         self._k = min(k, matrix.shape[1])
-        self._raw = None
+        self._hits = None
         self.rows = {}
         self.add("raw", sims)
 
@@ -246,20 +246,18 @@ class Comparison:
     def _retrieval(self, scores):
         checked = check_relevance(self._relevant, scores, *self._known, "queries")
         results = results_per_query(checked, "average")
-        if self._raw is None:
+        hits = {f"recall@{k}": results[0] <= k for k in self._ks}
+        if self._hits is None:
             warn_of_large_k(max(self._ks), checked[0].shape[1])
-            self._raw = results
+            self._hits = hits
             self._bootstrap = QueryBootstrap(results[0].size, *self._sampling)
         measured = average_over_queries(*results, self._ks)
+        gains = {name: hits[name] - 1.0 * self._hits[name] for name in hits}
 
         def gain(queries):
-            before, after = (
-                average_over_queries(*(result[queries] for result in pair), self._ks)
-                for pair in (self._raw, results)
-            )
-            return {name: after[name] - before[name] for name in names}
+            return {name: each[queries].mean(axis=-1) for name, each in gains.items()}
 
-        row, names = {}, [f"recall@{k}" for k in self._ks]
+        row = {}
         for measure, ends in self._bootstrap.intervals(gain, self._level).items():
             row[measure] = float(measured[measure])
             row[f"{measure}_gain"] = ends["value"]
