@@ -212,13 +212,16 @@ def test_files_with_ids_are_matched_by_name(folder):
             assert found["comparison"][name] == row
     assert found["hubs"][0]["name"] in clips
     assert any("8 queries have no relevant item" in note for note in found["notes"])
+    alone = report(bank="bank.npy", sims="sims.csv")[0]
+    assert alone["hubs"][0]["name"] in clips
+    assert not any("items are in the queries or" in note for note in found["notes"])
     np.save("masks.npy", np.arange(48) != 2)
     masked = "--relevant", "qrels.tsv", "--masks", "masks.npy"
     (found,) = report(*masked, bank="bank.csv", sims="sims.csv")
     assert found["sizes"]["n_queries"] == 39
 
 
-def test_runs_share_their_documents(folder):
+def test_runs_share_their_documents(folder, capsys):
     def run(scores, prefix, first):
         return "\n".join(
             f"{prefix}{row} Q0 d{first + item} {item} {score} us"
@@ -231,6 +234,14 @@ def test_runs_share_their_documents(folder):
     (found,) = report(bank="bank.run", sims="sims.run")
     assert found["sizes"] == {"n_queries": 48, "n_gallery": 24, "n_bank": 60}
     assert found["hubs"][0]["name"].startswith("d")
+    assert any("4 gallery items" in note for note in found["notes"])
+    qrels = [f"q{row} 0 d{2 + row % 22} 1" for row in range(48)]
+    (folder / "all.qrels").write_text("\n".join(qrels), encoding="utf-8")
+    (found,) = report("--relevant", "all.qrels", bank="bank.run", sims="sims.run")
+    assert "recall@1" in found["comparison"]["raw"]
+    other = (folder / "bank.run").read_text(encoding="utf-8").replace(" d", " x")
+    (folder / "other.run").write_text(other, encoding="utf-8")
+    assert "share no name" in refusal(capsys, bank="other.run", sims="sims.run")
 
 
 def test_names_come_from_a_text_file(folder, capsys):

@@ -139,6 +139,17 @@ class _Files:
     def _align(self, bank_items):
         """Give bank and queries the same columns, by name."""
         items = [*dict.fromkeys([*self._gallery_ids, *bank_items])]
+        if len(items) == len(self._gallery_ids) + len(bank_items):
+            raise ValueError(
+                f"{self._paths['bank']} and {self._paths['queries']} share no name of "
+                "a column; both must hold the same gallery, one column per item."
+            )
+        n_unknown = 2 * len(items) - len(self._gallery_ids) - len(bank_items)
+        if n_unknown:
+            self.notes.append(
+                f"{n_unknown} gallery items are in the queries or in the bank only; "
+                "they get the lowest score of each row of the other."
+            )
         self._queries = _columns_of(self._queries, self._gallery_ids, items)
         self._bank = _columns_of(self._bank, bank_items, items)
         self._gallery_ids = np.array(items, dtype=object)
