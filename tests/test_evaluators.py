@@ -63,10 +63,12 @@ def test_names_and_indices_that_do_not_match_are_refused(options):
 
 
 def test_a_run_becomes_result_lists_and_teaches_a_normalizer():
+    pandas = pytest.importorskip("pandas")
     run = to_run(SIMS, QUERIES, ITEMS, k=10)
     lists = from_run(run, gallery_ids=ITEMS)
     np.testing.assert_array_equal(lists.items, np.argsort(-SIMS, axis=1)[:, :10])
-    scores = MixNormalizer(lists).fit().transform(SIMS)
+    sims = pandas.DataFrame(SIMS, columns=ITEMS)
+    scores = MixNormalizer(lists).fit().transform(sims)
     assert recall_at_k(DATA.relevant, scores) > recall_at_k(DATA.relevant, SIMS)
     some = from_run(run, ["q5", "unknown"], ITEMS)
     assert some.shape == (2, 40)
@@ -89,6 +91,7 @@ def test_judgments_become_relevant_items():
     assert from_qrels({}, ["q"]) == [[]]
 
 
+@pytest.mark.filterwarnings("ignore")  # of its kernels
 def test_ranx_agrees_on_recall_and_rank():
     ranx = pytest.importorskip("ranx")
     run = ranx.Run(to_run(SCORES, QUERIES, ITEMS))
@@ -196,8 +199,9 @@ def mteb():
 def tiny_task(mteb, top_ranked=None):
     """A retrieval task of the data above, without a download."""
     from datasets import Dataset
+    from mteb.abstasks.retrieval import AbsTaskRetrieval
 
-    class Hubs(mteb.AbsTaskRetrieval):
+    class Hubs(AbsTaskRetrieval):
         metadata = mteb.TaskMetadata(
             name="Hubs",
             description="Synthetic retrieval with hubs.",
@@ -235,14 +239,15 @@ def tiny_task(mteb, top_ranked=None):
 def tiny_encoder(mteb):
     """Look up the embedding of each text."""
     import torch
+    from mteb.models.model_meta import ModelMeta, ScoringFunction
 
     class Encoder(mteb.models.abs_encoder.AbsEncoder):
         def __init__(self):
-            self.mteb_model_meta = mteb.ModelMeta.create_empty(
+            self.mteb_model_meta = ModelMeta.create_empty(
                 {
                     "name": "tiny/encoder",
                     "revision": "1",
-                    "similarity_fn_name": "cosine",
+                    "similarity_fn_name": ScoringFunction.COSINE,
                 }
             )
 
