@@ -10,12 +10,14 @@ import pytest
 import sk_qbnorm
 from sk_qbnorm import (
     datasets,
+    evaluators,
     inspection,
     metrics,
     model_selection,
     neighbors,
     normalizers,
     querybanks,
+    reporting,
 )
 
 validate = pytest.importorskip("numpydoc.validate")
@@ -29,12 +31,14 @@ METHODS_IGNORED = {*IGNORED, "SA01", "EX01"}
 MODULES = (
     sk_qbnorm,
     datasets,
+    evaluators,
     inspection,
     metrics,
     model_selection,
     neighbors,
     normalizers,
     querybanks,
+    reporting,
 )
 PUBLIC = {
     f"{thing.__module__}.{thing.__qualname__}"
@@ -43,7 +47,7 @@ PUBLIC = {
 }
 METHODS = {
     f"{module.__name__}.{name}.{method}"
-    for module in (sk_qbnorm, inspection, model_selection)
+    for module in (sk_qbnorm, evaluators, inspection, model_selection, reporting)
     for name in module.__all__
     if inspect.isclass(getattr(module, name))
     for method, function in inspect.getmembers(getattr(module, name), inspect.isroutine)

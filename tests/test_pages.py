@@ -85,7 +85,7 @@ def test_tables_of_the_first_page_show_results_of_the_demo(page, demo):
 
 def test_every_option_of_the_command_line_is_on_its_page(capsys):
     page = (DOCS / "commands.md").read_text(encoding="utf-8")
-    for command in ("demo", "evaluate"):
+    for command in ("demo", "evaluate", "report"):
         with pytest.raises(SystemExit):
             main([command, "--help"])
         options = set(re.findall(r"--[a-z-]+", capsys.readouterr().out))

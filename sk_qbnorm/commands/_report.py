@@ -86,16 +86,16 @@ def report(
 def _summarize(result, write):
     chosen = "leave the scores alone" if result.choice == "raw" else result.choice
     write(f"{result.title}: {chosen}")
-    write(f"  {result.reason}")
-    for name, row in result.tables["comparison"].items():
-        recalls = [f"{100 * x:6.1f}" for key, x in row.items() if _is_recall(key)]
-        rank = f"  MdR {row['median_rank']:6.1f}" if recalls else ""
-        shown = "".join(recalls) + rank
-        write(f"  {name:30}{shown}  skewness {row['hubness_skewness']:6.2f}")
-
-
-def _is_recall(name):
-    return name.startswith("recall@") and name[7:].isdigit()
+    write(result.reason)
+    rows = result.tables["comparison"]
+    recalls = [name for name in rows["raw"] if name[7:].isdigit()]
+    names = [name.replace("recall", "R") for name in recalls]
+    names += ["MdR"] * bool(recalls) + ["skewness"]
+    write(f"{'':30}" + "".join(f"{name:>9}" for name in names))
+    for name, row in rows.items():
+        cells = [f"{100 * row[recall]:9.1f}" for recall in recalls]
+        cells += [f"{row['median_rank']:9.1f}" for _ in recalls[:1]]
+        write(f"{name:30}{''.join(cells)}{row['hubness_skewness']:9.2f}")
 
 
 class _Files:
