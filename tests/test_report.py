@@ -195,6 +195,7 @@ def test_small_groups_do_not_leave_a_half_empty():
     assert report.choice == "MixNormalizer()"
 
 
+@pytest.mark.compiled
 def test_large_samples_are_limited():
     sims = np.tile(SIMS, (21, 1))
     report = sk_qbnorm.report(

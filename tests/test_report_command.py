@@ -17,7 +17,6 @@ SIMS = pairwise_similarity(DATA.queries, DATA.gallery)
 VIDEO_BANK = pairwise_similarity(DATA.bank_gallery, DATA.queries)
 CAPTIONS = np.repeat(np.arange(24), 2)
 pytestmark = [
-    pytest.mark.compiled,
     pytest.mark.filterwarnings("ignore:n_neighbors="),
     pytest.mark.filterwarnings("ignore:recall at k"),
 ]

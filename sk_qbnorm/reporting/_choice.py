@@ -46,20 +46,20 @@ def choose(material, bank, comparison):
     """
     variation = bank.get("hub_variation_queries", bank["hub_variation"])
     few = (
-        f"hubness is close to chance (hub variation {variation:.2f}, below {FEW_HUBS})"
+        f"Hubness is close to chance (hub variation {variation:.2f}, below {FEW_HUBS})"
     )
     if material.relevant is not None:
         return _by_labels(material, comparison, variation < FEW_HUBS, few)
     if material.queries is None:
         if variation < FEW_HUBS:
-            return _none(CAREFUL, f"Leave the scores alone: {few}.")
+            return _none(CAREFUL, f"{few}.")
         reason = (
             "With neither labels nor a sample of queries, Sinkhorn at half strength "
             "keeps most of the gain and limits the harm of a poor bank."
         )
         return _chosen(SinkhornNormalizer(alpha=0.5), CAREFUL, reason, material)
     if variation < FEW_HUBS:
-        return _none(MIX, f"Leave the scores alone: {few}.")
+        return _none(MIX, f"{few}.")
     reason = (
         "Without labels, your queries serve as a sample: the mix uses the bank as far "
         f"as both agree on the hubs (hub agreement {bank['hub_agreement']:.2f}), and "
@@ -74,18 +74,18 @@ def _by_labels(material, comparison, has_few_hubs, few):
     measure = next(iter(row))  # recall at the smallest k
     gain, low, high = (100 * row[f"{measure}_{end}"] for end in ("gain", "low", "high"))
     short = measure.replace("recall", "R")
-    interval = f"{gain:+.1f} points of {short} (interval {low:+.1f} to {high:+.1f})"
+    interval = f"{gain:+.1f} points of {short} (95% interval {low:+.1f} to {high:+.1f})"
     n_labeled = len(search.queries)
     if search.best_index_ == 0:
         reason = (
-            f"Leave the scores alone: on {n_labeled} labeled queries, no correction "
-            "was better than raw similarities."
+            f"On {n_labeled} labeled queries, no correction was better than raw "
+            "similarities."
         )
         return _none(SEARCH, reason)
     if low <= 0 and has_few_hubs:
         reason = (
-            f"Leave the scores alone: {few}, and the correction chosen by labels "
-            f"gains no more than noise, {interval}."
+            f"{few}, and the correction chosen by labels gains no more than noise: "
+            f"{interval}."
         )
         return _none(SEARCH, reason)
     reason = (

@@ -22,6 +22,8 @@ body { margin: 0 auto; max-width: 76rem; padding: 1rem; background: var(--paper)
 h1 { font-size: 1.5rem; margin: 0 0 .2rem; }
 h2 { font-size: 1.15rem; margin: 2rem 0 .2rem; }
 p { margin: .3rem 0 .8rem; } .soft { color: var(--soft); }
+section + section { margin-top: 3rem; border-top: 2px solid var(--line);
+  padding-top: 1rem; }
 .choice { background: var(--box); border-left: .3rem solid var(--mark);
   padding: .8rem 1rem; margin: 1rem 0; }
 .choice strong { font-size: 1.1rem; }
@@ -43,6 +45,7 @@ figure svg { width: 100%; height: auto; }
   :root { --ink: #000; --soft: #333; --line: #999; --paper: #fff; --box: #fff;
     --mark: #000; }
   figure svg { filter: none; } body { max-width: none; padding: 0; font-size: .7rem; }
+  section + section { break-before: page; }
   .wide { overflow: visible; } table { font-size: .65rem; }
   th, td { padding: .15rem .35rem; } pre { font-size: .65rem; }
   figure, table, .choice { break-inside: avoid; } h2, p { break-after: avoid; }
@@ -92,9 +95,10 @@ def _recommendation(report):
 
 def _table(table, report):
     head = "".join(f'<th scope="col">{escape(name)}</th>' for name in table.header)
+    chosen = "raw" if report.choice == "raw" else report.corrected
     rows = []
     for row in table.rows:
-        best = ' class="best"' if row[0] in (report.corrected, report.choice) else ""
+        best = ' class="best"' if row[0] == chosen else ""
         name = _BETWEEN_WORDS.sub("<wbr>", escape(row[0]))
         cells = "".join(f"<td>{escape(cell)}</td>" for cell in row[1:])
         cells = f'<td class="name">{name}</td>{cells}'

@@ -71,9 +71,10 @@ def comparison(report):
             f"median rank. {note}"
         )
     if report.sizes["n_queries"]:
+        learners = "MixNormalizer and NormalizerSearch" if ks else "MixNormalizer"
         note += (
-            " MixNormalizer and NormalizerSearch correct each half of the queries by "
-            "what the other half taught."
+            f" {learners} correct{'' if ks else 's'} each half of the queries by what "
+            "the other half taught."
         )
     else:
         note += " Each half of the bank is corrected by the other half."
