@@ -94,6 +94,18 @@ def test_without_queries_the_careful_default_is_chosen(metric):
     assert report.render("html")
 
 
+def test_a_small_bank_is_shrunk_and_few_queries_are_no_sample():
+    random = np.random.default_rng(0)
+    hubs = random.exponential(0.5, size=40)
+    bank = hubs + random.normal(scale=0.2, size=(60, 40))
+    for queries in (None, hubs + random.normal(scale=0.2, size=(20, 40))):
+        report = sk_qbnorm.report(bank, queries, normalizers=FEW)
+        assert report.choice == "SinkhornNormalizer(alpha=0.5, shrinkage='noise')"
+        names = {"bank": bank, "sims": bank}
+        exec(report.settings, names)
+        assert names["scores"].shape == bank.shape
+
+
 def test_the_hubness_of_the_bank_is_measured_on_other_bank_queries():
     report = sk_qbnorm.report(BANK, normalizers=FEW)
     seen = InvertedSoftmax().fit(BANK).transform(BANK)

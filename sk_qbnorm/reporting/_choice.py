@@ -8,9 +8,18 @@ from sk_qbnorm.querybanks import FEW_HUBS
 
 SEARCH = "NormalizerSearch"
 MIX = "MixNormalizer"
-CAREFUL = "SinkhornNormalizer(alpha=0.5)"
 RAW = "raw"
+_SMALL_BANK = 100  # bank queries, below which the bias is shrunk
+_SMALL_SAMPLE = 25  # queries without labels, below which they are no sample
 _SETTINGS = ("metric", "memory_budget", "copy", "n_jobs", "verbose", "queries")
+
+
+def careful(n_bank):
+    """Return the normalizer for a bank of which nothing is known, and its name."""
+    if n_bank < _SMALL_BANK:
+        name = "SinkhornNormalizer(alpha=0.5, shrinkage='noise')"
+        return name, SinkhornNormalizer(alpha=0.5, shrinkage="noise")
+    return "SinkhornNormalizer(alpha=0.5)", SinkhornNormalizer(alpha=0.5)
 
 
 class Choice(NamedTuple):
@@ -50,14 +59,16 @@ def choose(material, bank, comparison):
     )
     if material.relevant is not None:
         return _by_labels(material, comparison, variation < FEW_HUBS, few)
-    if material.queries is None:
+    if material.queries is None or len(material.queries) < _SMALL_SAMPLE:
+        row, normalizer = careful(len(material.bank))
         if variation < FEW_HUBS:
-            return _none(CAREFUL, f"{few}.")
+            return _none(row, f"{few}.")
         reason = (
-            "With neither labels nor a sample of queries, Sinkhorn at half strength "
-            "keeps most of the gain and limits the harm of a poor bank."
+            f"With neither labels nor a sample of at least {_SMALL_SAMPLE} queries, "
+            "Sinkhorn at half strength keeps most of the gain and limits the harm of a "
+            "poor bank."
         )
-        return _chosen(SinkhornNormalizer(alpha=0.5), CAREFUL, reason, material)
+        return _chosen(normalizer, row, reason, material)
     if variation < FEW_HUBS:
         return _none(MIX, f"{few}.")
     reason = (

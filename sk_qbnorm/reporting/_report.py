@@ -36,7 +36,7 @@ from sk_qbnorm.querybanks import querybank_report
 from sk_qbnorm.similarity import Metric, pairwise_similarity
 from sk_qbnorm.tiles import resolve_metric
 
-from ._choice import CAREFUL, MIX, SEARCH, choose
+from ._choice import MIX, SEARCH, careful, choose
 from ._inputs import flatten_captions, orient_bank, padding
 from ._render import render, write_file
 from ._scores import Material
@@ -128,8 +128,9 @@ def report(
     The recommendation depends on what you have:
 
     - labels: what `NormalizerSearch` chooses, starting from a `MixNormalizer`;
-    - queries without labels: a `MixNormalizer`;
-    - only the bank: ``SinkhornNormalizer(alpha=0.5)``;
+    - at least 25 queries without labels: a `MixNormalizer`;
+    - only the bank: ``SinkhornNormalizer(alpha=0.5)``, with ``shrinkage="noise"`` for
+      fewer than 100 bank queries;
     - ``"raw"``, leave the scores alone, if hubness is close to chance and labels show
       no clear gain, or if `NormalizerSearch` chooses raw similarities.
 
@@ -382,7 +383,7 @@ class _Builder:
                 sys.stderr.write(f"report: {step}/{len(steps) + 1} {name}\n")
             found = scores()
             compared.add(name, found)
-            if name in (SEARCH, MIX, CAREFUL):
+            if name in (SEARCH, MIX, careful(len(material.bank))[0]):
                 kept[name] = found
         if verbose:
             sys.stderr.write(f"report: {len(steps) + 1}/{len(steps) + 1} bank\n")
@@ -420,7 +421,8 @@ class _Builder:
                 SinkhornNormalizer(),
             ]
         named = named_normalizers(normalizers)
-        named[CAREFUL] = SinkhornNormalizer(alpha=0.5)
+        name, normalizer = careful(len(material.bank))
+        named[name] = normalizer
         steps = {
             name: lambda each=each: material.scores(each)
             for name, each in named.items()
