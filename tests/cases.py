@@ -14,6 +14,7 @@ from sk_qbnorm import (
     DynamicNormalizer,
     GloballyCorrected,
     InvertedSoftmax,
+    ListSinkhornNormalizer,
     NearestNeighborNormalizer,
     SinkhornNormalizer,
 )
@@ -29,6 +30,7 @@ NORMALIZERS = {
     "CSLS k=3": CSLS(n_neighbors=3, metric="precomputed"),
     "NNN k=3": NearestNeighborNormalizer(n_neighbors=3, metric="precomputed"),
     "Dynamic CSLS": DynamicNormalizer(CSLS(n_neighbors=2), metric="precomputed"),
+    "Lists": ListSinkhornNormalizer(n_listed=3, metric="precomputed"),
     "DualIS": DualInvertedSoftmax(
         beta_query=20.0, beta_gallery=5.0, metric="precomputed"
     ),
@@ -62,6 +64,14 @@ def expected(normalizer, bank, sims):
         beta = number_for(options["beta_query"], 1.5, bank)
         settings = [beta], options["alpha"], gate
         return np.array(reference.dual_inverted_softmax([bank], sims, *settings))
+    if isinstance(normalizer, ListSinkhornNormalizer):
+        n_listed = min(options["n_listed"], max(2, len(bank[0]) // 10))
+        lists = [
+            {item: row[item] for item in reference.order(row)[:n_listed]}
+            for row in bank
+        ]
+        bias = np.array(reference.list_sinkhorn_bias(lists, len(bank[0])))
+        return np.array(sims) - options["alpha"] * bias
     if isinstance(normalizer, SinkhornNormalizer):
         beta = number_for(options["beta"], 2.0, bank)
         settings = beta, options["max_iter"]

@@ -205,6 +205,11 @@ class ListSinkhornNormalizer(AdditiveNormalizer):
     def _correction(self):
         return Additive(self.alpha * self.gallery_bias_)
 
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
+
     def _fit_warnings(self):
         n_listings, n_gallery = int(self.listing_counts_.sum()), self.n_features_in_
         if n_listings < _LISTINGS_PER_ITEM * n_gallery and n_gallery > 1:

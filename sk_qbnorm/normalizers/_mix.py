@@ -531,6 +531,11 @@ class MixNormalizer(VectorIndexMixin, BaseNormalizer):
                 "there was none."
             )
 
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
+
     def __sklearn_clone__(self):
         """Share the queries, which may be large."""
         twin = clone_sharing_data(self, "_sample", "_bank_counts", "_sample_counts")
