@@ -75,7 +75,10 @@ def expected(normalizer, bank, sims):
     if isinstance(normalizer, SinkhornNormalizer):
         beta = number_for(options["beta"], 2.0, bank)
         settings = beta, options["max_iter"]
-        bias = np.array(reference.sinkhorn_bias(bank, *settings))
+        bias_of = reference.sinkhorn_bias
+        if options["shrinkage"] == "noise":
+            bias_of = reference.shrunken_sinkhorn_bias
+        bias = np.array(bias_of(bank, *settings))
         return np.array(sims) - options["alpha"] * bias
     if isinstance(normalizer, InvertedSoftmax):
         inverted = {
@@ -84,6 +87,14 @@ def expected(normalizer, bank, sims):
         }[options["output"]]
         beta = number_for(options["beta"], 1.5, bank)
         scores = inverted(bank, sims, beta, options["alpha"])
+        if options["shrinkage"] == "noise":  # move each score by the change of its bias
+            plain = np.array(reference.sinkhorn_bias(bank, beta, 1))
+            shrunken = np.array(reference.shrunken_sinkhorn_bias(bank, beta, 1))
+            moved = options["alpha"] * (plain - shrunken)
+            if options["output"] == "similarity":
+                scores = np.array(scores) + moved
+            else:
+                scores = np.array(scores) * np.exp(beta * moved)
         if isinstance(normalizer, DynamicInvertedSoftmax):
             gate = options["n_activation"], options["min_count"]
             scores = reference.dynamic(bank, sims, scores, *gate)
