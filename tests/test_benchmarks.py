@@ -23,3 +23,22 @@ def test_the_benchmark_measures_every_workload(tmp_path):
         assert f" | {work}" in text
     assert "Peak memory beyond the inputs by n_bank" in text
     assert curves.read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.compiled
+def test_fits_from_lists_are_compared_with_exact_fits(tmp_path):
+    pytest.importorskip("faiss")
+    table = tmp_path / "table.md"
+    sizes = ["--bank", "300", "--gallery", "3000", "--queries", "50"]
+    command = [sys.executable, "-m", "benchmarks.lists", *sizes]
+    files = ["--markdown", str(table)]
+    subprocess.run([*command, *files], cwd=ROOT, check=True, capture_output=True)
+    lines = table.read_text(encoding="utf-8").splitlines()
+    gains = {line.split(" | ")[0]: line.split(" | ")[-1] for line in lines[4:]}
+    assert [*gains] == [
+        "| lists of 50",
+        "| lists of 200",
+        "| InvertedSoftmax",
+        "| SinkhornNormalizer",
+    ]
+    assert min(float(gain.strip(" |")) for gain in gains.values()) > 0

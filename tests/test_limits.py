@@ -54,7 +54,7 @@ each_dtype = pytest.mark.parametrize(
 def test_a_beta_that_loses_the_bias_to_rounding_is_refused(make, dtype, too_small):
     for scale in (1, 1e-6, 1e6):
         sims = (BANK * scale).astype(dtype)
-        with pytest.raises(ValueError, match=f"beta .*got {too_small / scale}"):
+        with pytest.raises(ValueError, match=rf"beta\w* .*got {too_small / scale}"):
             make(too_small / scale).fit(sims)
         make(1e4 * too_small / scale).fit(sims)
 
@@ -164,11 +164,12 @@ def test_a_search_refuses_scores_out_of_range(normalizer):
             act(bank)
 
 
+@pytest.mark.filterwarnings("ignore:overflow encountered")  # of kernels without JIT
 def test_a_search_refuses_single_scores_out_of_range():
     gallery = np.array([[1e300], [-1e300]])
     retriever = QuerybankRetriever(
         CSLS(n_neighbors=1), n_neighbors=2, metric="dot"
     ).fit([[1e8]], gallery)
     message = "float64"
-    with np.errstate(over="ignore"), pytest.raises(ValueError, match=message):
+    with pytest.raises(ValueError, match=message):
         retriever.kneighbors([[1.5e8]])

@@ -385,6 +385,13 @@ def test_the_input_is_not_changed(data, sims):
     assert candidates[0].metric is None
 
 
+def test_what_the_chosen_normalizer_cannot_do_is_refused(data, sims):
+    search = NormalizerSearch(sims[1], data.relevant, [SinkhornNormalizer()])
+    search.set_params(n_standard_errors=0).fit(sims[0])
+    with pytest.raises(ValueError, match="partial_fit"):
+        search.partial_fit(sims[0])
+
+
 def test_only_the_chosen_normalizer_warns(data, sims):
     unsettled = SinkhornNormalizer(beta=20, max_iter=2, tol=1e-9)
     search = NormalizerSearch(sims[1], data.relevant, [unsettled], metric="precomputed")

@@ -69,6 +69,7 @@ def test_iterators_are_rejected(name):
         querybank_report(**given, k=1)
 
 
+@pytest.mark.filterwarnings("ignore:overflow encountered")  # of kernels without JIT
 @pytest.mark.parametrize(("beta", "match"), [("scale", "beta"), (20.0, "float64")])
 @pytest.mark.parametrize("size", [1e200, 1e308])
 def test_similarities_that_float64_cannot_square_are_rejected(size, beta, match):

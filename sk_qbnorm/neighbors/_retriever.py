@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import inspect
 import math
 from collections.abc import Iterator
 from functools import partial
@@ -13,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 from sklearn.base import BaseEstimator, clone
 from sklearn.utils import gen_batches
-from sklearn.utils.validation import check_is_fitted, has_fit_parameter
+from sklearn.utils.validation import check_is_fitted
 
 from sk_qbnorm import _dask
 from sk_qbnorm._bank_rows import bank_rows, labeled_rows, take_rows
@@ -221,7 +222,9 @@ class QuerybankRetriever(BaseEstimator):
             normalizer = self._current_normalizer("partial_fit")
             querybank = self._check_queries(querybank, "querybank", reset=False)
             columns = getattr(self, "feature_names_in_", None)
-            options = self._gallerybank_option(gallerybank, normalizer, columns)
+            options = self._gallerybank_option(
+                "partial_fit", gallerybank, normalizer, columns
+            )
             known = self._gallery.embeddings
             querybank = self._bank_alone(querybank, gallery, known)
             normalizer.partial_fit(querybank, known, **options)
@@ -282,7 +285,9 @@ class QuerybankRetriever(BaseEstimator):
             check_same_columns(columns, new_columns, "querybank", self.metric)
             if querybank is not None:
                 querybank = self._check_queries(querybank, "querybank", reset=False)
-            options = self._gallerybank_option(gallerybank, normalizer, columns)
+            options = self._gallerybank_option(
+                "add_gallery", gallerybank, normalizer, columns
+            )
             normalizer.add_gallery(querybank, gallery, **options)
             self._finalize(normalizer, _dask.append_items(self._gallery, new))
         return self
@@ -328,7 +333,9 @@ class QuerybankRetriever(BaseEstimator):
             if querybank is not None:
                 querybank = self._check_queries(querybank, "querybank", reset=False)
             columns = getattr(self, "feature_names_in_", None)
-            options = self._gallerybank_option(gallerybank, normalizer, columns)
+            options = self._gallerybank_option(
+                "remove_gallery", gallerybank, normalizer, columns
+            )
             normalizer.remove_gallery(removed, querybank, left.embeddings, **options)
             self._finalize(normalizer, left)
         return self
@@ -534,7 +541,7 @@ class QuerybankRetriever(BaseEstimator):
             check_columns(querybank, gallery, "querybank", self.metric)
             columns = column_names(querybank)
             querybank = self._check_queries(querybank, "querybank", reset=True)
-        options = self._gallerybank_option(gallerybank, normalizer, columns)
+        options = self._gallerybank_option(method, gallerybank, normalizer, columns)
         querybank = self._bank_alone(querybank, y, gallery)
         kept = None
         if is_dask(gallery):  # DaskGallery may reject it
@@ -571,14 +578,15 @@ class QuerybankRetriever(BaseEstimator):
         _check_has(normalizer, method)
         return normalizer.set_params(**now.get_params(deep=False))
 
-    def _gallerybank_option(self, gallerybank, normalizer, columns):
+    def _gallerybank_option(self, method, gallerybank, normalizer, columns):
         """Return the gallery bank as an argument of the normalizer's methods."""
         if gallerybank is None:
             return {}
-        if not has_fit_parameter(normalizer, "gallerybank"):
+        parameters = inspect.signature(getattr(normalizer, method)).parameters
+        if "gallerybank" not in parameters:
             raise ValueError(
-                f"gallerybank must be None for {type(normalizer).__name__}, which does "
-                "not use one; leave it out, or use a normalizer such as "
+                f"gallerybank must be None for {type(normalizer).__name__}.{method}, "
+                "which does not use one; leave it out, or use a normalizer such as "
                 "DualInvertedSoftmax()."
             )
 

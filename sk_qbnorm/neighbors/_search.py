@@ -34,9 +34,8 @@ def search(gallery, queries, correction, k, *, n_jobs, verbose):
         with progress_bar("search", tiles.shape[0] * tiles.shape[1], verbose) as bar:
             walk(tiles, list(found.values()), n_jobs, bar)
         scores, items, unsure = correction.assemble_scores(found, k)
-        if (
-            unsure.any()
-        ):  # visit the same tiles: products of other rows round differently
+        if unsure.any():
+            # Visit the same tiles again: products of other rows round differently.
             best = correction.second_look(tiles, found, unsure, k)
             rounds = [rows for rows in tiles.rounds() if unsure[rows].any()]
             walk(tiles, [best], n_jobs, rounds=rounds)
