@@ -52,7 +52,7 @@ class MixNormalizer(VectorIndexMixin, BaseNormalizer):
     ----------
     queries : array-like of shape (n_sample, n_features) or (n_sample, n_gallery)
         A sample of queries like those to correct, for example from a query log; 100 or
-        more are best, and 25 still help. Embeddings, or similarities to the gallery if
+        more are best, and 25 help less. Embeddings, or similarities to the gallery if
         `fit` takes similarities: dense, sparse or a Dask array. They must not be part
         of the querybank. Clones share them.
     normalizer : normalizer, default=None
