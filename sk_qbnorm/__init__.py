@@ -8,19 +8,18 @@
     similarity    pairwise_similarity, GallerySimilarity: embeddings to similarities
     neighbors     NearestNeighborScorer: scores to gallery items; QuerybankRetriever:
                   embeddings to the best items by corrected score
+    indexes       QueryShift, AugmentedVectors: corrected search in vector engines
     inspection    displays: hubs by name, who is corrected, recall against beta
     model_selection
                   NormalizerSearch, gain_scorer, QuerybankSplit: choose a correction by
                   few labelled queries, or none
     querybanks    which queries to take for a bank, and what a bank is worth
-    augmentation  the correction as one more dimension of a vector index
     metrics       recall, ranks and hubness of scores; scorers for GridSearchCV
     datasets      real retrieval data, synthetic data, matrices that authors publish
 
 ``python -m sk_qbnorm demo`` shows what it does.
 """
 
-from .augmentation import augment_gallery, augment_queries
 from .neighbors import NearestNeighborScorer, QuerybankRetriever
 from .normalizers import (
     CSLS,
@@ -52,7 +51,5 @@ __all__ = [
     "NearestNeighborScorer",
     "QuerybankRetriever",
     "SinkhornNormalizer",
-    "augment_gallery",
-    "augment_queries",
     "pairwise_similarity",
 ]

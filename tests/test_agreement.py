@@ -83,9 +83,10 @@ def test_embeddings_similarities_and_searches_give_the_same_scores(normalizer, d
     retriever.fit(bank, gallery)
     best = np.argsort(-retriever.decision_function(queries), axis=1, kind="stable")
     np.testing.assert_array_equal(retriever.kneighbors(queries)[1], best[:, :10])
-    index = of_embeddings.augment_gallery(gallery)
-    products = of_embeddings.augment_queries(queries) @ index.T
-    np.testing.assert_allclose(products, scores, atol=10 * atol)
+    bias = of_embeddings.index_bias()
+    np.testing.assert_allclose(sims - bias, scores, atol=10 * atol)
+    with pytest.raises(ValueError, match="depends on the whole gallery"):
+        of_embeddings.bias_of(bank, gallery)
 
 
 def test_it_is_a_step_of_a_pipeline():

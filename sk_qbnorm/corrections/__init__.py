@@ -3,7 +3,7 @@
 A correction knows neither banks nor embeddings. ``apply`` corrects whole rows. For rows
 that are too long to store, ``searches`` returns visitors of tiles, and
 ``assemble_scores`` combines what they have found. ``rescore`` corrects some items per
-query.
+query. ``append_items`` extends the gallery by items with a known bias.
 """
 
 from ._additive import Additive
