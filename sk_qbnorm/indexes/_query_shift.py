@@ -1,7 +1,7 @@
 """Corrected search on an index of raw vectors."""
 
 from collections.abc import Mapping
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -93,6 +93,9 @@ class QueryShift(BaseEstimator):
         self.metric = metric
         self.max_samples = max_samples
 
+    coef_: NDArray
+    rest_: NDArray
+
     def fit(self, gallery: ArrayLike, bias: ArrayLike) -> Self:
         """Split the bias of each item into a shift of the queries and a rest.
 
@@ -118,24 +121,23 @@ class QueryShift(BaseEstimator):
         check_metric(self.metric)
         n_samples = check_count(self.max_samples, "max_samples")
         names = item_names(gallery)
-        if not is_on_disk(gallery):
-            gallery = check_matrix(gallery, "gallery")
-        n_items = gallery.shape[0]
+        items: Any = gallery if is_on_disk(gallery) else check_matrix(gallery, "gallery")
+        n_items = items.shape[0]
         biases = check_biases(bias, n_items)
         places = np.linspace(0, n_items - 1, min(n_samples, n_items)).astype(int)
-        sample = index_vectors(gallery[places], "gallery", self.metric)
+        sample = index_vectors(items[places], "gallery", self.metric)
         self.coef_ = _ridge(sample.astype(np.float64), biases[places])
         if np.ndim(bias) == 1:
             self.coef_ = self.coef_[0]
         self.n_features_in_ = sample.shape[1]
         self.gallery_names_ = names
-        self.rest_ = np.empty(np.shape(bias))
+        shaped = biases[:, 0] if np.ndim(bias) == 1 else biases
+        self.rest_ = np.empty_like(shaped)
         for rows in gen_batches(n_items, _BLOCK_ROWS):
-            self.rest_[rows] = self.rest(gallery[rows], bias[rows])
-        spread = biases.var(axis=0)
-        left = self.rest_.reshape(biases.shape).var(axis=0)
-        shares = 1 - left / np.where(spread > 0, spread, np.inf)
-        self.r2_ = float(shares[0]) if np.ndim(bias) == 1 else shares
+            self.rest_[rows] = self.rest(items[rows], shaped[rows])
+        spread = shaped.var(axis=0)
+        shares = 1 - self.rest_.var(axis=0) / np.where(spread > 0, spread, np.inf)
+        self.r2_ = float(shares) if np.ndim(bias) == 1 else shares
         return self
 
     def queries(
@@ -237,12 +239,12 @@ class QueryShift(BaseEstimator):
             repeated in a row.
         """
         check_is_fitted(self)
-        names, rests = self.gallery_names_, self.rest_
+        names, rests = self.gallery_names_, self.rest_.reshape(len(self.rest_), -1)
         if added:
             names = with_added_names(names, len(rests), added)
-            rests = np.concatenate([rests, np.array([*added.values()], float)])
-        rests = rests.reshape(len(rests), -1)
-        flags = check_flags(corrected, len(similarities), rests.shape[1])
+            new = np.array([*added.values()], dtype=float).reshape(len(added), -1)
+            rests = np.vstack([rests, new])
+        flags = check_flags(corrected, len(np.asarray(indices, dtype=object)), rests.shape[1])
         return rescored(
             _Rests(rests, flags), similarities, indices, len(rests), names, return_names
         )
