@@ -125,6 +125,21 @@ def test_added_items_are_rescored_by_id(normalizer, named):
     )
 
 
+@pytest.mark.parametrize("named", [True, False])
+def test_replaced_items_have_their_new_bias(named):
+    gallery = pd.DataFrame(GALLERY, index=IDS) if named else GALLERY
+    fitted = InvertedSoftmax().fit(BANK, gallery)
+    ids = np.array(IDS, dtype=object) if named else np.arange(30)
+    bias = fitted.index_bias()
+    bias[[0, 7]] = 0.3, -0.2
+    added = {ids[0]: 0.3, ids[7]: -0.2}
+    everything = np.tile(ids, (9, 1))
+    scores, found = fitted.rescore(SIMS, everything, added=added, return_names=True)
+    expected = SIMS - bias
+    np.testing.assert_allclose(scores, -np.sort(-expected, axis=1), rtol=1e-12)
+    np.testing.assert_array_equal(found, ids[np.argsort(-expected, axis=1)])
+
+
 def test_rows_of_different_lengths_are_filled_up():
     fitted = InvertedSoftmax().fit(BANK, pd.DataFrame(GALLERY, index=IDS))
     rows = [[0.9, 0.8, 0.1], [], [0.7]]
@@ -144,8 +159,8 @@ def test_rows_of_different_lengths_are_filled_up():
 
 def test_what_cannot_be_added_is_refused():
     fitted = InvertedSoftmax().fit(BANK, pd.DataFrame(GALLERY, index=IDS))
-    with pytest.raises(ValueError, match="got 'id-3' and 0 others that are"):
-        fitted.rescore([[0.5]], [["id-3"]], added={"id-3": 0.1, "new": 0.2})
+    with pytest.raises(ValueError, match="'other'.* and 0 others"):
+        fitted.rescore([[0.5]], [["other"]], added={"new": 0.2})
     with pytest.raises(ValueError, match="return_names=True requires names"):
         InvertedSoftmax().fit(BANK, GALLERY).rescore([[1]], [[0]], return_names=True)
     for normalizer, message in (

@@ -121,7 +121,9 @@ class QueryShift(BaseEstimator):
         check_metric(self.metric)
         n_samples = check_count(self.max_samples, "max_samples")
         names = item_names(gallery)
-        items: Any = gallery if is_on_disk(gallery) else check_matrix(gallery, "gallery")
+        items: Any = (
+            gallery if is_on_disk(gallery) else check_matrix(gallery, "gallery")
+        )
         n_items = items.shape[0]
         biases = check_biases(bias, n_items)
         places = np.linspace(0, n_items - 1, min(n_samples, n_items)).astype(int)
@@ -219,7 +221,7 @@ class QueryShift(BaseEstimator):
         corrected : bool or array-like of bool, default=True
             As in `queries`. The others keep their similarities.
         added : mapping from name to rest, default=None
-            Items that were added after `fit`.
+            Items that were added or replaced after `fit`.
         return_names : bool, default=False
             Whether to return the names of the items instead of their indices.
 
@@ -244,7 +246,9 @@ class QueryShift(BaseEstimator):
             names = with_added_names(names, len(rests), added)
             new = np.array([*added.values()], dtype=float).reshape(len(added), -1)
             rests = np.vstack([rests, new])
-        flags = check_flags(corrected, len(np.asarray(indices, dtype=object)), rests.shape[1])
+        flags = check_flags(
+            corrected, len(np.asarray(indices, dtype=object)), rests.shape[1]
+        )
         return rescored(
             _Rests(rests, flags), similarities, indices, len(rests), names, return_names
         )

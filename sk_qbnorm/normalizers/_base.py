@@ -148,8 +148,8 @@ class BaseNormalizer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator, ABC)
             no candidate, if the gallery items have names. Must be None if `scores` is
             sparse.
         added : mapping from name to bias, default=None
-            Items that were added to the index after `fit`, with the bias that `bias_of`
-            returns. They are not in an activation set.
+            Items that were added to the index or replaced after `fit`, with the bias
+            that `bias_of` returns. They are not in an activation set.
         return_names : bool, default=False
             Whether to return the names of the items instead of their indices.
 

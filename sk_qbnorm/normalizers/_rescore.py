@@ -46,19 +46,16 @@ def rescored(correction, scores, indices, n_gallery, names=None, return_names=Fa
 
 
 def with_added_names(names, n_gallery, added):
-    """Return the names of the gallery items, followed by those of added items."""
+    """Return the names of the gallery items, followed by those of added items.
+
+    An item of the gallery that is replaced loses its name to the one that is added.
+    """
     if names is None:
         names = np.arange(n_gallery).astype(object)
     new = np.empty(len(added), dtype=object)
     new[:] = [*added]
-    there = {*names}
-    known = [name for name in added if name in there]
-    if known:
-        raise ValueError(
-            f"added must hold items that are not in the gallery, got {known[0]!r} and "
-            f"{len(known) - 1} others that are; fit again to replace items."
-        )
-    return np.concatenate([names, new])
+    left = np.array([object() if name in added else name for name in names], object)
+    return np.concatenate([left, new])
 
 
 def _check_dense(scores, indices, n_gallery, names):
@@ -128,7 +125,7 @@ def _filled_up(scores, indices):
 
 def _named_items(items, names):
     """Return gallery indices in place of names, -1 for None (and for -1 itself)."""
-    if isinstance(names[0], str) and items.dtype.kind in "iu":
+    if isinstance(names[-1], str) and items.dtype.kind in "iu":
         return items
     positions = positions_of(items, names)
     missing = np.isin(items, (None, -1)) if items.dtype == object else items == -1
