@@ -1,8 +1,8 @@
 """``python -m benchmarks.engines``: how much of the exact corrected ten engines find.
 
 Each engine searches raw vectors, augmented ones without and with the centering and the
-scaling of `AugmentedVectors`, and shifted queries with few candidates. Engines that are
-not installed are named.
+scaling of `AugmentedVectors`, and shifted queries with few candidates, which are sorted
+by exact corrected scores. Engines that are not installed are named.
 """
 
 import argparse
