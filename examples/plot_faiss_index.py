@@ -2,8 +2,8 @@
 Corrected scores from a FAISS index
 ===================================
 
-Correct the search of an index of raw vectors: ask it for shifted queries, and subtract a
-small rest from the candidates. The index stays as it is, and still serves raw search.
+Correct the search of an index of raw vectors: ask it for shifted queries, and subtract
+a small rest from the candidates. The index stays as it is, and still serves raw search.
 The data is synthetic with strong hubs, from `~sk_qbnorm.datasets.make_hub_retrieval`.
 :doc:`/guide/engines/index` has other engines, and stores the correction in the index.
 """
