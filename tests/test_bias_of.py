@@ -138,6 +138,11 @@ def test_replaced_items_have_their_new_bias(named):
     expected = SIMS - bias
     np.testing.assert_allclose(scores, -np.sort(-expected, axis=1), rtol=1e-12)
     np.testing.assert_array_equal(found, ids[np.argsort(-expected, axis=1)])
+    places = np.tile(np.arange(1, 7), (9, 1))  # indices are allowed next to names
+    by_place = fitted.rescore(SIMS[:, 1:7], places, added=added)[0]
+    np.testing.assert_allclose(
+        by_place, -np.sort(-expected[:, 1:7], axis=1), rtol=1e-12
+    )
 
 
 def test_rows_of_different_lengths_are_filled_up():
@@ -151,7 +156,7 @@ def test_rows_of_different_lengths_are_filled_up():
     assert np.isneginf(scores[1]).all()
     by_index = InvertedSoftmax().fit(BANK, GALLERY)
     places = [[3, 0, 9], [], (4,)]
-    np.testing.assert_array_equal(by_index.rescore(rows, places)[0], scores)
+    np.testing.assert_allclose(by_index.rescore(rows, places)[0], scores, rtol=1e-12)
     assert by_index.rescore(rows, places)[1].dtype == np.int64
     with pytest.raises(ValueError, match="indices|inhomogeneous"):
         by_index.rescore(rows, [[3, 0], [], [4]])

@@ -138,7 +138,7 @@ class QueryShift(BaseEstimator):
         for rows in gen_batches(n_items, _BLOCK_ROWS):
             self.rest_[rows] = self.rest(items[rows], shaped[rows])
         spread = shaped.var(axis=0)
-        shares = 1 - self.rest_.var(axis=0) / np.where(spread > 0, spread, np.inf)
+        shares = 1 - self.rest_.var(axis=0) / np.where(spread > 0, spread, 1)
         self.r2_ = float(shares) if np.ndim(bias) == 1 else shares
         return self
 
