@@ -68,8 +68,8 @@ class QueryShift(BaseEstimator):
     matrix. Vector w and the rests can be stored with the index. Because w stays fixed,
     new items get their rest from `rest` without a change to others.
 
-    An index that compares by cosine or by Euclidean distance ranks items of the same
-    length as one of inner products does, so ``metric="cosine"`` serves both.
+    For ``metric="cosine"``, an index of inner products must store vectors of length 1.
+    An index of cosines or Euclidean distances ranks these as inner products do.
 
     Examples
     --------
@@ -276,7 +276,8 @@ def _ridge(items, biases):
     from sklearn.linear_model import RidgeCV  # which takes long to import
 
     variance = items.var(axis=0).mean()
-    if not variance > 0:  # a single item, or equal ones
+    rounding = np.finfo(np.float64).eps * np.square(items).mean()
+    if variance <= rounding:  # a single item, or equal ones
         return np.zeros((biases.shape[1], items.shape[1]))
     strengths = _STRENGTHS * variance * len(items)
     model = RidgeCV(alphas=strengths).fit(items, biases)
