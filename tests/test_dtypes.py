@@ -117,7 +117,7 @@ def test_float32_stays_float32(form):
         assert retriever.kneighbors(queries)[0].dtype == np.float32
     similarity = GallerySimilarity(gallery).fit(bank)
     assert similarity.transform(queries).dtype == np.float32
-    augmented = AugmentedVectors(space="euclidean").fit(gallery, np.arange(14))
+    augmented = AugmentedVectors().fit(gallery, np.arange(14))
     assert augmented.gallery(gallery, np.arange(14)).dtype == np.float32
     assert augmented.queries(queries).dtype == np.float32
     shift = QueryShift().fit(gallery, np.arange(14))

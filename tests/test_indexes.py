@@ -133,7 +133,7 @@ def test_an_augmented_gallery_still_gives_raw_similarities(name, metric):
 @pytest.mark.parametrize("algorithm", ["brute", "kd_tree"])
 def test_the_nearest_are_those_of_largest_score(name, metric, dtype, algorithm):
     known = case(name, metric, dtype)
-    items = augmented_items(known, space="euclidean")
+    items = augmented_items(known)
     assert_exact(known, *answer(known, nearest(items, algorithm), len(items)))
 
 
@@ -141,7 +141,7 @@ def test_the_nearest_are_those_of_largest_score(name, metric, dtype, algorithm):
 @each_metric
 def test_cosines_of_items_of_one_length_rank_by_score(name, metric):
     known = case(name, metric)
-    items = augmented_items(known, space="cosine")
+    items = augmented_items(known)
     lengths = np.linalg.norm(items, axis=1)
     np.testing.assert_allclose(lengths, known.augmented.radius_, rtol=1e-6)
 
@@ -154,7 +154,7 @@ def test_cosines_of_items_of_one_length_rank_by_score(name, metric):
 
 def test_a_gallery_is_augmented_in_parts():
     known = case("NNN k=3", "dot", np.float32)
-    whole = augmented_items(known, space="euclidean")
+    whole = augmented_items(known)
     parts = np.array_split(np.arange(len(known.gallery)), 3)
     augment = known.augmented.gallery
     items = np.vstack([augment(known.gallery[p], known.bias[p]) for p in parts])
@@ -223,10 +223,8 @@ def usearch_graph(items, by_product):
 @each_metric
 @pytest.mark.parametrize("graph", [faiss_graph, hnswlib_graph, usearch_graph])
 def test_graphs_find_nearly_all(name, metric, graph):
-    # Where the bias outweighs the embeddings, a graph of products finds too little.
-    space = "inner_product" if metric == "cosine" else "euclidean"
     known = case(name, metric)
-    items = augmented_items(known, space=space)
+    items = augmented_items(known)
     search = graph(items, by_product=metric == "cosine")
     if metric == "dot":
         search = by_value(search, "squared_euclidean", known.augmented.radius_)

@@ -1,7 +1,7 @@
 """Corrected search in vector indexes and databases.
 
 `QueryShift` corrects the search of an index of raw vectors. `AugmentedVectors` stores
-the correction as one more dimension. Both need embeddings and one bias per item, such
+the correction as two more dimensions. Both need embeddings and one bias per item, such
 as ``normalizer.index_bias()``.
 """
 

@@ -1,4 +1,4 @@
-"""The correction as one more dimension of each vector."""
+"""The correction as two more dimensions of each vector."""
 
 from typing import Self
 
@@ -9,7 +9,6 @@ from sklearn.utils.validation import check_is_fitted
 
 from sk_qbnorm._embeddings import check_metric
 from sk_qbnorm._validation import (
-    check_choice,
     check_count,
     check_matrix,
     check_number,
@@ -18,31 +17,31 @@ from sk_qbnorm._validation import (
 
 from ._inputs import check_biases, check_flags, index_vectors
 
-_SPACES = ("inner_product", "euclidean", "cosine")
-
 
 class AugmentedVectors(BaseEstimator):
-    r"""Store the correction as one more dimension, for an index that you can fill.
+    r"""Store the correction as two more dimensions, for an index that you can fill.
 
     .. math::
 
-        [g_j, \; -c \, (b_j - m)] \cdot [q, \; 1 / c] = q \cdot g_j - b_j + m,
-        \qquad
-        m = \tfrac12 (\min_j b_j + \max_j b_j), \quad
-        c = 1 / \sqrt{\max_j |b_j - m|}
+        [g_j, \; -c \, (b_j - m), \; l_j] \cdot [q, \; 1 / c, \; 0]
+        = q \cdot g_j - b_j + m
 
-    so the index ranks by corrected similarity. The query :math:`[q, 0]` gets raw
+    so the index ranks by corrected similarity. The query :math:`[q, 0, 0]` gets raw
     similarities from the same index. The center m and the factor c give the new entries
     of items and queries the same, smallest possible size, which quantized indexes and
-    graphs need.
+    graphs need:
+
+    .. math::
+
+        m = \tfrac12 (\min_j b_j + \max_j b_j), \qquad
+        c = 1 / \sqrt{\max_j |b_j - m|}
+
+    The last dimension, :math:`l_j = \sqrt{R^2 - |g_j|^2 - c^2 (b_j - m)^2}`, gives all
+    items the same length R. Then inner products, cosines and Euclidean distances rank
+    alike, so the vectors suit any index.
 
     Parameters
     ----------
-    space : {"inner_product", "euclidean", "cosine"}, default="inner_product"
-        How the index compares vectors. For ``"euclidean"`` and ``"cosine"`` one more
-        dimension gives all items the same length :math:`R`, `radius_`:
-        :math:`\sqrt{R^2 - |g_j|^2 - c^2 (b_j - m)^2}` for items and 0 for queries. Then
-        the order by distance or cosine is the order by inner product.
     metric : {"cosine", "dot"}, default="cosine"
         Similarity of the fitted normalizer. For ``"cosine"`` embeddings are scaled to
         length 1.
@@ -63,8 +62,8 @@ class AugmentedVectors(BaseEstimator):
         Factor c of each bias.
     reach_ : ndarray of shape (n_biases,)
         Largest difference from m that fits.
-    radius_ : float or None
-        Length R of all augmented items; None for ``"inner_product"``.
+    radius_ : float
+        Length R of all augmented items.
     n_features_in_ : int
         Number of features of the embeddings.
 
@@ -78,11 +77,6 @@ class AugmentedVectors(BaseEstimator):
     The values of `fit` stay fixed, so items can be added and replaced one by one. An
     item that does not fit raises an error: fit again and rebuild the index.
 
-    Spaces that work well: ``"inner_product"`` for FAISS, pgvector (``vector_ip_ops``),
-    Qdrant (``Dot``), Milvus, hnswlib and DuckDB; ``"cosine"`` for engines that have no
-    inner product or normalize vectors, and for usearch with int8; ``"euclidean"`` for
-    engines that have only distances, and for graphs with ``metric="dot"``.
-
     Corrected results are spread over the gallery while raw ones are the same few hubs.
     An inverted-file index must probe more lists than for raw search.
 
@@ -92,9 +86,9 @@ class AugmentedVectors(BaseEstimator):
     >>> gallery, bias = [[1.0, 0.0], [0.0, 1.0]], [0.9, 0.4]
     >>> augmented = AugmentedVectors().fit(gallery, bias)
     >>> items = augmented.gallery(gallery, bias)
-    >>> items
-    array([[ 1. ,  0. , -0.5],
-           [ 0. ,  1. ,  0.5]])
+    >>> items.round(2)
+    array([[ 1.  ,  0.  , -0.5 ,  0.56],
+           [ 0.  ,  1.  ,  0.5 ,  0.56]])
     >>> products = augmented.queries([[0.8, 0.6]]) @ items.T
     >>> augmented.scores(products)
     array([[-0.1,  0.2]])
@@ -103,12 +97,10 @@ class AugmentedVectors(BaseEstimator):
     def __init__(
         self,
         *,
-        space: str = "inner_product",
         metric: str = "cosine",
         room: float = 0.5,
         multiple_of: int = 1,
     ) -> None:
-        self.space = space
         self.metric = metric
         self.room = room
         self.multiple_of = multiple_of
@@ -144,13 +136,11 @@ class AugmentedVectors(BaseEstimator):
         self.scale_ = 1 / np.sqrt(half)
         self.reach_ = (1 + self.room) * half
         self.n_features_in_ = items.shape[1]
-        self.radius_ = None
-        if self.space != "inner_product":
-            longest = 1.0
-            if self.metric == "dot":
-                longest = (1 + self.room) * np.sqrt(_squares(items).max())
-            additions = (self.scale_ * self.reach_) ** 2
-            self.radius_ = float(np.sqrt(longest**2 + additions.sum()))
+        longest = 1.0
+        if self.metric == "dot":
+            longest = (1 + self.room) * np.sqrt(_squares(items).max())
+        additions = (self.scale_ * self.reach_) ** 2
+        self.radius_ = float(np.sqrt(longest**2 + additions.sum()))
         return self
 
     def gallery(self, gallery: ArrayLike, bias: ArrayLike) -> NDArray:
@@ -167,9 +157,8 @@ class AugmentedVectors(BaseEstimator):
         Returns
         -------
         augmented : ndarray of shape (n_items, n_dimensions)
-            Vectors to store: one more column per bias, one more for ``"euclidean"`` and
-            ``"cosine"``, and zeros up to `multiple_of`. float32 if `gallery` is, else
-            float64.
+            Vectors to store: one more column per bias, one for the length, and zeros up
+            to `multiple_of`. float32 if `gallery` is, else float64.
 
         Raises
         ------
@@ -191,8 +180,7 @@ class AugmentedVectors(BaseEstimator):
                 "room if this is usual, and rebuild the index."
             )
         columns = [items, -self.scale_ * centered]
-        if self.radius_ is not None:
-            columns.append(self._missing_lengths(columns))
+        columns.append(self._missing_lengths(columns))
         return self._padded(columns, float_dtype(items))
 
     def queries(
@@ -223,9 +211,7 @@ class AugmentedVectors(BaseEstimator):
         check_is_fitted(self)
         asked = index_vectors(queries, "queries", self.metric, self.n_features_in_)
         flags = check_flags(corrected, len(asked), len(self.offset_))
-        columns = [asked, flags / self.scale_]
-        if self.radius_ is not None:
-            columns.append(np.zeros((len(asked), 1)))
+        columns = [asked, flags / self.scale_, np.zeros((len(asked), 1))]
         return self._padded(columns, float_dtype(asked))
 
     def scores(
@@ -260,7 +246,6 @@ class AugmentedVectors(BaseEstimator):
         return (found - shift).astype(found.dtype, copy=False)
 
     def _check_parameters(self):
-        check_choice(self.space, "space", _SPACES)
         check_metric(self.metric)
         check_number(self.room, "room", positive=False, advice="0.5 is usual")
         check_count(self.multiple_of, "multiple_of")
