@@ -20,6 +20,10 @@ class WrappingNormalizer(AdditiveNormalizer):
     def _fits_in_parts(self):
         return getattr(self.normalizer, "_fits_in_parts", True)
 
+    @property
+    def _needs_all_items(self):
+        return self.normalizer._needs_all_items
+
     def _check_parameters(self):
         is_additive = isinstance(self.normalizer, AdditiveNormalizer)
         if not is_additive or isinstance(self.normalizer, ActivationMixin):
