@@ -33,7 +33,6 @@ NORMALIZERS = {
     "CSLS": CSLS(n_neighbors=5),
     "NNN": NearestNeighborNormalizer(n_neighbors=3),
     "D-CSLS": DynamicNormalizer(CSLS(n_neighbors=5)),
-    "Sinkhorn": SinkhornNormalizer(tol=0, max_iter=3),
 }
 each_normalizer = pytest.mark.parametrize(
     "normalizer", NORMALIZERS.values(), ids=NORMALIZERS
@@ -82,6 +81,13 @@ def test_names_of_new_items_need_not_be_known():
     expected = fitted.bias_of(BANK, GALLERY[20:])
     again = pd.DataFrame(GALLERY[20:], index=IDS[:10])  # embedded anew, the same ids
     np.testing.assert_allclose(fitted.bias_of(BANK, again), expected, rtol=1e-12)
+
+
+def test_new_items_are_weighed_against_the_balance_of_the_last_fit():
+    fitted = SinkhornNormalizer(tol=0, max_iter=3).fit(BANK, GALLERY[:20])
+    found = fitted.bias_of(BANK, GALLERY[20:])
+    grown = fitted.add_gallery(BANK, GALLERY[20:])
+    np.testing.assert_array_equal(found, grown.index_bias()[20:])
 
 
 def test_what_has_no_bias_of_its_own_is_refused_with_a_reason():
