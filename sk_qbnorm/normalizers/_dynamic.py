@@ -31,6 +31,12 @@ class WrappingNormalizer(AdditiveNormalizer):
                 "normalizer must learn a bias per item from one querybank and have no "
                 f"gate, such as CSLS(), got {self.normalizer!r}."
             )
+        if self.normalizer.metric not in (None, self.metric):
+            raise ValueError(
+                "normalizer must have metric=None or the metric of the normalizer that "
+                f"wraps it, {self.metric!r}, got {self.normalizer.metric!r}; set the "
+                "outer metric only."
+            )
         self.normalizer._check_parameters()
 
     def _statistics(self, tiles, spread):
