@@ -7,8 +7,14 @@ import pytest
 from scipy import sparse
 from sklearn.base import clone
 
-from sk_qbnorm import CSLS, InvertedSoftmax, QuerybankRetriever, pairwise_similarity
-from sk_qbnorm.normalizers import MixNormalizer
+from sk_qbnorm import (
+    CSLS,
+    DynamicNormalizer,
+    InvertedSoftmax,
+    MixNormalizer,
+    QuerybankRetriever,
+    pairwise_similarity,
+)
 from sk_qbnorm.tiles import SimilaritySource
 
 from .cases import ALL
