@@ -8,12 +8,12 @@
     similarity    pairwise_similarity, GallerySimilarity: embeddings to similarities
     neighbors     NearestNeighborScorer: scores to gallery items; QuerybankRetriever:
                   embeddings to the best items by corrected score
+    indexes       QueryShift, AugmentedVectors: corrected search in vector engines
     inspection    displays: hubs by name, corrected queries, recall over beta
     model_selection
                   NormalizerSearch, gain_scorer, QuerybankSplit: choose a correction
                   with few labeled queries
     querybanks    choose the queries of a bank, and measure how useful it is
-    augmentation  the correction as one more dimension of a vector index
     metrics       recall, ranks and hubness of scores; scorers for GridSearchCV
     datasets      real and synthetic data, and a loader of published matrices
     reporting     report: every normalizer measured, one recommended, as a page
@@ -21,7 +21,6 @@
 ``sk-qbnorm report`` writes a report, ``sk-qbnorm demo`` prints the shipped data.
 """
 
-from .augmentation import augment_gallery, augment_queries
 from .neighbors import NearestNeighborScorer, QuerybankRetriever
 from .normalizers import (
     CSLS,
@@ -58,8 +57,6 @@ __all__ = [
     "QuerybankRetriever",
     "ResultLists",
     "SinkhornNormalizer",
-    "augment_gallery",
-    "augment_queries",
     "pairwise_similarity",
     "report",
 ]

@@ -11,6 +11,7 @@ import sk_qbnorm
 from sk_qbnorm import (
     datasets,
     evaluators,
+    indexes,
     inspection,
     metrics,
     model_selection,
@@ -32,6 +33,7 @@ MODULES = (
     sk_qbnorm,
     datasets,
     evaluators,
+    indexes,
     inspection,
     metrics,
     model_selection,
@@ -47,7 +49,14 @@ PUBLIC = {
 }
 METHODS = {
     f"{module.__name__}.{name}.{method}"
-    for module in (sk_qbnorm, evaluators, inspection, model_selection, reporting)
+    for module in (
+        sk_qbnorm,
+        evaluators,
+        indexes,
+        inspection,
+        model_selection,
+        reporting,
+    )
     for name in module.__all__
     if inspect.isclass(getattr(module, name))
     for method, function in inspect.getmembers(getattr(module, name), inspect.isroutine)

@@ -52,7 +52,7 @@ class MixNormalizer(VectorIndexMixin, BaseNormalizer):
     ----------
     queries : array-like of shape (n_sample, n_features) or (n_sample, n_gallery)
         A sample of queries like those to correct, for example from a query log; 100 or
-        more are best, and 25 still help. Embeddings, or similarities to the gallery if
+        more are best, and 25 help less. Embeddings, or similarities to the gallery if
         `fit` takes similarities: dense, sparse or a Dask array. They must not be part
         of the querybank. Clones share them.
     normalizer : normalizer, default=None
@@ -277,9 +277,10 @@ class MixNormalizer(VectorIndexMixin, BaseNormalizer):
                 bank = bank or self._new_of_bank(metric, of_lists)
                 if not hasattr(bank, "partial_fit") and hasattr(bank, "_bank"):
                     raise ValueError(
-                        f"querybank cannot be added to a bank of {bank.normalizer!r}, "
-                        "got more queries; call fit with the whole bank, pass them as "
-                        "queries of the sample, or set normalizer=InvertedSoftmax()."
+                        "querybank cannot be added to the bank of a MixNormalizer "
+                        f"with normalizer={self.normalizer!r}, which has no "
+                        "partial_fit; call fit with the whole bank, add the queries to "
+                        "the sample, or use MixNormalizer(queries, InvertedSoftmax())."
                     )
                 learn = getattr(bank, "partial_fit", bank.fit)
                 learn(querybank, gallery)
@@ -530,6 +531,11 @@ class MixNormalizer(VectorIndexMixin, BaseNormalizer):
                 f"{self.n_bank_seen_} queries, got {got}; pass all of it, or None if "
                 "there was none."
             )
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
 
     def __sklearn_clone__(self):
         """Share the queries, which may be large."""
