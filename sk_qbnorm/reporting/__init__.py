@@ -6,6 +6,7 @@ from ._inputs import orient_bank as orient_bank
 from ._render import FORMATS as FORMATS
 from ._render import render as render
 from ._render import write_file as write_file
-from ._report import Report, report
+from ._report import report
+from ._result import Report
 
 __all__ = ["Report", "report"]
