@@ -107,7 +107,9 @@ def test_relevance_by_position(folder):
     assert found["comparison"] == numbers(expected.tables["comparison"])
 
 
-@pytest.mark.parametrize("kind", ["similarities", "embeddings"])
+@pytest.mark.parametrize(
+    "kind", ["similarities", pytest.param("embeddings", marks=pytest.mark.compiled)]
+)
 @pytest.mark.parametrize("form", ["indices", "indicator", "none"])
 def test_both_directions_are_reported(kind, form, folder):
     files = {}
