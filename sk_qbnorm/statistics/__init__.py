@@ -8,6 +8,8 @@ gallery items) and ``take_items`` (fewer) return new ones.
 
 from ._bank import Bank, check_mergeable
 from ._best_of_queries import Activations, BestOfQueries, ListPotentials
+from ._caps import Caps, largest_count
+from ._limited_log_mean_exp import LimitedLogMeanExp
 from ._log_mean_exp import LogMeanExp
 from ._potentials import Potentials
 from ._shrinkage import SHRINKAGES, shrunken_bias
@@ -29,6 +31,8 @@ __all__ = [
     "Activations",
     "Bank",
     "BestOfQueries",
+    "Caps",
+    "LimitedLogMeanExp",
     "ListPotentials",
     "LogMeanExp",
     "Potentials",
@@ -39,6 +43,7 @@ __all__ = [
     "beta_at",
     "beta_warning",
     "check_mergeable",
+    "largest_count",
     "resolve_beta",
     "shrunken_bias",
     "spread_of",
