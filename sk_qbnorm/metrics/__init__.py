@@ -32,6 +32,7 @@ from ._relevance import kept_queries as kept_queries
 from ._relevance import relevant_items as relevant_items
 from ._report import retrieval_report
 from ._scorers import make_retrieval_scorer, recall_scorer
+from ._suspects import hub_suspects
 
 __all__ = [
     "antihub_rate",
@@ -41,6 +42,7 @@ __all__ = [
     "gini_index",
     "hub_agreement",
     "hub_rate",
+    "hub_suspects",
     "hubness_report",
     "hubness_skewness",
     "k_occurrence",

@@ -8,7 +8,7 @@ gallery items) and ``take_items`` (fewer) return new ones.
 
 from ._bank import Bank, check_mergeable
 from ._best_of_queries import Activations, BestOfQueries, ListPotentials
-from ._caps import Caps, largest_count
+from ._caps import Caps, check_caps, largest_count
 from ._limited_log_mean_exp import LimitedLogMeanExp
 from ._log_mean_exp import LogMeanExp
 from ._potentials import Potentials
@@ -42,6 +42,7 @@ __all__ = [
     "TopMean",
     "beta_at",
     "beta_warning",
+    "check_caps",
     "check_mergeable",
     "largest_count",
     "resolve_beta",

@@ -1,6 +1,8 @@
 """The floor of the bias that keeps every gallery item within its share of the bank."""
 
+from collections.abc import Mapping
 from copy import copy
+from numbers import Integral, Real
 
 import numpy as np
 
@@ -9,6 +11,7 @@ from sk_qbnorm.tiles import BestItems
 
 from ._statistic import Statistic
 
+USUAL_CAPS = {1: 0.01, 10: 0.05}
 _MOST_ROUNDS = 5
 _BATCH_ENTRIES = 2**24  # similarities of the items whose floor is computed at once
 _MARGIN = 4  # roundings by which a floor exceeds the order statistic
@@ -17,6 +20,25 @@ _MARGIN = 4  # roundings by which a floor exceeds the order statistic
 def largest_count(share, n_bank):
     """Return the largest number of bank queries that is within a share of them."""
     return int(np.floor(share * n_bank + 1e-9))  # 0.29 * 100 is below 29
+
+
+def check_caps(caps):
+    """Return the caps as a dict of int to float, in ascending order."""
+    caps = USUAL_CAPS if caps is None else caps
+    if not isinstance(caps, Mapping) or not caps:
+        raise ValueError(
+            "caps must map numbers of best items to shares of the bank queries, such "
+            f"as {USUAL_CAPS}, got {caps!r}."
+        )
+    for k, share in caps.items():
+        is_count = isinstance(k, Integral) and not isinstance(k, bool) and k >= 1
+        is_share = isinstance(share, Real) and 0 < share < 1
+        if not (is_count and is_share):
+            raise ValueError(
+                "caps must map integers >= 1 to shares between 0 and 1, such as "
+                f"{USUAL_CAPS}, got {k!r}: {share!r}."
+            )
+    return {int(k): float(caps[k]) for k in sorted(caps)}
 
 
 class Caps(Statistic):
