@@ -98,7 +98,7 @@ def hub_suspects(
     >>> next(iter(suspects))  # the planted item
     600
     >>> len(suspects)  # and natural hubs
-    10
+    21
     """
     share = _check_rate(share, "share", or_zero=True)
     rate = _check_rate(false_discovery_rate, "false_discovery_rate")
