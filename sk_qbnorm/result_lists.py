@@ -232,7 +232,20 @@ class ResultLists:
         return lists
 
     def first(self, n: int) -> tuple[NDArray, NDArray]:
-        """Return the scores and items of n columns, filled up with no items."""
+        """Return the first n items of each list, filled up with no items.
+
+        Parameters
+        ----------
+        n : int
+            Number of columns.
+
+        Returns
+        -------
+        scores : ndarray of shape (n_queries, n)
+            Minus infinity for no item.
+        items : ndarray of shape (n_queries, n), dtype int64
+            Gallery indices, -1 for no item.
+        """
         return _widened(self.scores[:, :n], self.items[:, :n], n)
 
     def _with(self, scores, items):

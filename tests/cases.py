@@ -14,6 +14,7 @@ from sk_qbnorm import (
     DynamicNormalizer,
     GloballyCorrected,
     InvertedSoftmax,
+    ListSinkhornNormalizer,
     NearestNeighborNormalizer,
     SinkhornNormalizer,
 )
@@ -29,6 +30,7 @@ NORMALIZERS = {
     "CSLS k=3": CSLS(n_neighbors=3, metric="precomputed"),
     "NNN k=3": NearestNeighborNormalizer(n_neighbors=3, metric="precomputed"),
     "Dynamic CSLS": DynamicNormalizer(CSLS(n_neighbors=2), metric="precomputed"),
+    "Lists": ListSinkhornNormalizer(n_listed=3, metric="precomputed"),
     "DualIS": DualInvertedSoftmax(
         beta_query=20.0, beta_gallery=5.0, metric="precomputed"
     ),
@@ -62,10 +64,21 @@ def expected(normalizer, bank, sims):
         beta = number_for(options["beta_query"], 1.5, bank)
         settings = [beta], options["alpha"], gate
         return np.array(reference.dual_inverted_softmax([bank], sims, *settings))
+    if isinstance(normalizer, ListSinkhornNormalizer):
+        n_listed = min(options["n_listed"], max(2, len(bank[0]) // 10))
+        lists = [
+            {item: row[item] for item in reference.order(row)[:n_listed]}
+            for row in bank
+        ]
+        bias = np.array(reference.list_sinkhorn_bias(lists, len(bank[0])))
+        return np.array(sims) - options["alpha"] * bias
     if isinstance(normalizer, SinkhornNormalizer):
         beta = number_for(options["beta"], 2.0, bank)
         settings = beta, options["max_iter"]
-        bias = np.array(reference.sinkhorn_bias(bank, *settings))
+        bias_of = reference.sinkhorn_bias
+        if options["shrinkage"] == "noise":
+            bias_of = reference.shrunken_sinkhorn_bias
+        bias = np.array(bias_of(bank, *settings))
         return np.array(sims) - options["alpha"] * bias
     if isinstance(normalizer, InvertedSoftmax):
         inverted = {
@@ -74,6 +87,14 @@ def expected(normalizer, bank, sims):
         }[options["output"]]
         beta = number_for(options["beta"], 1.5, bank)
         scores = inverted(bank, sims, beta, options["alpha"])
+        if options["shrinkage"] == "noise":  # move each score by the change of its bias
+            plain = np.array(reference.sinkhorn_bias(bank, beta, 1))
+            shrunken = np.array(reference.shrunken_sinkhorn_bias(bank, beta, 1))
+            moved = options["alpha"] * (plain - shrunken)
+            if options["output"] == "similarity":
+                scores = np.array(scores) + moved
+            else:
+                scores = np.array(scores) * np.exp(beta * moved)
         if isinstance(normalizer, DynamicInvertedSoftmax):
             gate = options["n_activation"], options["min_count"]
             scores = reference.dynamic(bank, sims, scores, *gate)

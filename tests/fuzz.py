@@ -25,6 +25,7 @@ from sk_qbnorm import (
     DynamicNormalizer,
     GloballyCorrected,
     InvertedSoftmax,
+    ListSinkhornNormalizer,
     NearestNeighborNormalizer,
     QuerybankRetriever,
     SinkhornNormalizer,
@@ -88,18 +89,21 @@ class Case:
         output = self.one_of("similarity", "similarity", "probability")
         of_beta = {"beta": beta, "alpha": alpha}
         duals = {"beta_query": beta, "beta_gallery": 5.0 / self.scale, "alpha": alpha}
-        sinkhorn = SinkhornNormalizer(max_iter=self.one_of(1, 4), tol=0.0, **of_beta)
+        noisy = {**of_beta, "shrinkage": self.one_of(None, "noise")}
+        sinkhorn = SinkhornNormalizer(max_iter=self.one_of(1, 4), tol=0.0, **noisy)
+        lists = ListSinkhornNormalizer(alpha=alpha, n_listed=max(2, k))
         nearest = NearestNeighborNormalizer(alpha=alpha, n_neighbors=k)
         inner = self.one_of(
             CSLS(n_neighbors=k), InvertedSoftmax(**of_beta), sinkhorn, nearest
         )
         return self.one_of(
-            InvertedSoftmax(output=output, **of_beta),
+            InvertedSoftmax(output=output, **noisy),
             DynamicInvertedSoftmax(output=output, **of_beta, **gate),
             CSLS(n_neighbors=k),
             GloballyCorrected(),
             nearest,
             sinkhorn,
+            lists,
             DynamicNormalizer(inner, **gate),
             DualInvertedSoftmax(**duals),
             DualDynamicInvertedSoftmax(**duals, **gate),
@@ -191,7 +195,9 @@ def run(seed, number):
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error")
-            warnings.filterwarnings("ignore", "n_neighbors=|n_activation=|beta")
+            warnings.filterwarnings(
+                "ignore", "n_neighbors=|n_activation=|beta|The lists"
+            )
             check(case)
     except Exception:
         return f"{check.__name__}: {'; '.join(case.words)}\n{traceback.format_exc()}"

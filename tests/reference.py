@@ -149,7 +149,9 @@ def list_sinkhorn_bias(lists, n_gallery):
     ]
     n_listed = sum(map(len, excess))
     tau = math.fsum(z for row in excess for z in row.values())
-    tau /= n_listed - len(excess)
+    tau /= max(1, n_listed - len(excess))
+    if tau == 0:
+        return [0.0] * n_gallery
     counts = [sum(item in row for row in excess) for item in range(n_gallery)]
     mean = sum(counts) / n_gallery
     variance = sum((count - mean) ** 2 for count in counts) / n_gallery

@@ -58,7 +58,7 @@ def with_text():
         (SIMS[None], ValueError, "dim 3"),
         (SIMS[:0], ValueError, r"0 sample\(s\)"),
         (SIMS[:, :0], ValueError, r"0 feature\(s\)"),
-        (sparse.csr_array(SIMS), TypeError, "Sparse"),
+        (sparse.csr_array(SIMS), TypeError, "[Ss]parse"),
         (SIMS + 1j, ValueError, "Complex"),
     ],
 )

@@ -23,3 +23,21 @@ def test_the_benchmark_measures_every_workload(tmp_path):
         assert f" | {work}" in text
     assert "Peak memory beyond the inputs by n_bank" in text
     assert curves.read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.compiled
+def test_fits_from_lists_are_compared_with_exact_fits(tmp_path):
+    pytest.importorskip("faiss")
+    table = tmp_path / "table.md"
+    sizes = ["--bank", "300", "--gallery", "3000", "--queries", "50"]
+    command = [sys.executable, "-m", "benchmarks.lists", *sizes]
+    files = ["--markdown", str(table)]
+    subprocess.run([*command, *files], cwd=ROOT, check=True, capture_output=True)
+    lines = table.read_text(encoding="utf-8").splitlines()
+    rows = [line.strip("| ").split(" | ") for line in lines[4:]]
+    names = ["lists of 50", "lists of 200", "InvertedSoftmax", "SinkhornNormalizer"]
+    assert [row[0] for row in rows] == names
+    assert rows[0][2] == "1.0"  # times are relative to the first
+    for row in rows:
+        gain = float(row[4].rstrip("%")) - float(lines[0].split()[-1].rstrip("%."))
+        assert gain == pytest.approx(float(row[5]), abs=0.11)

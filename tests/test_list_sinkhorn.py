@@ -171,15 +171,17 @@ def test_names_are_known_from_lists():
     assert fitted.n_features_in_ == 59
     frame = pd.DataFrame(BANK_SIMS, columns=names)
     assert ListSinkhornNormalizer().fit(frame).gallery_names_[0] == "g0"
+    nothing = ResultLists([[0.0]], [[None]], gallery_ids=names)
+    assert (nothing.items < 0).all()
     integers = ResultLists([[0.9, 0.1]], [[70, 50]], gallery_ids=[50, 60, 70])
     np.testing.assert_array_equal(integers.items, [[2, 0]])
 
 
 def test_other_normalizers_refuse_lists():
     for lists in (lists_of(BANK_SIMS, 6), graph_of(BANK_SIMS, 6)):
-        with pytest.raises(ValueError, match="ListSinkhornNormalizer"):
+        with pytest.raises(TypeError, match="ListSinkhornNormalizer"):
             InvertedSoftmax().fit(lists)
-        with pytest.raises(ValueError, match="ListSinkhornNormalizer"):
+        with pytest.raises(TypeError, match="ListSinkhornNormalizer"):
             MixNormalizer(SIMS, InvertedSoftmax()).fit(lists)
 
 

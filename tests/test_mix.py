@@ -109,6 +109,16 @@ def test_without_a_bank_the_sample_corrects_alone():
     np.testing.assert_array_equal(retriever.kneighbors(QUERIES)[1][:, 0], best)
 
 
+def test_other_normalizers_need_a_bank():
+    with pytest.raises(ValueError, match="querybank .* InvertedSoftmax"):
+        QuerybankRetriever(InvertedSoftmax()).fit(None, GALLERY)
+
+
+def test_the_normalizer_of_the_bank_can_be_used_alone():
+    of_bank = MixNormalizer(SIMS).fit(BANK_SIMS).bank_normalizer_
+    np.testing.assert_allclose(of_bank.transform(SIMS), SIMS - of_bank.gallery_bias_)
+
+
 def test_a_foreign_bank_counts_for_nothing():
     foreign = MixNormalizer(QUERIES).fit(DATA.bank_queries_ood, GALLERY)
     alone = MixNormalizer(QUERIES).fit(None, GALLERY)

@@ -19,6 +19,7 @@ NORMALIZERS = {
     "NNN": qb.NearestNeighborNormalizer(),
     "GC": qb.GloballyCorrected(),
     "Sinkhorn": qb.SinkhornNormalizer(max_iter=50),
+    "Lists": qb.ListSinkhornNormalizer(n_listed=3),
     "Mix": qb.MixNormalizer(data.queries[:20]),
     "DualIS": qb.DualInvertedSoftmax(),
     "DualDIS": qb.DualDynamicInvertedSoftmax(),

@@ -25,7 +25,7 @@ def moments(tile):
     with np.errstate(over="ignore", invalid="ignore"):  # the caller handles infinity
         total, squares = _sums(matrix, top, bottom, left, right, origin)
         squares -= total * total / n_entries
-    return total + n_entries * origin, max(squares, 0.0)
+        return total + n_entries * origin, max(squares, 0.0)
 
 
 @kernel

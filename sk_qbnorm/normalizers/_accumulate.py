@@ -113,7 +113,7 @@ class BankAccumulator:
         unused = MatrixTiles(np.zeros((1, 1), dtype=np.float32))
         statistics = normalizer._statistics(unused, Spread(value=1.0))
         if not all(isinstance(each, BestOfQueries) for each in statistics.values()):
-            raise ValueError(
+            raise TypeError(
                 f"{self._name} must hold all similarities for "
                 f"{type(normalizer).__name__}, got result lists or a sparse matrix; "
                 "use ListSinkhornNormalizer or MixNormalizer, or pass a dense matrix."

@@ -52,7 +52,7 @@ class MixNormalizer(VectorIndexMixin, BaseNormalizer):
     ----------
     queries : array-like of shape (n_sample, n_features) or (n_sample, n_gallery)
         A sample of queries like those to correct, for example from a query log; 100 or
-        more are best, and 25 still help. Embeddings, or similarities to the gallery if
+        more are best, and 25 help less. Embeddings, or similarities to the gallery if
         `fit` takes similarities: dense, sparse or a Dask array. They must not be part
         of the querybank. Clones share them.
     normalizer : normalizer, default=None
@@ -530,6 +530,11 @@ class MixNormalizer(VectorIndexMixin, BaseNormalizer):
                 f"{self.n_bank_seen_} queries, got {got}; pass all of it, or None if "
                 "there was none."
             )
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
 
     def __sklearn_clone__(self):
         """Share the queries, which may be large."""
