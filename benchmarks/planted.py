@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from scipy import sparse
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 
@@ -295,6 +296,8 @@ def poisoned(scene):
 
 def _asks_for(scene, shape):
     """Return which queries ask for which item, as a mask."""
+    if sparse.issparse(scene.relevance["relevant"]):
+        return scene.relevance["relevant"].toarray() != 0
     asks = np.zeros(shape, dtype=bool)
     labels = scene.relevance.get("gallery_labels")
     for row, items in enumerate(scene.relevance["relevant"]):

@@ -1,0 +1,106 @@
+"""The benchmark of planted hubs, and its table in the docs."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from benchmarks import attacks, planted
+from sk_qbnorm import (
+    CSLS,
+    CappedNormalizer,
+    InvertedSoftmax,
+    NearestNeighborNormalizer,
+    SinkhornNormalizer,
+)
+from sk_qbnorm.datasets import make_hub_retrieval
+
+pytestmark = [
+    pytest.mark.compiled,
+    pytest.mark.filterwarnings("ignore:The cap of"),
+    pytest.mark.filterwarnings("ignore:Sinkhorn did not converge"),
+    pytest.mark.filterwarnings("ignore:n_neighbors="),
+]
+TABLE = Path(__file__).parent.parent / "docs" / "results" / "planted.md"
+DATA = make_hub_retrieval(240, 80, 60, n_features=12, random_state=0)
+SCENE = planted._scene("small", DATA)
+
+
+@pytest.mark.parametrize(
+    "normalizer",
+    [
+        InvertedSoftmax(beta=5),
+        InvertedSoftmax(beta=20, influence_limit=3),
+        NearestNeighborNormalizer(n_neighbors=4),
+        CSLS(n_neighbors=4),
+        SinkhornNormalizer(alpha=0.5),
+        CappedNormalizer(InvertedSoftmax(beta=5), {1: 0.9}),
+    ],
+    ids=str,
+)
+def test_the_gradient_of_a_known_bias_is_that_of_the_added_item(normalizer):
+    bank = SCENE.bank
+    known = attacks.KnownBias(normalizer.fit(bank, SCENE.gallery), bank)
+    item = attacks.unit(np.random.default_rng(0).normal(size=(1, 12)))
+    slope = known(item)[1][0]
+    slope -= slope @ item[0] * item[0]  # along the sphere
+    step = 1e-6 * attacks.unit(slope)
+    ahead, behind = (known(attacks.unit(item + each))[0][0] for each in (step, -step))
+    assert (ahead - behind) / 2e-6 == pytest.approx(np.linalg.norm(slope), rel=1e-3)
+
+
+def test_a_planted_item_takes_most_queries_and_stays_near_its_base():
+    known, gallery, random = SCENE.known, SCENE.gallery, np.random.default_rng(0)
+    beat = (known @ gallery.T).max(axis=1)
+    starts = attacks.starts_of(known, random)
+    item = attacks.planted(known, beat, starts)
+    assert (known @ item >= beat).mean() > 0.5
+    near = attacks.planted(known, beat, starts, near=(gallery[0], 0.95))
+    assert near @ gallery[0] >= 0.95 - 1e-9
+    assert (known @ near >= beat).mean() <= (known @ item >= beat).mean()
+
+
+def test_every_table_has_a_row_per_normalizer_or_data_set(monkeypatch, capsys):
+    names = ("raw", "IS", "Mix", "raw + caps", "NNN + caps")
+    chosen = {name: planted.NORMALIZERS[name] for name in names}
+    monkeypatch.setattr(planted, "NORMALIZERS", chosen)
+    monkeypatch.setattr(planted, "CAPPED", dict.fromkeys(names[3:]))
+    monkeypatch.setattr(attacks, "_STEPS", 5)
+    found = planted.tables([SCENE], n_draws=2)
+    assert "small" in capsys.readouterr().out
+    for table in ("attacks", "poisons"):
+        assert [line.split(" | ")[0] for line in found[table][2:]] == [
+            f"| {name}" for name in names
+        ]
+    assert len(found["biases"]) == 2 + len(names) - 1  # without Mix
+    assert [line.split(" | ")[0] for line in found["rates"][2:]] == ["| small"]
+    assert "near copies" in planted.text_of(found)
+
+
+def rows_of_the_docs():
+    lines = TABLE.read_text(encoding="utf-8").splitlines()
+    head, _, *rows = lines[2 : lines.index("", 2)]
+    columns = [cell.strip() for cell in head.strip("|").split("|")][1:]
+    found = {}
+    for line in rows:
+        name, *cells = (cell.strip() for cell in line.strip("|").split("|"))
+        found[name] = {
+            column: float(cell)
+            for column, cell in zip(columns, cells, strict=True)
+            if cell
+        }
+    return found
+
+
+def test_the_table_in_the_docs_supports_the_guide():
+    rows = rows_of_the_docs()
+    assert [*rows] == [*planted.NORMALIZERS]
+    assert rows["raw"]["universal"] > 20
+    for name, row in rows.items():
+        if "caps" in name:
+            assert row["universal"] <= 1
+    for name in ("IS", "Sinkhorn"):
+        assert rows[name]["universal"] < 1
+    for name in ("CSLS", "NNN", "Careful"):
+        assert rows[name]["universal"] > 2
+        assert rows[f"{name} + caps"]["adaptive"] < rows[name]["adaptive"] / 2
