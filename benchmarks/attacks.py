@@ -10,6 +10,7 @@ from copy import copy
 import numpy as np
 
 from sk_qbnorm import CappedNormalizer, InvertedSoftmax, SinkhornNormalizer
+from sk_qbnorm.statistics import check_caps, largest_count
 
 _STEPS = 120
 _RATE = 0.05
@@ -89,29 +90,25 @@ class KnownBias:
 
     def __call__(self, items):
         """Return biases in units of the similarities and gradients of new items."""
-        biases = added_biases(self._fitted, self._bank, items)
-        sims = self._bank @ items.T
-        fitted, weights = self._fitted, np.zeros(sims.shape)
-        if isinstance(fitted, CappedNormalizer):
-            base = fitted.normalizer_
-            if base is not None:
-                weights = _weights(base, self._bank, items, sims)
-            leads = sims[:, :, None] - fitted.thresholds_[:, None, :]
-            shares = fitted.caps or {1: 0.01, 10: 0.05}
-            most = [int(share * len(sims) + 1e-9) for share in shares.values()]
-            ordered = np.argsort(-leads, axis=0)
-            for item in range(len(items)):
-                floors = [
-                    leads[ordered[m, item, c], item, c] for c, m in enumerate(most)
-                ]
-                cap = int(np.argmax(floors))
-                if floors[cap] >= biases[item] - 1e-6:
-                    first = max(0, most[cap] - 2)
-                    rows = ordered[first : most[cap] + 3, item, cap]
-                    weights[:, item] = 0
-                    weights[rows, item] = 1 / len(rows)
-        else:
-            weights = _weights(fitted, self._bank, items, sims)
+        fitted, sims = self._fitted, self._bank @ items.T
+        if not isinstance(fitted, CappedNormalizer):
+            biases, weights = _bias(fitted, self._bank, items, sims)
+            return biases, weights.T @ self._bank
+        biases, weights = np.zeros(len(items)), np.zeros(sims.shape)
+        if fitted.normalizer_ is not None:
+            biases, weights = _bias(fitted.normalizer_, self._bank, items, sims)
+        shares = check_caps(fitted.caps).values()
+        for share, thresholds in zip(shares, fitted.thresholds_.T, strict=True):
+            most = largest_count(share, len(sims))
+            leads = sims - thresholds[:, None]
+            first, last = max(0, most - 2), most + 3
+            places = np.argpartition(-leads, [first, most, last], axis=0)
+            floors = np.take_along_axis(leads, places[[most]], axis=0)[0]
+            for item in np.flatnonzero(floors > biases):
+                rows = places[first:last, item]  # their mean: steps are smoother
+                weights[:, item] = 0
+                weights[rows, item] = 1 / len(rows)
+            biases = np.maximum(biases, floors)
         return biases, weights.T @ self._bank
 
 
@@ -121,21 +118,24 @@ def added_biases(fitted, bank, items):
     return correction.bias[-len(items) :] / correction.scale
 
 
-def _weights(fitted, bank, items, sims):
-    """Return the derivative of each bias by the similarities of the bank queries."""
+def _bias(fitted, bank, items, sims):
+    """Return biases of new items, and their derivatives by the bank similarities."""
     if isinstance(fitted, (InvertedSoftmax, SinkhornNormalizer)):
         if isinstance(fitted, SinkhornNormalizer):
             sims = sims - fitted._bank["potentials"].of_queries[:, None]
         exponents = fitted.beta_ * sims
-        weights = np.exp(exponents - exponents.max(axis=0))
+        peaks = exponents.max(axis=0)
+        weights = np.exp(exponents - peaks)
+        biases = (peaks + np.log(weights.mean(axis=0))) / fitted.beta_
         limit = getattr(fitted, "influence_limit", None)
         if limit is not None:
-            biases = added_biases(fitted, bank, items)
-            weights[fitted.beta_ * (sims - biases) > np.log(limit)] = 0
-        return fitted.alpha * weights / weights.sum(axis=0)
-    order = np.argsort(-sims, axis=0)
+            biases = added_biases(fitted, bank, items) / fitted.alpha
+            weights[exponents - fitted.beta_ * biases > np.log(limit)] = 0
+        weights /= weights.sum(axis=0)
+        return fitted.alpha * biases, fitted.alpha * weights
+    k = fitted.n_neighbors_
+    places = np.argpartition(-sims, k, axis=0)[:k]
+    strength = getattr(fitted, "alpha", 1.0) / fitted._correction().scale
     weights = np.zeros(sims.shape)
-    k = fitted.n_neighbors_ if hasattr(fitted, "n_neighbors_") else fitted.n_neighbors
-    np.put_along_axis(weights, order[:k], 1 / k, axis=0)
-    scale = fitted._correction().scale
-    return getattr(fitted, "alpha", 1.0) * weights / scale
+    np.put_along_axis(weights, places, strength / k, axis=0)
+    return (weights * sims).sum(axis=0), weights

@@ -69,7 +69,7 @@ ATTACKS = {
 POISONS = ("one copy", "1 % copies")
 _N_KNOWN = 200  # queries of the attacker, at most a quarter of the bank
 _N_TOPICS = 3
-_N_VICTIMS = 25
+_N_VICTIMS = 15
 
 
 class Scene(NamedTuple):
@@ -305,7 +305,7 @@ def _asks_for(scene, shape):
     return asks
 
 
-def fresh_rates(scene, n_draws=20):
+def fresh_rates(scene, n_draws=10):
     """Return the rate of fresh queries that an item takes, and its bound, in %.
 
     The attacker knows the normalizer but not the bank, and builds the item against the
@@ -351,7 +351,7 @@ def without_bias(scene, n_items=30):
     return found
 
 
-def tables(all_scenes, n_draws=20):
+def tables(all_scenes, n_draws=10):
     """Return the lines of all tables."""
     rows, poisons, rates, biases, bounds = {}, {}, {}, {}, {}
     for scene in all_scenes:
@@ -469,7 +469,7 @@ def main():
     )
     parser.add_argument("folder", nargs="?", help="of .npz files")
     parser.add_argument("--markdown", type=Path, help="file to write")
-    parser.add_argument("--draws", type=int, default=20, help="(%(default)s)")
+    parser.add_argument("--draws", type=int, default=10, help="(%(default)s)")
     options = parser.parse_args()
     warnings.simplefilter("ignore", ConvergenceWarning)
     warnings.filterwarnings("ignore", "The cap of")  # small banks

@@ -35,6 +35,7 @@ SCENE = planted._scene("small", DATA)
         CSLS(n_neighbors=4),
         SinkhornNormalizer(alpha=0.5),
         CappedNormalizer(InvertedSoftmax(beta=5), {1: 0.9}),
+        CappedNormalizer(None, {1: 0.9}),
     ],
     ids=str,
 )
@@ -42,11 +43,24 @@ def test_the_gradient_of_a_known_bias_is_that_of_the_added_item(normalizer):
     bank = SCENE.bank
     known = attacks.KnownBias(normalizer.fit(bank, SCENE.gallery), bank)
     item = attacks.unit(np.random.default_rng(0).normal(size=(1, 12)))
-    slope = known(item)[1][0]
+    biases, slopes = known(item)
+    added = attacks.added_biases(normalizer, bank, item)
+    np.testing.assert_allclose(biases, added, atol=1e-9)
+    slope = slopes[0]
     slope -= slope @ item[0] * item[0]  # along the sphere
     step = 1e-6 * attacks.unit(slope)
     ahead, behind = (known(attacks.unit(item + each))[0][0] for each in (step, -step))
     assert (ahead - behind) / 2e-6 == pytest.approx(np.linalg.norm(slope), rel=1e-3)
+
+
+def test_the_known_bias_has_the_floor_of_the_caps():
+    capped = CappedNormalizer(NearestNeighborNormalizer(alpha=0.3))
+    known = attacks.KnownBias(capped.fit(SCENE.bank, SCENE.gallery), SCENE.bank)
+    items = attacks.unit(SCENE.known[:5] + SCENE.known.mean(axis=0))
+    biases, slopes = known(items)
+    added = attacks.added_biases(capped, SCENE.bank, items)
+    np.testing.assert_allclose(biases, added, atol=1e-9)
+    assert (slopes * items).sum() > 0
 
 
 def test_a_planted_item_takes_most_queries_and_stays_near_its_base():

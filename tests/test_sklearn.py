@@ -74,7 +74,7 @@ EXPECTED_FAILURES = {
 
 
 def expected_failures(estimator):
-    takes_gallery = type(estimator) in (*CLASSES, QuerybankRetriever)
+    takes_gallery = type(estimator) in (*CLASSES, CappedNormalizer, QuerybankRetriever)
     return EXPECTED_FAILURES if takes_gallery else {}
 
 
