@@ -60,16 +60,18 @@ def wins(scores, k):
 
 @each_inner
 def test_bias_and_thresholds_are_those_of_the_reference(inner):
-    capped = CappedNormalizer(inner, CAPS).fit(BANK_SIMS)
-    before = bias_of(inner, BANK_SIMS)
-    expected = reference.capped_bias(BANK_SIMS.tolist(), before.tolist(), CAPS)
+    bank = BANK_SIMS[:90, 35:]
+    capped = CappedNormalizer(inner, CAPS).fit(bank)
+    before = bias_of(inner, bank)
+    expected = reference.capped_bias(bank.tolist(), before.tolist(), CAPS)
     np.testing.assert_allclose(capped.gallery_bias_, expected[0], atol=1e-10)
     np.testing.assert_allclose(capped.thresholds_, expected[1], atol=1e-10)
     np.testing.assert_array_equal(capped.raised_, capped.gallery_bias_ > before)
-    shares = [wins(BANK_SIMS - before, k) / len(BANK) for k in CAPS]
+    shares = [wins(bank - before, k) / len(bank) for k in CAPS]
     np.testing.assert_allclose(capped.bank_share_, np.transpose(shares))
     assert capped.raised_.any()
-    np.testing.assert_allclose(capped.transform(SIMS), SIMS - capped.gallery_bias_)
+    sims = SIMS[:, 35:]
+    np.testing.assert_allclose(capped.transform(sims), sims - capped.gallery_bias_)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
