@@ -108,7 +108,7 @@ def test_copies_of_a_hub_do_not_vouch_for_each_other():
 def test_fresh_queries_seldom_retrieve_an_item_made_without_the_bank(inner):
     random = np.random.default_rng(0)
     rates, n_bank, caps = [], 80, {1: 0.05}
-    for _ in range(40):
+    for _ in range(20):
         directions = random.normal(size=(400, 8)) + 1.0
         bank, fresh, gallery = directions[:80], directions[80:350], directions[350:]
         gallery = gallery + random.normal(size=gallery.shape)

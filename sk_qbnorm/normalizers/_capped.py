@@ -115,7 +115,9 @@ class CappedNormalizer(WrappingNormalizer):
     - within a narrow topic: a hub for less than :math:`\tau_1` of the queries is within
       its share.
 
-    The rule is our own. ``python -m benchmarks.planted`` measures it.
+    The rule is our own. ``python -m benchmarks.planted`` measures it. `MixNormalizer`
+    and normalizers of two banks cannot be wrapped: they do not learn one bias per item
+    from one bank.
 
     `CSLS` doubles similarities and subtracts the mean of the query's neighbors; scores
     here do neither, which ranks the items of a query alike.
@@ -197,8 +199,9 @@ class CappedNormalizer(WrappingNormalizer):
     def _set_fitted_attributes(self, bank):
         self.normalizer_, bias = self._bias_without_caps(bank)
         caps = bank["caps"]
-        self.gallery_bias_ = np.maximum(bias, caps.floors)
-        self.raised_ = caps.floors > bias
+        floors = caps.value()
+        self.gallery_bias_ = np.maximum(bias, floors)
+        self.raised_ = floors > bias
         self.bank_share_, self.thresholds_ = caps.shares, caps.thresholds
 
     def _correction(self):
