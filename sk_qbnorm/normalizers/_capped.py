@@ -129,7 +129,7 @@ class CappedNormalizer(WrappingNormalizer):
 
     `fit` visits the bank twice more than `normalizer` if no item is over its share, and
     up to 25 times in five rounds. Memory: a few numbers per bank query and per gallery
-    item, and 128 MiB of similarities of items over their share.
+    item, and some hundred MiB at most for the similarities of items over their share.
 
     Examples
     --------

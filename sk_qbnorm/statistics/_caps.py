@@ -119,7 +119,7 @@ class Caps(Statistic):
         if self._stage in ("all", "within"):
             self._best.update(tile, rows, columns)
         elif self._stage in ("share", "count"):
-            bias = self._bias.astype(self.dtype)[columns]
+            bias = self._cast_bias[columns]
             for column, *_ in self._most:
                 cuts = np.ascontiguousarray(self._cuts[rows, column])
                 counts = self._counts[column, columns]
@@ -139,7 +139,7 @@ class Caps(Statistic):
         """Finish the current pass and prepare the next one."""
         getattr(self, f"_end_{self._stage}")()
         if self._stage is None:
-            self._waits_for = self._bias_of = self._over = None
+            self._waits_for = self._bias_of = self._over = self._cast_bias = None
             self._bias = self._best = self._cuts = self._next = self._counts = None
             self._queue = self._batch = self._sims = None
 
@@ -180,7 +180,7 @@ class Caps(Statistic):
         self.thresholds = self._cuts.astype(np.float64)
 
     def _start_counts(self, stage):
-        self._stage = stage
+        self._stage, self._cast_bias = stage, self._bias.astype(self.dtype)
         self._counts = np.zeros((len(self.settings["caps"]), self.shape[1]), np.int64)
 
     def _exceeding(self):
