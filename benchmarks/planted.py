@@ -94,7 +94,10 @@ def scenes(folder=None):
         return
     for name in datasets.__all__:
         if name.startswith(("load_emoji", "load_digits")):
-            yield _scene(name.removeprefix("load_"), getattr(datasets, name)())
+            scene = _scene(name.removeprefix("load_"), getattr(datasets, name)())
+            yield scene
+            if name == "load_emoji_noto_to_twemoji":
+                yield _with_gap(scene)
     hubs = datasets.make_hub_retrieval(noise=1.5, random_state=0)
     yield _scene("synthetic, hubs", hubs)
 
@@ -106,6 +109,23 @@ def _scene(title, data):
     parts = bank[order[:n_known]], bank[order[n_known:]]
     others = unit(data["gallery"]), unit(data["queries"])
     return Scene(title, *parts, *others, _relevance(data))
+
+
+def _with_gap(scene, share=0.25):
+    """Return a scene with a gap between queries and items, as CLIP-like models have.
+
+    The similarities of queries to items become ``(1 - share) * s - share``, so nothing
+    changes for real items. A planted item may lie on the side of the queries.
+    """
+
+    def moved(rows, side):
+        return np.hstack([np.full((len(rows), 1), side), np.sqrt(1 - share) * rows])
+
+    side = np.sqrt(share)
+    queries = {name: getattr(scene, name) for name in ("known", "bank", "queries")}
+    queries = {name: moved(rows, side) for name, rows in queries.items()}
+    gallery = moved(scene.gallery, -side)
+    return scene._replace(data=f"{scene.data}, gap", gallery=gallery, **queries)
 
 
 class Defense:

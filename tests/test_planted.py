@@ -74,6 +74,14 @@ def test_a_planted_item_takes_most_queries_and_stays_near_its_base():
     assert (known @ near >= beat).mean() <= (known @ item >= beat).mean()
 
 
+def test_a_gap_keeps_the_order_of_real_items():
+    gap = planted._with_gap(SCENE)
+    np.testing.assert_allclose(
+        gap.queries @ gap.gallery.T, 0.75 * SCENE.queries @ SCENE.gallery.T - 0.25
+    )
+    np.testing.assert_allclose(np.linalg.norm(gap.bank, axis=1), 1)
+
+
 def test_every_table_has_a_row_per_normalizer_or_data_set(monkeypatch, capsys):
     names = ("raw", "IS", "Mix", "raw + caps", "NNN + caps")
     chosen = {name: planted.NORMALIZERS[name] for name in names}
