@@ -9,19 +9,18 @@
     similarity    pairwise_similarity, GallerySimilarity: embeddings to similarities
     neighbors     NearestNeighborScorer: scores to gallery items; QuerybankRetriever:
                   embeddings to the best items by corrected score
+    indexes       QueryShift, AugmentedVectors: corrected search in vector engines
     inspection    displays: hubs by name, corrected queries, recall over beta
     model_selection
                   NormalizerSearch, gain_scorer, QuerybankSplit: choose a correction
                   with few labeled queries
     querybanks    choose the queries of a bank, and measure how useful it is
-    augmentation  the correction as one more dimension of a vector index
     metrics       recall, ranks and hubness of scores; scorers for GridSearchCV
     datasets      real and synthetic data, and a loader of published matrices
 
 ``python -m sk_qbnorm demo`` prints recall and hubness before and after.
 """
 
-from .augmentation import augment_gallery, augment_queries
 from .neighbors import NearestNeighborScorer, QuerybankRetriever
 from .normalizers import (
     CSLS,
@@ -59,7 +58,5 @@ __all__ = [
     "QuerybankRetriever",
     "ResultLists",
     "SinkhornNormalizer",
-    "augment_gallery",
-    "augment_queries",
     "pairwise_similarity",
 ]

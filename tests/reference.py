@@ -18,6 +18,85 @@ def top_mean(values, k):
     return math.fsum(largest) / len(largest)
 
 
+def augmented(items, biases, length):
+    """Items with the centered bias, and what gives all of them one length."""
+    low, high = min(biases), max(biases)
+    middle, half = (low + high) / 2, (high - low) / 2
+    factor = 1 / math.sqrt(half)
+    vectors = [
+        [*item, -factor * (b - middle)] for item, b in zip(items, biases, strict=True)
+    ]
+    return [
+        [*vector, math.sqrt(length**2 - math.fsum(x * x for x in vector))]
+        for vector in vectors
+    ]
+
+
+def solved(matrix, right):
+    """The solution of a system of equations by Gaussian elimination."""
+    rows = [[*row, r] for row, r in zip(matrix, right, strict=True)]
+    n = len(rows)
+    for i in range(n):
+        pivot = max(range(i, n), key=lambda k: abs(rows[k][i]))
+        rows[i], rows[pivot] = rows[pivot], rows[i]
+        for k in range(i + 1, n):
+            factor = rows[k][i] / rows[i][i]
+            rows[k] = [x - factor * y for x, y in zip(rows[k], rows[i], strict=True)]
+    solution = [0.0] * n
+    for i in reversed(range(n)):
+        known = math.fsum(rows[i][k] * solution[k] for k in range(i + 1, n))
+        solution[i] = (rows[i][n] - known) / rows[i][i]
+    return solution
+
+
+def ridge(items, biases, strength):
+    """Coefficients and intercept of the least squares plus ``strength * |w|^2``."""
+    n, width = len(items), len(items[0])
+    centers = [math.fsum(item[k] for item in items) / n for k in range(width)]
+    mean = math.fsum(biases) / n
+    rows = [[x - c for x, c in zip(item, centers, strict=True)] for item in items]
+    scatter = [
+        [
+            math.fsum(row[k] * row[m] for row in rows) + (strength if k == m else 0)
+            for m in range(width)
+        ]
+        for k in range(width)
+    ]
+    moments = [
+        math.fsum(row[k] * (b - mean) for row, b in zip(rows, biases, strict=True))
+        for k in range(width)
+    ]
+    w = solved(scatter, moments)
+    return w, mean - math.fsum(x * c for x, c in zip(w, centers, strict=True))
+
+
+def query_shift(items, biases):
+    """The shift w of the ridge with the least leave-one-out error, and the rests."""
+    n, width = len(items), len(items[0])
+    variance = 0.0
+    for k in range(width):
+        center = math.fsum(item[k] for item in items) / n
+        variance += math.fsum((item[k] - center) ** 2 for item in items) / n / width
+
+    def error(strength):
+        errors = []
+        for i in range(n):
+            others = items[:i] + items[i + 1 :], biases[:i] + biases[i + 1 :]
+            w, intercept = ridge(*others, strength)
+            predicted = intercept + math.fsum(
+                x * y for x, y in zip(w, items[i], strict=True)
+            )
+            errors.append((biases[i] - predicted) ** 2)
+        return math.fsum(errors)
+
+    strengths = [10.0**power * variance * n for power in range(-4, 3)]
+    w, _ = ridge(items, biases, min(strengths, key=error))
+    products = [
+        math.fsum(x * y for x, y in zip(w, item, strict=True)) for item in items
+    ]
+    return w, [b - product for b, product in zip(biases, products, strict=True)]
+
+
 def best(row):
     """Index of the largest entry; the smaller index among equals."""
     return min(range(len(row)), key=lambda j: (-row[j], j))

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks import engines
+
 ROOT = Path(__file__).parent.parent
 
 
@@ -41,3 +43,21 @@ def test_fits_from_lists_are_compared_with_exact_fits(tmp_path):
     for row in rows:
         gain = float(row[4].rstrip("%")) - float(lines[0].split()[-1].rstrip("%."))
         assert gain == pytest.approx(float(row[5]), abs=0.11)
+
+
+@pytest.mark.compiled
+def test_the_table_of_engines_names_what_is_not_installed(tmp_path, monkeypatch):
+    pytest.importorskip("faiss")
+    monkeypatch.setitem(engines.ENGINES, "Other", ("nobody_has_this_engine", None))
+    file = tmp_path / "engines.md"
+    chosen = ["FAISS Flat", "FAISS HNSW16", "FAISS SQ8", "Other"]
+    engines.main(["--items", "300", "--markdown", str(file), "--engines", *chosen])
+    text = file.read_text(encoding="utf-8")
+    assert "Not installed: Other." in text
+    rows = [line.split("|")[2:-1] for line in text.splitlines() if "| FAISS" in line]
+    assert len(rows) == 12
+    for name, *cells in rows:
+        recalls = [float(cell) for cell in cells]
+        assert all(0 <= recall <= 1 for recall in recalls)
+        if "Flat" in name:
+            assert recalls[1:3] == [1, 1]  # exact

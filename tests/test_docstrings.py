@@ -10,6 +10,7 @@ import pytest
 import sk_qbnorm
 from sk_qbnorm import (
     datasets,
+    indexes,
     inspection,
     metrics,
     model_selection,
@@ -29,6 +30,7 @@ METHODS_IGNORED = {*IGNORED, "SA01", "EX01"}
 MODULES = (
     sk_qbnorm,
     datasets,
+    indexes,
     inspection,
     metrics,
     model_selection,
@@ -43,7 +45,7 @@ PUBLIC = {
 }
 METHODS = {
     f"{module.__name__}.{name}.{method}"
-    for module in (sk_qbnorm, inspection, model_selection)
+    for module in (sk_qbnorm, indexes, inspection, model_selection)
     for name in module.__all__
     if inspect.isclass(getattr(module, name))
     for method, function in inspect.getmembers(getattr(module, name), inspect.isroutine)

@@ -14,10 +14,9 @@ from sk_qbnorm import (
     MixNormalizer,
     NearestNeighborScorer,
     QuerybankRetriever,
-    augment_gallery,
-    augment_queries,
     pairwise_similarity,
 )
+from sk_qbnorm.indexes import AugmentedVectors, QueryShift
 from sk_qbnorm.metrics import bootstrap_report, hub_agreement, k_occurrence, recall_at_k
 
 RANDOM = np.random.default_rng(0)
@@ -118,8 +117,11 @@ def test_float32_stays_float32(form):
         assert retriever.kneighbors(queries)[0].dtype == np.float32
     similarity = GallerySimilarity(gallery).fit(bank)
     assert similarity.transform(queries).dtype == np.float32
-    assert augment_gallery(gallery, np.zeros(14)).dtype == np.float32
-    assert augment_queries(queries).dtype == np.float32
+    augmented = AugmentedVectors().fit(gallery, np.arange(14))
+    assert augmented.gallery(gallery, np.arange(14)).dtype == np.float32
+    assert augmented.queries(queries).dtype == np.float32
+    shift = QueryShift().fit(gallery, np.arange(14))
+    assert shift.queries(queries).dtype == np.float32
     candidates = normalizer.rescore(form(sims), np.tile(np.arange(14), (14, 1)))
     assert candidates[0].dtype == np.float32
 
@@ -192,6 +194,7 @@ def agree(queries):
 SIMS = pairwise_similarity(QUERIES, GALLERY)
 RETRIEVER = QuerybankRetriever().fit(BANK, GALLERY)
 FITTED = InvertedSoftmax().fit(SIMS)
+SHIFT = QueryShift().fit(GALLERY, FITTED.index_bias())
 PLACES, ITEMS = np.arange(14), np.tile(np.arange(14), (14, 1))
 TAKE = {
     "queries": (lambda x: pairwise_similarity(x, GALLERY), QUERIES),
@@ -204,9 +207,9 @@ TAKE = {
     "scores to rescore": (lambda x: FITTED.rescore(x, ITEMS), SIMS),
     "indices": (lambda x: FITTED.rescore(SIMS, x), ITEMS),
     "items": (lambda x: FITTED.remove_gallery(x), [3, 4]),
-    "bias": (lambda x: augment_gallery(GALLERY, x), np.ones(14)),
-    "bias of columns": (lambda x: augment_gallery(GALLERY, x), np.ones((14, 2))),
-    "corrected": (lambda x: augment_queries(QUERIES, x), np.ones(14, dtype=bool)),
+    "bias": (lambda x: AugmentedVectors().fit(GALLERY, x), np.ones(14)),
+    "bias of columns": (lambda x: QueryShift().fit(GALLERY, x), np.ones((14, 2))),
+    "corrected": (lambda x: SHIFT.queries(QUERIES, x), np.ones(14, dtype=bool)),
     "relevant": (lambda x: recall_at_k(x, SIMS), PLACES),
     "relevant, lists": (lambda x: recall_at_k([*x], SIMS), PLACES[:, None]),
     "relevant, a matrix": (lambda x: recall_at_k(x, SIMS), np.eye(14)),

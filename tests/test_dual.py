@@ -16,6 +16,7 @@ from sk_qbnorm import (
     SinkhornNormalizer,
     pairwise_similarity,
 )
+from sk_qbnorm.indexes import AugmentedVectors, QueryShift
 
 from . import reference
 from .cases import bank_and_sims
@@ -144,23 +145,50 @@ def test_a_shortlist_has_the_scores_of_the_whole_row(dual):
     assert np.isneginf(fitted.rescore(shortlist, items)[0][:, -1]).all()
 
 
-@pytest.mark.parametrize("space", ["inner_product", "euclidean"])
 @each_dual
-def test_a_vector_index_subtracts_the_biases_selected_by_a_query(dual, space):
+def test_an_index_subtracts_the_biases_that_a_query_flags(dual):
     fitted = clone(dual).set_params(metric="dot").fit(BANK, GALLERY, ITEMS)
     sims = QUERIES @ GALLERY.T
-    index = fitted.augment_gallery(GALLERY, space=space)
-    raw = fitted.augment_queries(QUERIES, False, space=space) @ index.T
+    bias = fitted.index_bias()
+    augmented = AugmentedVectors(metric="dot").fit(GALLERY, bias)
+    index = augmented.gallery(GALLERY, bias)
+    raw = augmented.queries(QUERIES, False) @ index.T
     np.testing.assert_allclose(raw, sims, atol=1e-12)
     asked = True
     if isinstance(dual, DualDynamicInvertedSoftmax):
         asked = fitted.activation_mask_[raw.argmax(axis=1)]
-        both = fitted.augment_queries(QUERIES, space=space) @ index.T
+        both = augmented.scores(augmented.queries(QUERIES) @ index.T)
         np.testing.assert_allclose(both, sims - fitted.gallery_bias_, atol=1e-12)
-    scores = fitted.augment_queries(QUERIES, asked, space=space) @ index.T
+        with pytest.raises(ValueError, match=r"corrected must .* \(\d+, 2\), got bool"):
+            augmented.queries(QUERIES, asked[:, 0])
+    scores = augmented.scores(augmented.queries(QUERIES, asked) @ index.T, asked)
     np.testing.assert_allclose(scores, fitted.transform(sims), atol=1e-12)
-    part = fitted.augment_gallery(GALLERY[3:5], [3, 4])
-    np.testing.assert_array_equal(part, fitted.augment_gallery(GALLERY)[3:5])
+    part = augmented.gallery(GALLERY[3:5], bias[3:5])
+    np.testing.assert_array_equal(part, index[3:5])
+
+
+@each_dual
+def test_a_query_is_shifted_by_the_biases_that_it_flags(dual):
+    fitted = clone(dual).set_params(metric="dot").fit(BANK, GALLERY, ITEMS)
+    sims = QUERIES @ GALLERY.T
+    shift = QueryShift(metric="dot").fit(GALLERY, fitted.index_bias())
+    asked = True
+    if isinstance(dual, DualDynamicInvertedSoftmax):
+        asked = fitted.activation_mask_[sims.argmax(axis=1)]
+        assert shift.coef_.shape == (2, GALLERY.shape[1])
+        assert shift.r2_.shape == (2,)
+    products = shift.queries(QUERIES, asked) @ GALLERY.T
+    items = np.tile(np.arange(len(GALLERY)), (len(QUERIES), 1))
+    scores, found = shift.rescore(products, items, asked)
+    expected = np.take_along_axis(fitted.transform(sims), found, axis=1)
+    np.testing.assert_allclose(scores, expected, atol=1e-12)
+
+
+@each_dual
+def test_items_of_two_banks_need_a_new_fit(dual):
+    fitted = clone(dual).fit(BANK, GALLERY, ITEMS)
+    with pytest.raises(ValueError, match="depends on two banks"):
+        fitted.bias_of(BANK, GALLERY[:2])
 
 
 @each_dual

@@ -1,4 +1,4 @@
-"""Searching augmented vectors in real indexes gives the ranking of `transform`."""
+"""Corrected search in real indexes is `transform`."""
 
 import logging
 from functools import cache
@@ -12,6 +12,7 @@ from sklearn.preprocessing import normalize
 
 from sk_qbnorm import CSLS, DynamicInvertedSoftmax, pairwise_similarity
 from sk_qbnorm.datasets import make_hub_retrieval
+from sk_qbnorm.indexes import AugmentedVectors, QueryShift, engine_similarities
 
 from .cases import NORMALIZERS
 
@@ -31,9 +32,11 @@ def case(name, metric="cosine", dtype=np.float32):
     normalizer = clone(ADDITIVE[name]).set_params(metric=metric).fit(bank, gallery)
     known = SimpleNamespace(normalizer=normalizer, queries=queries, gallery=gallery)
     known.sims = pairwise_similarity(queries, gallery, metric)
+    known.metric, known.bias = metric, normalizer.index_bias()
     known.scores = normalizer.transform(known.sims)
     if isinstance(normalizer, CSLS):  # an index does not know r_q
         known.scores += best(known.sims, 3)[0].mean(axis=1, keepdims=True)
+        known.scores /= 2
     leading, items = best(known.scores, K + 1)
     known.items = items[:, :K]
     known.clear = np.diff(leading).max(axis=1) < -1e-5  # no two are nearly equal
@@ -46,38 +49,43 @@ def best(scores, k):
     return np.take_along_axis(scores, items, axis=1), items
 
 
-def answer(known, search, k=K, space="inner_product"):
-    """Search an index, twice for `DynamicInvertedSoftmax`."""
-    corrected = True
-    if isinstance(known.normalizer, DynamicInvertedSoftmax):
-        raw = known.normalizer.augment_queries(known.queries, False, space=space)
-        corrected = known.normalizer.activation_mask_[search(raw, 1)[1][:, 0]]
-        assert 0 < corrected.mean() < 1
-    return search(
-        known.normalizer.augment_queries(known.queries, corrected, space=space), k
+def augmented_items(known, **settings):
+    """Return the vectors for an index."""
+    known.augmented = AugmentedVectors(metric=known.metric, **settings)
+    return known.augmented.fit(known.gallery, known.bias).gallery(
+        known.gallery, known.bias
     )
 
 
-def by_distance(items, search):
-    """Convert the squared distances that a search returns to scores."""
-    radius = np.linalg.norm(items, axis=1).max()
+def answer(known, search, k=K):
+    """Ask an index; twice for `DynamicInvertedSoftmax`."""
+    corrected, augmented = True, known.augmented
+    if isinstance(known.normalizer, DynamicInvertedSoftmax):
+        raw = augmented.queries(known.queries, False)
+        corrected = known.normalizer.activation_mask_[search(raw, 1)[1][:, 0]]
+        assert 0 < corrected.mean() < 1
+    products, found = search(augmented.queries(known.queries, corrected), k)
+    return augmented.scores(products, corrected), found
 
-    def scored(queries, k):
-        squares, found = search(queries, k)
-        lengths = (queries**2).sum(axis=1, keepdims=True)
-        return (radius**2 + lengths - squares) / 2, found
 
-    return scored
+def by_value(search, kind, item_length=1.0):
+    """Make inner products of the values that a search returns."""
+
+    def searched(queries, k):
+        values, found = search(queries, k)
+        options = {"queries": queries, "item_length": item_length}
+        return engine_similarities(values, kind, **options), found
+
+    return searched
 
 
 def nearest(items, algorithm):
     index = NearestNeighbors(algorithm=algorithm).fit(items)
 
     def search(queries, k):
-        distances, found = index.kneighbors(queries, k)
-        return distances**2, found
+        return index.kneighbors(queries, k)
 
-    return by_distance(items, search)
+    return by_value(search, "euclidean", np.linalg.norm(items, axis=1).max())
 
 
 def differences(known, scores, found):
@@ -103,7 +111,7 @@ def recall(known, found):
 @each_dtype
 def test_products_of_augmented_embeddings_are_the_scores(name, metric, dtype):
     known = case(name, metric, dtype)
-    items = known.normalizer.augment_gallery(known.gallery)
+    items = augmented_items(known)
     found = answer(known, lambda queries, k: best(queries @ items.T, k), len(items))
     assert found[0].dtype == dtype
     assert_exact(known, *found)
@@ -113,8 +121,9 @@ def test_products_of_augmented_embeddings_are_the_scores(name, metric, dtype):
 @each_metric
 def test_an_augmented_gallery_still_gives_raw_similarities(name, metric):
     known = case(name, metric)
-    queries = known.normalizer.augment_queries(known.queries, corrected=False)
-    raw = queries @ known.normalizer.augment_gallery(known.gallery).T
+    items = augmented_items(known, multiple_of=8)
+    assert items.shape == (1000, 40)
+    raw = known.augmented.queries(known.queries, corrected=False) @ items.T
     np.testing.assert_allclose(raw, known.sims, rtol=0, atol=known.atol)
 
 
@@ -126,21 +135,33 @@ def test_the_nearest_augmented_items_have_the_largest_scores(
     name, metric, dtype, algorithm
 ):
     known = case(name, metric, dtype)
-    items = known.normalizer.augment_gallery(known.gallery, space="euclidean")
-    search = nearest(items, algorithm)
-    assert_exact(known, *answer(known, search, len(items), space="euclidean"))
+    items = augmented_items(known)
+    assert_exact(known, *answer(known, nearest(items, algorithm), len(items)))
 
 
-def test_parts_of_a_gallery_can_be_augmented_with_one_radius():
+@each_normalizer
+@each_metric
+def test_cosines_of_items_of_one_length_rank_by_score(name, metric):
+    known = case(name, metric)
+    items = augmented_items(known)
+    lengths = np.linalg.norm(items, axis=1)
+    np.testing.assert_allclose(lengths, known.augmented.radius_, rtol=1e-6)
+
+    def search(queries, k):
+        return best(normalize(queries) @ normalize(items).T, k)
+
+    search = by_value(search, "cosine", known.augmented.radius_)
+    assert_exact(known, *answer(known, search, len(items)))
+
+
+def test_a_gallery_is_augmented_in_parts():
     known = case("NNN k=3", "dot", np.float32)
-    augment = known.normalizer.augment_gallery
-    radius = np.linalg.norm(augment(known.gallery), axis=1).max()
-    settings = {"space": "euclidean", "radius": radius}
+    whole = augmented_items(known)
     parts = np.array_split(np.arange(len(known.gallery)), 3)
-    items = np.vstack([augment(known.gallery[p], p, **settings) for p in parts])
-    np.testing.assert_allclose(np.linalg.norm(items, axis=1), radius, rtol=1e-6)
-    search = nearest(items, "brute")
-    assert_exact(known, *answer(known, search, len(items), space="euclidean"))
+    augment = known.augmented.gallery
+    items = np.vstack([augment(known.gallery[p], known.bias[p]) for p in parts])
+    np.testing.assert_array_equal(items, whole)
+    assert_exact(known, *answer(known, nearest(items, "brute"), len(items)))
 
 
 def faiss_index(items, kind, by_product=True):
@@ -156,7 +177,7 @@ def faiss_index(items, kind, by_product=True):
 @each_metric
 def test_faiss_finds_the_best_items_of_transform(name, metric):
     known = case(name, metric)
-    items = known.normalizer.augment_gallery(known.gallery)
+    items = augmented_items(known)
     flat, lists = faiss_index(items, "Flat"), faiss_index(items, "IVF20,Flat")
     assert_exact(known, *answer(known, flat.search))
     lists.nprobe = 20
@@ -181,9 +202,9 @@ def hnswlib_graph(items, by_product):
 
     def search(queries, k):
         found, distances = index.knn_query(queries, k)
-        return 1 - distances if by_product else distances, found
+        return distances, found
 
-    return search
+    return by_value(search, "hnswlib ip") if by_product else search
 
 
 def usearch_graph(items, by_product):
@@ -195,26 +216,60 @@ def usearch_graph(items, by_product):
 
     def search(queries, k):
         found = index.search(queries, k)
-        return 1 - found.distances if by_product else found.distances, found.keys
+        return found.distances, found.keys
 
-    return search
+    return by_value(search, "usearch ip") if by_product else search
 
 
 @each_normalizer
 @each_metric
 @pytest.mark.parametrize("graph", [faiss_graph, hnswlib_graph, usearch_graph])
-def test_graph_indexes_find_nearly_all_items(name, metric, graph):
-    # If the bias outweighs the embeddings, a graph of products misses many items.
-    space = "inner_product" if metric == "cosine" else "euclidean"
+def test_graphs_find_nearly_all(name, metric, graph):
     known = case(name, metric)
-    items = known.normalizer.augment_gallery(known.gallery, space=space)
+    items = augmented_items(known)
     search = graph(items, by_product=metric == "cosine")
-    search = search if metric == "cosine" else by_distance(items, search)
-    scores, found = answer(known, search, space=space)
+    if metric == "dot":
+        search = by_value(search, "squared_euclidean", known.augmented.radius_)
+    scores, found = answer(known, search)
     assert recall(known, found) >= 0.9
     # If the raw best item is missed, the query may be gated wrongly.
     right = differences(known, scores, found).max(axis=1) < known.atol
     assert right.mean() >= 0.9
+
+
+@each_normalizer
+@each_metric
+@each_dtype
+def test_a_shifted_query_finds_the_items_of_transform(name, metric, dtype):
+    known = case(name, metric, dtype)
+    shift = QueryShift(metric=metric).fit(known.gallery, known.bias)
+    units = normalize(known.gallery) if metric == "cosine" else known.gallery
+    corrected = True
+    if isinstance(known.normalizer, DynamicInvertedSoftmax):
+        raw = best(shift.queries(known.queries, False) @ units.T, 1)[1]
+        corrected = known.normalizer.activation_mask_[raw[:, 0]]
+    asked = shift.queries(known.queries, corrected)
+    products, candidates = best(asked @ units.T, len(units))
+    scores, found = shift.rescore(products, candidates, corrected)
+    assert scores.dtype == asked.dtype == dtype
+    assert_exact(known, scores, found)
+    _, few = shift.rescore(products[:, :50], candidates[:, :50], corrected)
+    assert recall(known, few[:, :K]) > 0.95
+
+
+@each_normalizer
+@pytest.mark.parametrize("graph", [faiss_graph, hnswlib_graph, usearch_graph])
+def test_a_graph_of_raw_vectors_serves_shifted_queries(name, graph):
+    known = case(name)
+    shift = QueryShift().fit(known.gallery, known.bias)
+    search, corrected = graph(normalize(known.gallery), True), True
+    if isinstance(known.normalizer, DynamicInvertedSoftmax):
+        raw = search(shift.queries(known.queries, False), 1)[1]
+        corrected = known.normalizer.activation_mask_[raw[:, 0].astype(int)]
+    products, candidates = search(shift.queries(known.queries, corrected), 50)
+    scores, found = shift.rescore(products, candidates.astype(int), corrected)
+    assert recall(known, found[:, :K]) >= 0.9
+    assert np.mean(differences(known, scores, found) < 1e-5) >= 0.9
 
 
 @each_normalizer

@@ -7,8 +7,14 @@ import pytest
 from scipy import sparse
 from sklearn.base import clone
 
-from sk_qbnorm import CSLS, InvertedSoftmax, QuerybankRetriever, pairwise_similarity
-from sk_qbnorm.normalizers import MixNormalizer
+from sk_qbnorm import (
+    CSLS,
+    DynamicNormalizer,
+    InvertedSoftmax,
+    MixNormalizer,
+    QuerybankRetriever,
+    pairwise_similarity,
+)
 from sk_qbnorm.tiles import SimilaritySource
 
 from .cases import ALL
@@ -201,3 +207,16 @@ def test_a_source_refuses_iterators():
             source.check(iter([BANK]))
     with pytest.raises(ValueError, match="gallery .*iterator"):
         SimilaritySource(iter([GALLERY]), "cosine")
+
+
+def test_a_wrapped_normalizer_has_the_metric_of_its_wrapper():
+    bank, gallery = np.eye(4), np.eye(4)[:3]
+    for wrapper in (
+        DynamicNormalizer(CSLS(n_neighbors=2, metric="dot")),
+        DynamicNormalizer(CSLS(n_neighbors=2, metric="dot"), metric="cosine"),
+        MixNormalizer(np.eye(4), CSLS(n_neighbors=2, metric="dot"), metric="cosine"),
+    ):
+        with pytest.raises(ValueError, match="metric"):
+            wrapper.fit(bank, gallery)
+    same = DynamicNormalizer(CSLS(n_neighbors=2, metric="dot"), metric="dot")
+    assert same.fit(bank, gallery).metric_ == "dot"

@@ -181,15 +181,6 @@ def test_named_items_can_be_added_to_a_gallery(index):
 
 
 @each_index
-def test_items_are_augmented_by_name(index):
-    bank, gallery, _ = framed(index)
-    fitted = InvertedSoftmax().fit(bank, gallery)
-    whole = fitted.augment_gallery(gallery)
-    part = fitted.augment_gallery(gallery.iloc[[4, 0]], [index[4], index[0]])
-    np.testing.assert_array_equal(part, whole[[4, 0]])
-
-
-@each_index
 def test_candidates_are_rescored_by_name(index):
     bank, gallery, queries = framed(index)
     fitted = InvertedSoftmax().fit(bank, gallery)
@@ -229,7 +220,6 @@ def test_unknown_names_are_refused(index):
     for act in (
         lambda: fitted.remove_gallery([index[0], unknown]),
         lambda: retriever.remove_gallery([index[0], unknown]),
-        lambda: fitted.augment_gallery(gallery[:2], [index[0], unknown]),
         lambda: fitted.rescore([[0.5, 0.4]], [[index[0], unknown]]),
     ):
         with pytest.raises(ValueError, match=str(unknown)):
@@ -247,7 +237,6 @@ def test_names_that_are_not_unique_are_refused_when_looked_up(index):
     for act in (
         lambda: retriever.remove_gallery(index[2:4]),
         lambda: fitted.remove_gallery(index[2:4]),
-        lambda: fitted.augment_gallery(gallery[2:4], index[2:4]),
         lambda: fitted.rescore([[0.5, 0.4]], [index[2:4]]),
     ):
         with pytest.raises(ValueError, match="unique"):

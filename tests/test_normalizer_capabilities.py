@@ -41,8 +41,12 @@ def fit_dask_arrays(normalizer):
     normalizer.fit(da.from_array(BANK, chunks=(30, -1)), blocks)
 
 
-def augment(normalizer):
-    normalizer.fit(BANK, GALLERY).augment_gallery(GALLERY)
+def export(normalizer):
+    normalizer.fit(BANK, GALLERY).index_bias()
+
+
+def add_to_an_index(normalizer):
+    normalizer.fit(BANK, GALLERY[:20]).bias_of(BANK, GALLERY[20:])
 
 
 def rescore(normalizer):
@@ -63,7 +67,8 @@ CAPABILITIES = {
     "`partial_fit`": fit_in_chunks,
     "`add_gallery`": change_the_gallery,
     "`fit` on Dask": fit_dask_arrays,
-    "`augment_gallery`": augment,
+    "`index_bias`": export,
+    "`bias_of`": add_to_an_index,
     "`rescore`": rescore,
     "`fit(..., gallerybank=)`": fit_a_gallery_bank,
     "`activation_mask_`": activate,

@@ -22,7 +22,16 @@ from .pages import (
     text_of,
 )
 
-OPTIONAL = {"dask": "dask.array", "pandas": "pandas", "polars": "polars"}
+OPTIONAL = {
+    "dask": "dask.array",
+    "pandas": "pandas",
+    "polars": "polars",
+    "import faiss": "faiss",
+    "import psycopg": "psycopg",
+    "import qdrant_edge": "qdrant_edge",
+    "import duckdb": "duckdb",
+    "import lancedb": "lancedb",
+}
 README = ROOT / "README.md"
 PAGES = [
     page
@@ -54,7 +63,7 @@ def demo():
 
 
 @pytest.mark.compiled
-@pytest.mark.filterwarnings("ignore:n_neighbors=")
+@pytest.mark.filterwarnings("ignore:n_neighbors=", "ignore:XDG_RUNTIME_DIR")
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_a_page_prints_what_it_shows(page, demo, tmp_path, monkeypatch):
     text = text_of(page)

@@ -167,9 +167,9 @@ def _load_relevant(path, shape, direction, write):
     size, left_over = divmod(n_captions, n_videos)
     if left_over or not size:
         raise ValueError(
-            f"--sims has {n_captions} rows, the captions, and {n_videos} columns, the "
-            "videos, which is not a whole number of captions per video; transpose it, "
-            "or pass the relevant items with --relevant."
+            f"--sims has {shape[0]} rows and {shape[1]} columns, which is not a whole "
+            "number of captions per video; pass the relevant item of each query with "
+            "--relevant."
         )
     write(
         f"relevant: not given; using groups of {size} consecutive captions for each "

@@ -3,6 +3,7 @@
 A correction uses no bank and no embeddings. ``apply`` corrects whole rows. For rows
 that are too long to store, ``searches`` returns visitors of tiles, and
 ``assemble_scores`` combines their results. ``rescore`` corrects some items per query.
+``append_items`` extends the gallery by items with a known bias.
 """
 
 from ._additive import Additive

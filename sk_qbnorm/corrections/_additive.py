@@ -97,6 +97,20 @@ class Additive:
         twin.active = None if self.active is None else self.active[items]
         return twin
 
+    def append_items(self, biases):
+        """Return the correction of a larger gallery.
+
+        Parameters
+        ----------
+        biases : ndarray of shape (n_new,), dtype float64
+            What is subtracted from a similarity to each new item. None is active.
+        """
+        twin = copy(self)
+        twin.bias = np.concatenate([self.bias, self.scale * biases])
+        if self.active is not None:
+            twin.active = np.concatenate([self.active, np.zeros(len(biases), bool)])
+        return twin
+
     def ceiling(self, peak):
         """Return an upper bound of the scores if no similarity exceeds `peak`."""
         top = self._scores(self.scale * peak - self.bias.min(), -peak)

@@ -55,6 +55,13 @@ class ByRank:
         """Return the correction for a slice of the gallery, to call ``searches``."""
         return ByRank(self.bank_columns[items])
 
+    def append_items(self, biases):
+        """Raise: no bias says what rank a new item has."""
+        raise ValueError(
+            "added requires a normalizer that subtracts a bias per item, got one that "
+            "corrects by rank; call fit with all items."
+        )
+
     def ceiling(self, peak):
         """Return an upper bound of the scores: the first place has score 0."""
         return np.ones_like(peak)

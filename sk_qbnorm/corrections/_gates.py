@@ -72,6 +72,13 @@ class Gates(Additive):
         twin._biases, twin._choice = self._biases[:, items], self._choice[items]
         return twin
 
+    def append_items(self, biases):
+        """Raise: a new item has a bias for each bank."""
+        raise ValueError(
+            "added requires a normalizer with one bias per item, got one with a bias "
+            "per bank; call fit with all items."
+        )
+
     def ceiling(self, peak):
         """Return an upper bound of the scores if no similarity exceeds `peak`."""
         return peak - self._biases.min()

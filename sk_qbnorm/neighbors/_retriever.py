@@ -101,7 +101,7 @@ class QuerybankRetriever(BaseEstimator):
     See Also
     --------
     GallerySimilarity : The first step of a Pipeline of separate steps.
-    augment_gallery : Search in a vector index instead.
+    sk_qbnorm.indexes.QueryShift : Search a vector index instead.
 
     Notes
     -----

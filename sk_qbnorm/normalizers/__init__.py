@@ -16,6 +16,9 @@ from ._inverted_softmax import DynamicInvertedSoftmax, InvertedSoftmax
 from ._list_sinkhorn import ListSinkhornNormalizer
 from ._mix import MixNormalizer
 from ._neighborhood import CSLS, NearestNeighborNormalizer
+from ._rescore import padded as padded
+from ._rescore import rescored as rescored
+from ._rescore import with_added_names as with_added_names
 from ._sinkhorn import SinkhornNormalizer
 from ._vector_index import AdditiveNormalizer
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from typing import Self
 
 import numpy as np
@@ -27,7 +28,7 @@ from sk_qbnorm._validation import (
 from sk_qbnorm.tiles import resolve_metric
 
 from ._accumulate import BankAccumulator
-from ._rescore import rescored
+from ._rescore import rescored, with_added_names
 
 _BLOCK_ROWS = 256
 
@@ -127,6 +128,9 @@ class BaseNormalizer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator, ABC)
         self,
         scores: ArrayLike | sparse.sparray | sparse.spmatrix,
         indices: ArrayLike | None = None,
+        *,
+        added: Mapping | None = None,
+        return_names: bool = False,
     ) -> tuple[NDArray, NDArray] | sparse.sparray:
         """Correct and sort the candidates that a search engine has returned.
 
@@ -141,29 +145,39 @@ class BaseNormalizer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator, ABC)
         scores : array-like of shape (n_queries, n_candidates) or sparse matrix
             Similarities of the candidates (larger is more similar), on the same scale
             as those of the querybank. A sparse matrix of shape (n_queries, n_gallery)
-            stores the candidates as its explicit entries.
+            stores the candidates as its explicit entries. Lists of lists may have rows
+            of different lengths.
         indices : array-like of shape (n_queries, n_candidates), default=None
             Gallery index of each candidate, -1 for no candidate; or its name, None for
             no candidate, if the gallery items have names. Must be None if `scores` is
             sparse.
+        added : mapping from name to bias, default=None
+            Items that were added to the index or replaced after `fit`, with the bias
+            that `bias_of` returns. They are not in an activation set.
+        return_names : bool, default=False
+            Whether to return the names of the items instead of their indices.
 
         Returns
         -------
         scores : ndarray of shape (n_queries, n_candidates)
             Corrected scores, descending; minus infinity for no candidate.
-        indices : ndarray of shape (n_queries, n_candidates), dtype int64
-            Gallery indices of these scores. For a sparse matrix, a single CSR array is
-            returned instead, with the entries of each row sorted by score.
+        indices : ndarray of shape (n_queries, n_candidates)
+            Gallery indices of these scores, of dtype int64, -1 for no candidate, or
+            names of dtype object, None for no candidate. Added items follow the
+            gallery. For a sparse matrix, a single CSR array is returned instead, with
+            the entries of each row sorted by score.
 
         Raises
         ------
         ValueError
-            If a similarity is not finite, the shapes differ, or an index is outside of
-            the gallery or repeated in a row.
+            If a similarity is not finite, the shapes differ, an index is outside of the
+            gallery or repeated in a row, or the normalizer has no single bias per item
+            and items were added.
 
         See Also
         --------
         sk_qbnorm.QuerybankRetriever : Search the whole gallery.
+        sk_qbnorm.indexes.candidate_arrays : Make arrays of an engine's rows.
 
         Examples
         --------
@@ -175,8 +189,12 @@ class BaseNormalizer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator, ABC)
         array([[2, 0]])
         """
         names = getattr(self, "gallery_names_", None)
-        correction = correction_of(self)
-        return rescored(correction, scores, indices, self.n_features_in_, names)
+        correction, n_gallery = correction_of(self), self.n_features_in_
+        if added:
+            correction = correction.append_items(np.array([*added.values()], float))
+            names = with_added_names(names, n_gallery, added)
+            n_gallery += len(added)
+        return rescored(correction, scores, indices, n_gallery, names, return_names)
 
     def get_feature_names_out(self, input_features: object = None) -> NDArray:
         """Return the names of the gallery items, which are the output columns.

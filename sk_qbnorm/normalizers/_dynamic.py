@@ -20,12 +20,22 @@ class WrappingNormalizer(AdditiveNormalizer):
     def _fits_in_parts(self):
         return getattr(self.normalizer, "_fits_in_parts", True)
 
+    @property
+    def _needs_all_items(self):
+        return self.normalizer._needs_all_items
+
     def _check_parameters(self):
         is_additive = isinstance(self.normalizer, AdditiveNormalizer)
         if not is_additive or isinstance(self.normalizer, ActivationMixin):
             raise ValueError(
                 "normalizer must learn a bias per item from one querybank and have no "
                 f"gate, such as CSLS(), got {self.normalizer!r}."
+            )
+        if self.normalizer.metric not in (None, self.metric):
+            raise ValueError(
+                "normalizer must have metric=None or the metric of the normalizer that "
+                f"wraps it, {self.metric!r}, got {self.normalizer.metric!r}; set the "
+                "outer metric only."
             )
         self.normalizer._check_parameters()
 

@@ -157,6 +157,10 @@ class InvertedSoftmax(AdditiveNormalizer):
         self.n_jobs = n_jobs
         self.verbose = verbose
 
+    @property
+    def _needs_all_items(self):
+        return self.shrinkage is not None
+
     def _check_parameters(self):
         check_beta(self.beta)
         check_alpha(self.alpha)

@@ -118,6 +118,8 @@ class ListSinkhornNormalizer(AdditiveNormalizer):
     np.float64(0.618)
     """
 
+    _needs_all_items = True
+
     def __init__(
         self,
         *,

@@ -277,9 +277,10 @@ class MixNormalizer(VectorIndexMixin, BaseNormalizer):
                 bank = bank or self._new_of_bank(metric, of_lists)
                 if not hasattr(bank, "partial_fit") and hasattr(bank, "_bank"):
                     raise ValueError(
-                        f"querybank cannot be added to a bank of {bank.normalizer!r}, "
-                        "got more queries; call fit with the whole bank, pass them as "
-                        "queries of the sample, or set normalizer=InvertedSoftmax()."
+                        "querybank cannot be added to the bank of a MixNormalizer "
+                        f"with normalizer={self.normalizer!r}, which has no "
+                        "partial_fit; call fit with the whole bank, add the queries to "
+                        "the sample, or use MixNormalizer(queries, InvertedSoftmax())."
                     )
                 learn = getattr(bank, "partial_fit", bank.fit)
                 learn(querybank, gallery)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from numbers import Integral
+
 import numpy as np
 from scipy import sparse
 
@@ -16,7 +18,7 @@ from sk_qbnorm._validation import (
 _BLOCK_ENTRIES = 2**18  # of sparse rows that are made dense at once
 
 
-def rescored(correction, scores, indices, n_gallery, names=None):
+def rescored(correction, scores, indices, n_gallery, names=None, return_names=False):
     """Return candidates sorted by corrected score, in the form they were passed in.
 
     Parameters
@@ -26,12 +28,36 @@ def rescored(correction, scores, indices, n_gallery, names=None):
     indices : array-like of shape (n_queries, n_candidates) or None
     n_gallery : int
     names : ndarray of shape (n_gallery,) or None
+    return_names : bool
+        Whether to return names in place of gallery indices.
     """
+    if return_names and (names is None or sparse.issparse(scores)):
+        raise ValueError(
+            "return_names=True requires names of the gallery items and dense scores, "
+            "got a gallery without or a sparse matrix; fit a dataframe whose index "
+            "names the items."
+        )
     if sparse.issparse(scores):
         return _rescored_sparse(correction, scores, indices, n_gallery)
     sims, items = _check_dense(scores, indices, n_gallery, names)
     corrected = correction.rescore(sims, items)
-    return _kernels.best_first(corrected, items, items.shape[1])
+    found, items = _kernels.best_first(corrected, items, items.shape[1])
+    if not return_names:
+        return found, items
+    return found, np.where(items < 0, None, names[items])
+
+
+def with_added_names(names, n_gallery, added):
+    """Return the names of the gallery items, followed by those of added items.
+
+    An item of the gallery that is replaced loses its name to the one that is added.
+    """
+    if names is None:
+        names = np.arange(n_gallery).astype(object)
+    new = np.empty(len(added), dtype=object)
+    new[:] = [*added]
+    left = np.array([object() if name in added else name for name in names], object)
+    return np.concatenate([left, new])
 
 
 def _check_dense(scores, indices, n_gallery, names):
@@ -41,6 +67,7 @@ def _check_dense(scores, indices, n_gallery, names):
             "a sparse matrix of scores."
         )
     check_unmasked(indices, "indices")
+    scores, indices = _filled_up(scores, indices)
     items = np.asarray(indices)
     if names is not None:
         items = _named_items(items, names)
@@ -64,9 +91,43 @@ def _check_dense(scores, indices, n_gallery, names):
     return sims, items
 
 
+def padded(scores, indices):
+    """Return rows of different lengths as arrays that are filled up with no candidates.
+
+    Parameters
+    ----------
+    scores : list of n_queries lists of numbers
+    indices : list of n_queries lists of gallery indices or names
+
+    Returns
+    -------
+    values : ndarray of shape (n_queries, n_longest)
+        NaN for no candidate.
+    items : ndarray of shape (n_queries, n_longest)
+        -1 or None for no candidate.
+    """
+    lengths = np.array([len(row) for row in indices])
+    there = np.arange(lengths.max(initial=0)) < lengths[:, None]
+    values, items = np.full(there.shape, np.nan), np.full(there.shape, None)
+    values[there] = [value for row in scores for value in row]
+    items[there] = [item for row in indices for item in row]
+    if all(isinstance(item, Integral) for item in items[there]):
+        items = np.where(there, items, -1).astype(np.int64)
+    return values, items
+
+
+def _filled_up(scores, indices):
+    """Return dense arrays of lists of rows that have different lengths."""
+    if isinstance(scores, (list, tuple)) and isinstance(indices, (list, tuple)):
+        lengths = [np.size(row) for row in scores]
+        if len({*lengths}) > 1 and lengths == [np.size(row) for row in indices]:
+            return padded(scores, indices)
+    return scores, indices
+
+
 def _named_items(items, names):
     """Return gallery indices in place of names, -1 for None (and for -1 itself)."""
-    if isinstance(names[0], str) and items.dtype.kind in "iu":
+    if isinstance(names[-1], str) and items.dtype.kind in "iu":
         return items
     positions = positions_of(items, names)
     missing = np.isin(items, (None, -1)) if items.dtype == object else items == -1

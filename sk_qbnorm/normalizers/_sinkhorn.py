@@ -239,6 +239,10 @@ class SinkhornNormalizer(AdditiveNormalizer):
         metric = resolve_metric(self.metric, querybank, gallery)
         return self._fit(querybank, gallery, metric, gallerybank)
 
+    @property
+    def _needs_all_items(self):
+        return self.shrinkage is not None
+
     def _check_parameters(self):
         check_beta(self.beta, advice="50 is usual for cosine similarities")
         check_count(self.max_iter, "max_iter")
