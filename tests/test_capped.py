@@ -22,6 +22,7 @@ from sk_qbnorm import (
     pairwise_similarity,
 )
 from sk_qbnorm.datasets import make_hub_retrieval
+from sk_qbnorm.indexes import AugmentedVectors
 from sk_qbnorm.statistics import _caps
 
 from . import reference
@@ -131,6 +132,8 @@ def test_an_item_that_is_added_is_capped_by_the_stored_thresholds(inner):
     floor = max(leads[6, 0], leads[22, 1])  # 4 % and 15 % of 150
     assert grown.gallery_bias_[-1] == pytest.approx(floor)
     assert grown.raised_[-1]
+    if inner not in (INNER["lists"], INNER["Sinkhorn"]):  # they need all items
+        assert capped.bias_of(BANK, HUB)[0] == pytest.approx(floor)
     assert (grown.bank_share_[-1] > [0.04, 0.15]).all()
     ordinary = clone(capped).fit(BANK, GALLERY[:-1])
     ordinary.add_gallery(BANK, GALLERY[-1:])
@@ -158,9 +161,9 @@ def test_items_added_together_or_in_turn_get_the_same_floors(monkeypatch):
 def test_a_vector_index_a_shortlist_and_a_search_find_the_same(inner):
     capped = CappedNormalizer(inner, CAPS).fit(BANK, PLANTED)
     expected = np.argsort(-capped.transform(SIMS), axis=1, kind="stable")[:, :5]
-    index = capped.augment_gallery(PLANTED)
-    assert index.shape[1] == PLANTED.shape[1] + 1
-    products = capped.augment_queries(QUERIES) @ index.T
+    vectors = AugmentedVectors().fit(PLANTED, capped.index_bias())
+    index = vectors.gallery(PLANTED, capped.index_bias())
+    products = vectors.queries(QUERIES) @ index.T
     found = np.argsort(-products, axis=1, kind="stable")[:, :5]
     np.testing.assert_array_equal(found, expected)
     shortlist = np.argsort(-SIMS, axis=1)[:, :61]

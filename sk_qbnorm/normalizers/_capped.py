@@ -149,6 +149,10 @@ class CappedNormalizer(WrappingNormalizer):
 
     _fits_in_parts = False
 
+    @property
+    def _needs_all_items(self):
+        return self.normalizer is not None and self.normalizer._needs_all_items
+
     normalizer_: AdditiveNormalizer | None
     gallery_bias_: NDArray
     thresholds_: NDArray
