@@ -481,20 +481,23 @@ def percentile(values, share):
 
 
 def limited_log_mean_exp(column, beta, limit):
-    """The b with ``mean_i min(exp(beta * (p_i - b)), limit) = 1``, by bisection."""
+    """The largest b with ``mean_i min(exp(beta * (p_i - b)), limit) = 1``."""
 
     def excess(b):
         logs = [beta * (p - b) for p in column]
         weights = [limit if log > math.log(limit) else math.exp(log) for log in logs]
         return math.fsum(weights) - len(column)
 
+    def is_low(b):
+        return excess(b) >= -1e-12 * len(column)
+
     high = log_mean_exp(column, beta)
     low = high - 1
-    while excess(low) < 0:
+    while not is_low(low):
         low = high - 2 * (high - low)
     for _ in range(200):
         middle = (low + high) / 2
-        low, high = (middle, high) if excess(middle) > 0 else (low, middle)
+        low, high = (middle, high) if is_low(middle) else (low, middle)
     return high
 
 

@@ -110,3 +110,12 @@ def test_a_limit_that_changes_needs_another_fit():
     fitted.set_params(influence_limit=6)
     with pytest.raises(ValueError, match="influence_limit was 5"):
         fitted.add_gallery(SIMS[:, 40:])
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_queries_over_the_limit_may_fill_the_sum_alone(dtype):
+    column = np.array([0, 0, 0, 60, 60, 60], dtype)  # 3 times the limit of 2 are 6
+    fitted = InvertedSoftmax(beta=1, influence_limit=2)
+    with pytest.warns(UserWarning, match="beta="):
+        bias = fitted.fit(column[:, None]).gallery_bias_
+    assert bias[0] == pytest.approx(60 - np.log(2))

@@ -10,6 +10,7 @@ from ._log_mean_exp import LogMeanExp
 from ._statistic import Statistic
 
 _MOST_PASSES = 100
+_LEAST_REST = 1e-9  # share of the sum below the limit
 _FAR = 100.0  # below the smallest similarity, in units of 1 / beta
 
 
@@ -68,10 +69,12 @@ class LimitedLogMeanExp(Statistic):
         else:
             is_done = np.array_equal(self._counts, self._new_counts)
             self._counts = self._new_counts
+            # If the queries over the limit fill the sum alone, the bias is found: it
+            # is the largest of many solutions.
             rest = 1 - self._counts * (limit / n_bank)
-            rest = np.where(rest > 0, rest, 1)  # only by rounding
-            solved = self._part.value() - np.log(rest) / beta
-            np.minimum(self.bias, solved, out=self.bias)
+            is_found = rest < _LEAST_REST
+            solved = self._part.value() - np.log(np.where(is_found, 1, rest)) / beta
+            np.minimum(self.bias, solved, out=self.bias, where=~is_found)
         if is_done or self._n_passes == _MOST_PASSES:
             self._part = self._cuts = self._nothing = None
             self._counts = self._new_counts = self._smallest = None
