@@ -187,7 +187,7 @@ def test_a_query_is_shifted_by_the_biases_that_it_flags(dual):
 @each_dual
 def test_items_of_two_banks_need_a_new_fit(dual):
     fitted = clone(dual).fit(BANK, GALLERY, ITEMS)
-    with pytest.raises(ValueError, match="depends on two banks"):
+    with pytest.raises(ValueError, match="depends on more"):
         fitted.bias_of(BANK, GALLERY[:2])
 
 

@@ -284,3 +284,14 @@ def test_a_search_that_fails_prints_no_last_line(monkeypatch, capsys):
     ):
         raise RuntimeError("no")
     assert capsys.readouterr() == ("", "")
+
+
+def test_the_scale_of_sparse_parts_is_that_of_all_their_rows():
+    random = np.random.default_rng(0)
+    bank, gallery = random.normal(size=(40, 6)), random.normal(size=(9, 6))
+    bank[random.random(bank.shape) < 0.5] = 0
+    parts = iter([sparse.csr_array(bank[:15]), sparse.csr_array(bank[15:])])
+    found = InvertedSoftmax().fit(parts, sparse.csr_array(gallery))
+    expected = InvertedSoftmax().fit(bank, gallery)
+    assert found.beta_ == pytest.approx(expected.beta_)
+    np.testing.assert_allclose(found.gallery_bias_, expected.gallery_bias_)
