@@ -4,7 +4,8 @@
 
     normalizers   InvertedSoftmax, DynamicInvertedSoftmax, CSLS, GloballyCorrected,
                   NearestNeighborNormalizer, SinkhornNormalizer, with two banks, made
-                  dynamic, or mixed with a sample: fit to a bank, transform similarities
+                  dynamic, capped, or mixed with a sample: fit to a bank, transform
+                  similarities
     similarity    pairwise_similarity, GallerySimilarity: embeddings to similarities
     neighbors     NearestNeighborScorer: scores to gallery items; QuerybankRetriever:
                   embeddings to the best items by corrected score
@@ -24,6 +25,7 @@
 from .neighbors import NearestNeighborScorer, QuerybankRetriever
 from .normalizers import (
     CSLS,
+    CappedNormalizer,
     DualDynamicInvertedSoftmax,
     DualInvertedSoftmax,
     DynamicInvertedSoftmax,
@@ -43,6 +45,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "CSLS",
+    "CappedNormalizer",
     "DualDynamicInvertedSoftmax",
     "DualInvertedSoftmax",
     "DynamicInvertedSoftmax",

@@ -45,6 +45,7 @@ ALL = NORMALIZERS | {
         SinkhornNormalizer(beta=20.0, max_iter=3, tol=0.0, alpha=0.5),
         metric="precomputed",
     ),
+    "Limited IS": InvertedSoftmax(beta=20.0, influence_limit=2, metric="precomputed"),
 }
 
 
@@ -86,6 +87,11 @@ def expected(normalizer, bank, sims):
             "probability": reference.inverted_softmax_probability,
         }[options["output"]]
         beta = number_for(options["beta"], 1.5, bank)
+        limit = options["influence_limit"]
+        if limit is not None:
+            columns = zip(*bank, strict=True)
+            bias = [reference.limited_log_mean_exp(c, beta, limit) for c in columns]
+            return np.array(sims) - options["alpha"] * np.array(bias)
         scores = inverted(bank, sims, beta, options["alpha"])
         if options["shrinkage"] == "noise":  # move each score by the change of its bias
             plain = np.array(reference.sinkhorn_bias(bank, beta, 1))

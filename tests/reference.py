@@ -478,3 +478,70 @@ def percentile(values, share):
     place = share * (len(values) - 1)
     left = min(math.floor(place), len(values) - 2)
     return values[left] + (place - left) * (values[left + 1] - values[left])
+
+
+def limited_log_mean_exp(column, beta, limit):
+    """The largest b with ``mean_i min(exp(beta * (p_i - b)), limit) = 1``."""
+
+    def excess(b):
+        logs = [beta * (p - b) for p in column]
+        weights = [limit if log > math.log(limit) else math.exp(log) for log in logs]
+        return math.fsum(weights) - len(column)
+
+    def is_low(b):
+        return excess(b) >= -1e-12 * len(column)
+
+    high = log_mean_exp(column, beta)
+    low = high - 1
+    while not is_low(low):
+        low = high - 2 * (high - low)
+    for _ in range(200):
+        middle = (low + high) / 2
+        low, high = (middle, high) if is_low(middle) else (low, middle)
+    return high
+
+
+def thresholds_to_beat(bank, bias, among, j, k):
+    """The k-th best score of each bank query over some items without item j."""
+    others = [item for item in among if item != j]
+    scores = [[row[item] - bias[item] for item in others] for row in bank]
+    return [sorted(row, reverse=True)[k - 1] for row in scores]
+
+
+def capped_bias(bank, bias, caps, n_rounds=5, margin=1e-12):
+    """The bias with the floors of the caps, and the thresholds of the last round.
+
+    A tie with the threshold counts: the item is among the k best. Floors are larger by
+    a margin.
+    """
+    n_bank, everyone, over = len(bank), range(len(bank[0])), set()
+    caps = {k: int(share * n_bank + 1e-9) for k, share in sorted(caps.items())}
+    bias = list(bias)
+
+    def leads(among, j, k):
+        beaten = thresholds_to_beat(bank, bias, among, j, k)
+        return sorted((row[j] - t for row, t in zip(bank, beaten, strict=True)))[::-1]
+
+    def exceeding(among):
+        return [
+            j
+            for j in everyone
+            if any(leads(among, j, k)[most] >= bias[j] for k, most in caps.items())
+        ]
+
+    within = list(everyone)
+    for _ in range(n_rounds):
+        over |= set(exceeding(everyone))
+        within = [j for j in everyone if j not in over]
+        if len(within) <= max(caps):
+            within, over = list(everyone), set()
+        floors = {
+            j: max(leads(within, j, k)[most] for k, most in caps.items()) + margin
+            for j in exceeding(within)
+        }
+        if not floors:
+            break
+        for j, floor in floors.items():
+            bias[j] = max(bias[j], floor)
+    thresholds = [thresholds_to_beat(bank, bias, within, None, k) for k in caps]
+    return bias, [list(row) for row in zip(*thresholds, strict=True)]

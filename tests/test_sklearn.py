@@ -8,6 +8,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 import sk_qbnorm
 from sk_qbnorm import (
     CSLS,
+    CappedNormalizer,
     DynamicNormalizer,
     GallerySimilarity,
     InvertedSoftmax,
@@ -23,6 +24,9 @@ CLASSES = dict.fromkeys(map(type, ALL.values()))
 DEFAULTS = [
     *(made() for made in CLASSES if made is not DynamicNormalizer),
     DynamicNormalizer(CSLS(n_neighbors=2)),
+    CappedNormalizer(CSLS(n_neighbors=2), {1: 0.5}),
+    CappedNormalizer(None, {1: 0.5}),
+    InvertedSoftmax(influence_limit=2),
 ]
 
 
@@ -70,7 +74,7 @@ EXPECTED_FAILURES = {
 
 
 def expected_failures(estimator):
-    takes_gallery = type(estimator) in (*CLASSES, QuerybankRetriever)
+    takes_gallery = type(estimator) in (*CLASSES, CappedNormalizer, QuerybankRetriever)
     return EXPECTED_FAILURES if takes_gallery else {}
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from sk_qbnorm._embeddings import check_columns, is_dask
 from sk_qbnorm._validation import check_matrix, item_names
-from sk_qbnorm.statistics import Bank, Spread
+from sk_qbnorm.statistics import Bank, Potentials, Spread
 from sk_qbnorm.tiles import MatrixTiles, SimilaritySource, sample_tiles
 
 from ._balance import balance
@@ -76,6 +76,12 @@ def accumulate(
             "stores all n_bank x n_gallery similarities; pass arrays in memory, as "
             "x.compute() returns, or use another normalizer."
         )
+    for statistic in statistics.values():
+        if not statistic.mergeable and not isinstance(statistic, Potentials):
+            raise ValueError(
+                "querybank and gallery must not be Dask arrays, but arrays in memory, "
+                f"as x.compute() returns. {statistic.not_mergeable_reason}"
+            )
     make = partial(make_statistics, spread=Spread(value=spread.value))
     visit = delayed(_visit_block, pure=True)
     merged = [

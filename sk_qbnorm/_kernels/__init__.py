@@ -8,6 +8,7 @@ module of a kernel is imported when the kernel is first used, not with the packa
 ::
 
     bank      _log_sum_exp   _column_top_k     statistics per column of a tile
+              _counts                          wins per column of a tile
               _row_log_sum_exp _moments        statistics per row, and of all entries
     rows      _row_top_k                       the best items of each row of a tile
     scores    _corrections   _bank_ranks       similarities to corrected scores
@@ -22,6 +23,7 @@ from importlib import import_module
 
 _MODULES = {
     "add_log_sum_exp": "_log_sum_exp",
+    "add_wins": "_counts",
     "row_log_sum_exp": "_row_log_sum_exp",
     "moments": "_moments",
     "add_top_k": "_column_top_k",

@@ -35,6 +35,7 @@ from ._report import check_ks as check_ks
 from ._report import results_per_query as results_per_query
 from ._report import retrieval_report
 from ._scorers import make_retrieval_scorer, recall_scorer
+from ._suspects import hub_suspects
 from ._top_hubs import top_hubs
 
 __all__ = [
@@ -45,6 +46,7 @@ __all__ = [
     "gini_index",
     "hub_agreement",
     "hub_rate",
+    "hub_suspects",
     "hubness_report",
     "hubness_skewness",
     "k_occurrence",

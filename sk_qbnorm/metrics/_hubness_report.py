@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.stats import binom
 
 from ._frame import as_table
@@ -18,6 +19,7 @@ from ._hubness import (
     robin_hood_index,
 )
 from ._occurrence import Retrieved, k_occurrence_pair
+from ._suspects import names_of_items, suspects_of
 
 _MEASURES = (
     hubness_skewness,
@@ -35,6 +37,8 @@ def hubness_report(
     *,
     k: int = 10,
     n_gallery: int | None = None,
+    suspects: bool = False,
+    gallery_ids: ArrayLike | None = None,
     as_frame: bool = False,
 ) -> Any:
     """Compute hubness before and after a correction, and expected by chance.
@@ -51,6 +55,12 @@ def hubness_report(
         Length of the lists to count, as in `k_occurrence`.
     n_gallery : int, default=None
         Number of gallery items, only for indices.
+    suspects : bool, default=False
+        Whether to list the items that are retrieved more often than an ordinary item,
+        as `hub_suspects` does with its defaults.
+    gallery_ids : array-like of shape (n_gallery,), default=None
+        Names of the gallery items for the suspects. None names them by their index, or
+        by the columns of a dataframe of scores.
     as_frame : bool, default=False
         Whether to return a DataFrame. Requires pandas.
 
@@ -62,18 +72,22 @@ def hubness_report(
         retrieved, with as many queries and as long lists as in `before`. The measures
         are ``mean_k_occurrence``, to compare the largest count with,
         ``hubness_skewness``, ``robin_hood_index``, ``gini_index``, ``antihub_rate``,
-        ``hub_rate`` and ``max_k_occurrence``. A DataFrame has one row per measure.
+        ``hub_rate`` and ``max_k_occurrence``. A DataFrame has one row per measure. With
+        `suspects`, the dict has one more entry, ``suspects``, with those ``before``
+        and, if given, ``after``; a DataFrame has it in its ``attrs``.
 
     Raises
     ------
     ValueError
         If `k_occurrence` rejects an input, nothing is retrieved, or `before` and
-        `after` differ in the number of queries or gallery items.
+        `after` differ in the number of queries or gallery items; or if `gallery_ids`
+        has another number of items.
     ImportError
         If `as_frame` is True and pandas is not installed.
 
     See Also
     --------
+    hub_suspects : The suspects alone, with other rates.
     retrieval_report : Recall and ranks.
 
     Notes
@@ -101,7 +115,11 @@ def hubness_report(
     """
     counts, n_queries = k_occurrence_pair(before, after, k, n_gallery)
     columns = {}
+    found = {}
     for name, occurrence in zip(("before", "after"), counts, strict=False):
+        if suspects:
+            names = names_of_items(before, gallery_ids, occurrence.size)
+            found[name] = suspects_of(occurrence, n_queries, names)
         column = {"mean_k_occurrence": float(occurrence.mean())}
         column |= {each.__name__: float(each(occurrence)) for each in _MEASURES}
         columns[name] = column
@@ -110,7 +128,12 @@ def hubness_report(
         measure: {name: column[measure] for name, column in columns.items()}
         for measure in columns["no_hubs"]
     }
-    return as_table(report, as_frame)
+    table = as_table(report, as_frame)
+    if suspects and as_frame:
+        table.attrs["suspects"] = found
+    elif suspects:
+        table["suspects"] = found
+    return table
 
 
 def _expected_by_chance(n_queries, occurrence):

@@ -8,6 +8,7 @@ from ._base import BankNormalizer
 from ._base import BaseNormalizer as BaseNormalizer  # for other packages, not users
 from ._base import correction_of as correction_of
 from ._base import set_gallery_attributes as set_gallery_attributes
+from ._capped import CappedNormalizer
 from ._dual import DualDynamicInvertedSoftmax, DualInvertedSoftmax
 from ._dynamic import DynamicNormalizer
 from ._globally_corrected import GloballyCorrected
@@ -25,6 +26,7 @@ __all__ = [
     "CSLS",
     "AdditiveNormalizer",
     "BankNormalizer",
+    "CappedNormalizer",
     "DualDynamicInvertedSoftmax",
     "DualInvertedSoftmax",
     "DynamicInvertedSoftmax",

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from sk_qbnorm._validation import check_alpha, check_beta, check_choice
+from sk_qbnorm._validation import check_alpha, check_beta, check_choice, check_number
 from sk_qbnorm.corrections import Additive, Exponential
 from sk_qbnorm.similarity import Metric
 from sk_qbnorm.statistics import (
     SHRINKAGES,
     SOFTMAX_FACTOR,
+    LimitedLogMeanExp,
     LogMeanExp,
     beta_warning,
     resolve_beta,
@@ -37,6 +38,10 @@ class InvertedSoftmax(AdditiveNormalizer):
     alpha : float, default=1.0
         Strength of the correction, >= 0. 0 keeps the raw ranking, 1 is the value of the
         paper. It can be changed after `fit`.
+    influence_limit : float, default=None
+        Largest weight of a bank query in the bias of an item, > 1, where the mean
+        weight is 1. Set it if others can add queries to the bank; 50 is usual (see the
+        notes). None sets no limit.
     shrinkage : {None, "noise"}, default=None
         ``"noise"`` shrinks each bias towards the mean of all biases, the more it would
         vary from bank to bank (see the notes). Use it for small banks.
@@ -89,8 +94,22 @@ class InvertedSoftmax(AdditiveNormalizer):
 
     For ``alpha=1`` this is the logarithm of the ratio in the paper, divided by `beta`
     and shifted by a constant. ``shrinkage="noise"`` is that of `SinkhornNormalizer`,
-    with :math:`a_i = 0`. Memory in addition to the output: two numbers per gallery
-    item, and 32 MiB of similarities at a time if embeddings are passed.
+    with :math:`a_i = 0`.
+
+    A bank query that is a copy of an item raises the bias of that item so much that the
+    item is lost. With `influence_limit` :math:`\kappa`, b solves
+
+    .. math::
+
+        \frac{1}{n_{bank}} \sum_i \min(e^{\beta (p_{ij} - b_j)}, \kappa) = 1
+
+    instead, so that m bank queries have at most the share
+    :math:`\kappa m / n_{bank}` of the sum. The rule is our own. `fit` then visits the
+    bank a few times. There is no `partial_fit`, because the queries over the limit
+    depend on the whole bank.
+
+    Memory in addition to the output: two numbers per gallery item, and 32 MiB of
+    similarities at a time if embeddings are passed.
 
     References
     ----------
@@ -120,6 +139,7 @@ class InvertedSoftmax(AdditiveNormalizer):
         *,
         beta: float | str = "scale",
         alpha: float = 1.0,
+        influence_limit: float | None = None,
         shrinkage: str | None = None,
         output: str = "similarity",
         metric: Metric | None = None,
@@ -129,6 +149,7 @@ class InvertedSoftmax(AdditiveNormalizer):
     ) -> None:
         self.beta = beta
         self.alpha = alpha
+        self.influence_limit = influence_limit
         self.shrinkage = shrinkage
         self.output = output
         self.metric = metric
@@ -145,9 +166,32 @@ class InvertedSoftmax(AdditiveNormalizer):
         check_alpha(self.alpha)
         check_choice(self.shrinkage, "shrinkage", SHRINKAGES)
         check_choice(self.output, "output", _OUTPUTS)
+        if self.influence_limit is None:
+            return
+        advice = "50 is usual, and None sets no limit"
+        limit = check_number(
+            self.influence_limit, "influence_limit", positive=True, advice=advice
+        )
+        if limit <= 1:
+            raise ValueError(
+                "influence_limit must be > 1, the mean weight of a bank query, got "
+                f"{self.influence_limit!r}; {advice}."
+            )
+        if self.shrinkage is not None:
+            raise ValueError(
+                "shrinkage must be None with an influence_limit, whose noise is "
+                f"unknown, got {self.shrinkage!r}; set one of the two to None."
+            )
+
+    @property
+    def _fits_in_parts(self):
+        return self.influence_limit is None
 
     def _statistics(self, tiles, spread):
         beta = resolve_beta(self.beta, self._scale_factor, spread)
+        if self.influence_limit is not None:
+            settings = beta, float(self.influence_limit), self._beta_name
+            return {"log_mean_exp": LimitedLogMeanExp(tiles, *settings)}
         found = {"log_mean_exp": LogMeanExp(tiles, beta, beta_name=self._beta_name)}
         if self.shrinkage == "noise":
             found["second_moment"] = LogMeanExp(tiles, beta, order=2)
@@ -190,6 +234,10 @@ class DynamicInvertedSoftmax(DynamicMixin, InvertedSoftmax):
     alpha : float, default=1.0
         Strength of the correction, >= 0. 0 keeps the raw ranking, 1 is the value of the
         paper. It can be changed after `fit`.
+    influence_limit : float, default=None
+        Largest weight of a bank query in the bias of an item, > 1, where the mean
+        weight is 1. Set it if others can add queries to the bank; 50 is usual (see
+        `InvertedSoftmax`). None sets no limit.
     shrinkage : {None, "noise"}, default=None
         ``"noise"`` shrinks each bias towards the mean of all biases, the more it would
         vary from bank to bank as in `InvertedSoftmax`. Use it for small banks.
@@ -280,6 +328,7 @@ class DynamicInvertedSoftmax(DynamicMixin, InvertedSoftmax):
         *,
         beta: float | str = "scale",
         alpha: float = 1.0,
+        influence_limit: float | None = None,
         shrinkage: str | None = None,
         n_activation: int = 1,
         min_count: int = 1,
@@ -292,6 +341,7 @@ class DynamicInvertedSoftmax(DynamicMixin, InvertedSoftmax):
         super().__init__(
             beta=beta,
             alpha=alpha,
+            influence_limit=influence_limit,
             shrinkage=shrinkage,
             output=output,
             metric=metric,

@@ -8,6 +8,8 @@ gallery items) and ``take_items`` (fewer) return new ones.
 
 from ._bank import Bank, check_mergeable
 from ._best_of_queries import Activations, BestOfQueries, ListPotentials
+from ._caps import Caps, check_caps, largest_count
+from ._limited_log_mean_exp import LimitedLogMeanExp
 from ._log_mean_exp import LogMeanExp
 from ._potentials import Potentials
 from ._shrinkage import SHRINKAGES, shrunken_bias
@@ -29,6 +31,8 @@ __all__ = [
     "Activations",
     "Bank",
     "BestOfQueries",
+    "Caps",
+    "LimitedLogMeanExp",
     "ListPotentials",
     "LogMeanExp",
     "Potentials",
@@ -38,7 +42,9 @@ __all__ = [
     "TopMean",
     "beta_at",
     "beta_warning",
+    "check_caps",
     "check_mergeable",
+    "largest_count",
     "resolve_beta",
     "shrunken_bias",
     "spread_of",
