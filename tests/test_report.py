@@ -17,7 +17,7 @@ from sk_qbnorm.datasets import (
     load_emoji_vendor_nohub,
     make_hub_retrieval,
 )
-from sk_qbnorm.metrics import hubness_report, recall_at_k
+from sk_qbnorm.metrics import hub_suspects, hubness_report, recall_at_k
 from sk_qbnorm.model_selection import compare
 
 DATA = make_hub_retrieval(120, 100, 40, hubness=0.6, random_state=0)
@@ -411,3 +411,13 @@ def test_the_settings_of_a_search_name_its_parameters():
     assert re.match(r"\w+\((\w+=[^,]+(, )?)*\)$", report.choice)
     names = {"bank": DATA.bank_queries, "queries": DATA.queries}
     exec(report.settings, names | {"gallery": DATA.gallery})
+
+
+def test_suspects_among_the_hubs_have_a_p_value(labeled):
+    suspects = hub_suspects(SIMS, k=10)
+    known = [hub["suspect_p_value"] for hub in labeled.tables["hubs"].values()]
+    assert 0 < sum(p is not None for p in known) < 15
+    for hub in labeled.tables["hubs"].values():
+        suspect = suspects.get(hub["item"], {"adjusted_p_value": None})
+        assert hub["suspect_p_value"] == suspect["adjusted_p_value"]
+    assert "suspect" in labeled.render("markdown")

@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike
 from sk_qbnorm._validation import check_matrix, item_names
 from sk_qbnorm.metrics import (
     Relevance,
+    hub_suspects,
     hubness_report,
     k_occurrence,
     kept_queries,
@@ -278,6 +279,10 @@ class _Builder:
         after = kept[self.choice.row]
         both = {"k": k, "after": after, "n_hubs": 15}
         hubs = top_hubs(material.sims, self.gallery_ids, **both)
+        suspects = hub_suspects(material.sims, k=k)
+        for hub in hubs:
+            suspect = suspects.get(hub["item"], {"adjusted_p_value": None})
+            hub["suspect_p_value"] = suspect["adjusted_p_value"]
         self.tables = {
             "comparison": compared.rows,
             "hubness": hubness_report(material.sims, after, k=k),

@@ -95,16 +95,23 @@ def hubness(report):
 def hubs(report):
     """Return the largest hubs by name."""
     rows = [
-        [str(hub["name"]), f"{hub['before']:,}", f"{hub['after']:,}"]
+        [
+            str(hub["name"]),
+            f"{hub['before']:,}",
+            f"{hub['after']:,}",
+            "" if hub["suspect_p_value"] is None else _short(hub["suspect_p_value"]),
+        ]
         for hub in report.tables["hubs"].values()
     ]
     expected = report.tables["hubness"]["max_k_occurrence"]["no_hubs"]
     unit = "queries" if report.sizes["n_queries"] else "bank queries"
     note = (
         f"Number of {unit} with the item in their top {report.k}. By chance, the "
-        f"largest of all items would have about {expected:.0f}."
+        f"largest of all items would have about {expected:.0f}. A suspect has a small "
+        "adjusted p-value: more than 5% of the queries retrieve it beyond chance. A "
+        "strong natural hub and a planted one cannot be told apart."
     )
-    header = ["gallery item", "raw", report.corrected]
+    header = ["gallery item", "raw", report.corrected, "suspect"]
     return Table("Largest hubs", note, header, rows)
 
 
