@@ -3,6 +3,7 @@
 import csv
 import json
 import re
+from copy import copy
 from html.parser import HTMLParser
 from io import StringIO
 
@@ -421,3 +422,14 @@ def test_suspects_among_the_hubs_have_a_p_value(labeled):
         suspect = suspects.get(hub["item"], {"adjusted_p_value": None})
         assert hub["suspect_p_value"] == suspect["adjusted_p_value"]
     assert "suspect" in labeled.render("markdown")
+    text = with_p_values(labeled, 1e-9, 0.02).render("markdown")
+    assert re.search(r"\| < 0\.001 \|\n.*\| 0\.020 \|\n", text)
+
+
+def with_p_values(report, *values):
+    twin = copy(report)
+    hubs = [dict(hub) for hub in report.tables["hubs"].values()]
+    for hub, value in zip(hubs, values, strict=False):
+        hub["suspect_p_value"] = value
+    twin.tables = {**report.tables, "hubs": dict(enumerate(hubs))}
+    return twin

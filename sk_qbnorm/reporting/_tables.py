@@ -99,7 +99,7 @@ def hubs(report):
             str(hub["name"]),
             f"{hub['before']:,}",
             f"{hub['after']:,}",
-            "" if hub["suspect_p_value"] is None else _short(hub["suspect_p_value"]),
+            _p_value(hub["suspect_p_value"]),
         ]
         for hub in report.tables["hubs"].values()
     ]
@@ -123,6 +123,12 @@ def bank(report):
     ]
     note = " ".join(report.advice) or "No measure speaks against this bank."
     return Table("Querybank", note, ["", "value"], rows)
+
+
+def _p_value(value):
+    if value is None:
+        return ""
+    return "< 0.001" if value < 0.001 else f"{value:.3f}"
 
 
 def _short(value):
