@@ -13,7 +13,6 @@ from sk_qbnorm import (
     DynamicInvertedSoftmax,
     InvertedSoftmax,
     QuerybankRetriever,
-    SinkhornNormalizer,
     pairwise_similarity,
 )
 from sk_qbnorm.indexes import AugmentedVectors, QueryShift
@@ -290,46 +289,3 @@ def test_normalizers_of_one_bank_refuse_a_second():
     for normalizer in (None, CSLS(n_neighbors=3)):
         with pytest.raises(ValueError, match="gallery"):
             QuerybankRetriever(normalizer).fit(BANK, GALLERY, ITEMS)
-
-
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_sinkhorn_balances_both_galleries_and_returns_biases_of_the_first(dtype):
-    settings = SinkhornNormalizer(beta=20, max_iter=5, tol=0)
-    bank, gallery, items = (x.astype(dtype) for x in (BANK, GALLERY, ITEMS))
-    both = clone(settings).fit(bank, np.vstack([gallery, items]))
-    expected = both.gallery_bias_[:25]
-    other_sims = pairwise_similarity(items, bank)
-    sims = pairwise_similarity(bank, gallery)
-    of_sims = clone(settings).set_params(**precomputed)
-    for found in (
-        clone(settings).fit(bank, gallery, items),
-        clone(settings).set_params(memory_budget=1e9).fit(bank, gallery, items),
-        clone(settings).fit(bank, gallery, items.astype(np.float64)),
-        of_sims.fit(sims, gallerybank=other_sims),
-        QuerybankRetriever(settings).fit(bank, gallery, items).normalizer_,
-    ):
-        assert found.n_features_in_ == 25
-        tolerance = 1e-5 if dtype == np.float32 else 1e-12
-        np.testing.assert_allclose(found.gallery_bias_, expected, atol=tolerance)
-        assert found.transform(sims).dtype == dtype
-    with pytest.raises(ValueError, match="gallerybank"):
-        of_sims.fit(sims, gallerybank=other_sims[:, :3])
-    with pytest.raises(ValueError, match="gallerybank"):
-        clone(settings).fit(bank, gallery, items[:, :2])
-
-
-def test_a_gallery_bank_may_be_wider_than_a_tile():
-    random = np.random.default_rng(0)
-    bank, gallery, items = (random.normal(size=(n, 3)) for n in (9, 700, 2000))
-    expected = SinkhornNormalizer(beta=20, max_iter=2, tol=0).fit(
-        bank, np.vstack([gallery, items])
-    )
-    for metric in ("cosine", pairwise_similarity):
-        found = SinkhornNormalizer(beta=20, max_iter=2, tol=0, metric=metric).fit(
-            bank, gallery, items
-        )
-        expected_bias = expected.gallery_bias_[:700]
-        np.testing.assert_allclose(found.gallery_bias_, expected_bias, atol=1e-12)
-    narrow = SinkhornNormalizer(beta=20, max_iter=2, tol=0)
-    narrow.fit(bank.astype(np.float32), gallery.astype(np.float32), items)
-    np.testing.assert_allclose(narrow.gallery_bias_, expected_bias, atol=1e-5)

@@ -1,10 +1,9 @@
-"""Choose by labels with GridSearchCV: gain_scorer and QuerybankSplit."""
+"""Choose by labels with GridSearchCV: gain_scorer."""
 
 import pickle
 
 import numpy as np
 import pytest
-from scipy import sparse
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import Pipeline, make_pipeline
@@ -120,17 +119,3 @@ def test_grid_search_chooses_the_same_as_normalizer_search(data, sims):
     found = grid.cv_results_["mean_test_score"]
     np.testing.assert_allclose(found, search.results_["lower_bound"], atol=1e-15)
     assert grid.best_index_ == search.best_index_
-
-
-def test_the_bank_is_always_in_the_training_set_and_never_tested():
-    split = QuerybankSplit(3)
-    assert split.get_n_splits() == 1
-    assert repr(split) == "QuerybankSplit(n_bank=3)"
-    for given in (np.zeros((5, 2)), sparse.csr_array((5, 2)), [[0.0]] * 5):
-        ((train, test),) = split.split(given)
-        np.testing.assert_array_equal(train, [0, 1, 2])
-        np.testing.assert_array_equal(test, [3, 4])
-    with pytest.raises(ValueError, match="3"):
-        next(split.split(np.zeros((3, 2))))
-    with pytest.raises(ValueError, match="n_bank"):
-        next(QuerybankSplit(0.5).split(np.zeros((3, 2))))

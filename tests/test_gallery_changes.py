@@ -103,41 +103,6 @@ def test_adding_and_removing_embeddings_equals_a_new_fit(normalizer, metric):
     )
 
 
-@may_clip
-def test_a_retriever_may_start_with_a_part_of_the_bank():
-    random = np.random.default_rng(0)
-    bank, gallery = random.normal(size=(10, 3)), random.normal(size=(7, 3))
-    in_parts = QuerybankRetriever(CSLS(n_neighbors=4), n_neighbors=2).partial_fit(
-        bank[:3], gallery
-    )
-    in_parts.partial_fit(bank[3:])
-    at_once = QuerybankRetriever(CSLS(n_neighbors=4), n_neighbors=2).fit(bank, gallery)
-    np.testing.assert_allclose(
-        in_parts.kneighbors(bank)[0], at_once.kneighbors(bank)[0], rtol=1e-12
-    )
-
-
-def test_only_bank_queries_that_lost_an_item_are_compared_again():
-    random = np.random.default_rng(0)
-    bank, gallery = random.normal(size=(50, 3)), random.normal(size=(30, 3))
-    asked = []
-
-    def metric(queries, items):
-        asked.append(len(queries))
-        return queries @ items.T
-
-    normalizer = DynamicInvertedSoftmax(metric=metric).fit(bank, gallery)
-    idle, busiest = normalizer.activation_counts_.argsort()[[0, -1]]
-    count = normalizer.activation_counts_[busiest]
-    asked.clear()
-    normalizer.remove_gallery([busiest], bank, np.delete(gallery, busiest, 0))
-    assert sum(asked) == count
-    fresh = DynamicInvertedSoftmax(metric="dot").fit(bank, gallery)
-    assert fresh.activation_counts_[idle] == 0
-    fresh.remove_gallery([idle])  # no bank query is compared again
-    assert fresh.activation_counts_.sum() == 50
-
-
 def on_disk(matrix, folder):
     file = folder / f"{len(list(folder.iterdir()))}.npy"
     np.save(file, matrix)

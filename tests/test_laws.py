@@ -6,18 +6,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.base import clone
 
-from sk_qbnorm import (
-    CSLS,
-    GloballyCorrected,
-    InvertedSoftmax,
-    NearestNeighborNormalizer,
-    pairwise_similarity,
-)
+from sk_qbnorm import InvertedSoftmax, NearestNeighborNormalizer, pairwise_similarity
 
 from .cases import ALL, NORMALIZERS, bank_and_sims, expected, forms_of
 
 each_normalizer = pytest.mark.parametrize("normalizer", ALL.values(), ids=ALL)
-may_clip = pytest.mark.filterwarnings("ignore:n_neighbors=")
 
 
 def assert_close(scores, others):
@@ -99,16 +92,6 @@ def test_shifting_an_item_in_bank_and_queries_keeps_its_scores(
     assert_close(normalizer.fit(bank).transform(sims), scores)
 
 
-@given(drawn=bank_and_sims(), shift=st.integers(-16, 16))
-def test_shifting_an_item_in_bank_and_queries_keeps_its_bank_ranks(drawn, shift):
-    bank, sims = drawn
-    normalizer = GloballyCorrected(metric="precomputed")
-    ranks = normalizer.fit(bank).bank_ranks(sims)
-    bank[:, 0] += shift / 8
-    sims[:, 0] += shift / 8
-    np.testing.assert_array_equal(normalizer.fit(bank).bank_ranks(sims), ranks)
-
-
 @pytest.mark.parametrize("name", ["IS", "DIS", "GC", "CSLS", "Sinkhorn"])
 @given(drawn=bank_and_sims())
 def test_doubling_the_bank_changes_nothing(name, drawn):
@@ -141,28 +124,6 @@ def test_the_fit_does_not_depend_on_the_split_of_the_bank_or_threads(
     assert_close(split.transform(sims), whole.transform(sims))
     threaded = clone(normalizer).set_params(n_jobs=3).fit(bank)
     np.testing.assert_array_equal(threaded.transform(sims), whole.transform(sims))
-
-
-@given(drawn=bank_and_sims())
-def test_dynamic_rows_are_corrected_or_raw_according_to_the_mask(drawn):
-    bank, sims = drawn
-    dynamic = NORMALIZERS["DIS"].fit(bank)
-    corrected = NORMALIZERS["IS"].fit(bank).transform(sims)
-    opened = dynamic.activation_mask_[sims.argmax(axis=1)]
-    np.testing.assert_array_equal(
-        dynamic.transform(sims), np.where(opened[:, None], corrected, sims)
-    )
-
-
-@may_clip
-@given(drawn=bank_and_sims(), k=st.integers(1, 4))
-def test_csls_ranks_like_nnn_with_alpha_one_half(drawn, k):
-    bank, sims = drawn
-    local = CSLS(n_neighbors=k, metric="precomputed").fit(bank).transform(sims)
-    nearest = NearestNeighborNormalizer(alpha=0.5, n_neighbors=k, metric="precomputed")
-    nearest = nearest.fit(bank).transform(sims)
-    both = local - 2 * nearest  # minus r_q: one number per row
-    assert_close(both, np.broadcast_to(both[:, :1], both.shape))
 
 
 @given(seed=st.integers(0, 100), alpha=st.sampled_from([0, 0.5, 1]))

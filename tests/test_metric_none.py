@@ -147,15 +147,6 @@ def test_other_metrics_have_no_range(metric):
         fitted.transform(np.ones((2, 5)))
 
 
-def test_a_fit_to_similarities_never_mistakes_similarities_for_embeddings():
-    square = BANK[:, :4] * 3
-    fitted = CSLS(n_neighbors=2).fit(square)
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        fitted.transform(square)
-        fitted.transform(square / np.linalg.norm(square, axis=1, keepdims=True))
-
-
 def test_a_single_row_is_not_mistaken_for_embeddings():
     fitted = InvertedSoftmax().fit(BANK, GALLERY)
     with pytest.raises(ValueError, match="2D array"):

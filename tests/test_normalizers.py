@@ -4,21 +4,18 @@ import joblib
 import numpy as np
 import pytest
 from hypothesis import given
-from hypothesis import strategies as st
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
 from sk_qbnorm import (
     CSLS,
     DynamicInvertedSoftmax,
-    GloballyCorrected,
     InvertedSoftmax,
     NearestNeighborNormalizer,
     SinkhornNormalizer,
     pairwise_similarity,
 )
 
-from . import reference
 from .cases import ALL, NORMALIZERS, bank_and_sims, expected
 
 precomputed = {"metric": "precomputed"}
@@ -76,21 +73,6 @@ def test_float32_scores_match_the_formula_up_to_rounding(normalizer, drawn):
     np.testing.assert_allclose(
         scores, expected(normalizer, bank, sims), rtol=1e-5, atol=1e-6
     )
-
-
-@given(drawn=bank_and_sims(max_rows=20, max_items=9), n_activation=st.integers(1, 3))
-@may_clip
-def test_probabilities_match_the_algorithm_of_the_authors(drawn, n_activation):
-    bank, sims = drawn
-    before = bank.copy(), sims.copy()
-    theirs, retrieved = reference.authors_qb_norm(bank, sims, k=n_activation)
-    ours = DynamicInvertedSoftmax(
-        beta=20, n_activation=n_activation, output="probability", **precomputed
-    ).fit(bank)
-    assert set(np.flatnonzero(ours.activation_mask_)) == retrieved
-    np.testing.assert_allclose(ours.transform(sims), theirs, rtol=1e-12)
-    np.testing.assert_array_equal(bank, before[0])
-    np.testing.assert_array_equal(sims, before[1])
 
 
 @each_normalizer
@@ -219,54 +201,6 @@ def test_repr_shows_parameters_that_differ_from_the_default():
     )
 
 
-@pytest.mark.parametrize("normalizer_class", [CSLS, NearestNeighborNormalizer])
-def test_a_small_bank_clips_the_neighbors_with_one_warning(normalizer_class):
-    normalizer = normalizer_class(n_neighbors=5, **precomputed)
-    with pytest.warns(UserWarning, match="n_neighbors=5") as seen:
-        normalizer.fit(np.eye(3))
-    assert len(seen) == 1
-    assert seen[0].filename == __file__
-    assert normalizer.n_neighbors_ == 3
-    assert normalizer.n_neighbors == 5
-
-
-def test_partial_fit_does_not_warn_of_a_small_bank():
-    normalizer = CSLS(n_neighbors=5, **precomputed).partial_fit(np.eye(3))
-    assert normalizer.n_neighbors_ == 3
-    normalizer.partial_fit(np.eye(3))
-    assert normalizer.n_neighbors_ == 5
-    assert normalizer.n_bank_seen_ == 6
-
-
-def test_activating_all_items_warns_and_equals_inverted_softmax():
-    bank, sims = np.random.default_rng(6).normal(size=(2, 4, 3))
-    dynamic = DynamicInvertedSoftmax(n_activation=9, **precomputed)
-    with pytest.warns(UserWarning, match="n_activation=9"):
-        dynamic.fit(bank)
-    assert dynamic.activation_rate_ == 1
-    inverted = InvertedSoftmax(**precomputed).fit(bank)
-    np.testing.assert_array_equal(dynamic.transform(sims), inverted.transform(sims))
-
-
-@pytest.mark.parametrize("n_jobs", [1, 3])
-@pytest.mark.parametrize("n_activation", [1, 2, 5])
-def test_the_best_items_of_a_row_are_found_across_tiles(n_activation, n_jobs):
-    bank = np.random.default_rng(8).integers(0, 9, size=(40, 300)).astype(np.float32)
-    fitted = DynamicInvertedSoftmax(
-        n_activation=n_activation, n_jobs=n_jobs, **precomputed
-    ).fit(bank)
-    counts = reference.activation_counts(bank.tolist(), n_activation)
-    np.testing.assert_array_equal(fitted.activation_counts_, counts)
-
-
-def test_the_activation_set_is_exposed():
-    bank = [[0.9, 0.1, 0.0], [0.8, 0.1, 0.0], [0.1, 0.2, 0.0]]
-    fitted = DynamicInvertedSoftmax(min_count=2, **precomputed).fit(bank)
-    np.testing.assert_array_equal(fitted.activation_counts_, [2, 1, 0])
-    np.testing.assert_array_equal(fitted.activation_mask_, [True, False, False])
-    assert fitted.activation_rate_ == pytest.approx(1 / 3)
-
-
 @each_normalizer
 def test_a_failed_fit_keeps_the_last_fit(normalizer, embeddings):
     queries, bank, gallery = embeddings
@@ -294,40 +228,6 @@ def test_a_failed_fit_keeps_the_last_fit(normalizer, embeddings):
         np.testing.assert_array_equal(by_metric.transform(queries @ gallery.T), scores)
 
 
-def test_an_interrupted_partial_fit_adds_nothing(monkeypatch):
-    bank, more = np.random.default_rng(9).normal(size=(2, 8, 5))
-    normalizer = DynamicInvertedSoftmax(beta=20, **precomputed).fit(bank)
-
-    def interrupted(statistic, other):
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as patch:
-        patch.setattr("sk_qbnorm.statistics.Activations.merge", interrupted)
-        with pytest.raises(KeyboardInterrupt):
-            normalizer.partial_fit(more)
-    assert normalizer.n_bank_seen_ == 8
-    both = DynamicInvertedSoftmax(beta=20, **precomputed).fit(np.vstack([bank, more]))
-    np.testing.assert_allclose(
-        normalizer.partial_fit(more).gallery_bias_, both.gallery_bias_, rtol=1e-12
-    )
-
-
-@pytest.mark.filterwarnings("error")
-def test_a_fit_whose_warning_is_an_error_stores_nothing():
-    normalizer = CSLS(n_neighbors=10, **precomputed)
-    with pytest.raises(UserWarning, match="queries"):
-        normalizer.fit(np.eye(3))
-    assert not hasattr(normalizer, "n_bank_seen_")
-
-
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize("beta", [1e30, 3e38, 1e300])
-def test_a_huge_beta_gives_the_maximum(dtype, beta):
-    bank = np.eye(3, dtype=dtype)
-    fitted = InvertedSoftmax(beta=beta, **precomputed).fit(bank)
-    np.testing.assert_allclose(fitted.gallery_bias_, 1, rtol=1e-6)
-
-
 def test_a_named_gallery_accepts_similarities_without_names(embeddings):
     pandas = pytest.importorskip("pandas")
     queries, bank, gallery = embeddings
@@ -341,21 +241,6 @@ def test_a_named_gallery_accepts_similarities_without_names(embeddings):
         normalizer.transform(named[names[::-1]])
     unnamed = InvertedSoftmax().fit(bank, gallery)
     np.testing.assert_allclose(unnamed.transform(named), scores, rtol=1e-12)
-
-
-def test_partial_fit_does_not_change_exposed_arrays():
-    normalizer = DynamicInvertedSoftmax(**precomputed).fit(np.eye(3))
-    normalizer.activation_counts_ += 5
-    normalizer.partial_fit(np.eye(3))
-    np.testing.assert_array_equal(normalizer.activation_counts_, [2, 2, 2])
-
-
-def test_bank_ranks_count_the_closer_bank_queries():
-    bank, sims = np.random.default_rng(7).integers(0, 4, size=(2, 8, 5)).astype(float)
-    fitted = GloballyCorrected(**precomputed).fit(bank)
-    ranks = reference.bank_ranks(bank.tolist(), sims.tolist())
-    np.testing.assert_array_equal(fitted.bank_ranks(sims), ranks)
-    np.testing.assert_array_equal(fitted.bank_columns_, np.sort(bank.T, axis=1))
 
 
 @may_clip

@@ -8,12 +8,7 @@ from scipy import sparse
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
-from sk_qbnorm import (
-    CSLS,
-    DynamicInvertedSoftmax,
-    GloballyCorrected,
-    InvertedSoftmax,
-)
+from sk_qbnorm import CSLS, DynamicInvertedSoftmax, InvertedSoftmax
 
 from .cases import ALL, bank_and_sims
 
@@ -68,17 +63,6 @@ def test_the_most_similar_items_have_the_scores_of_the_whole_row(name, as_sparse
     assert (np.diff(scores, axis=1) <= 0).all()
 
 
-def test_ranks_of_a_shortlist_count_candidates_only():
-    bank, sims = np.random.default_rng(1).integers(0, 5, size=(2, 9, 6)).astype(float)
-    fitted = GloballyCorrected(**precomputed).fit(bank)
-    items = np.tile([5, 0, 3], (9, 1))
-    some = GloballyCorrected(**precomputed).fit(bank[:, [0, 3, 5]])
-    expected = some.transform(sims[:, [0, 3, 5]])[:, [2, 0, 1]]
-    scores, found = fitted.rescore(np.take_along_axis(sims, items, 1), items)
-    np.testing.assert_array_equal(found, in_order(expected, items)[1])
-    np.testing.assert_array_equal(scores, in_order(expected, items)[0])
-
-
 @each_variant
 def test_short_rows_end_without_candidates(normalizer):
     bank = np.random.default_rng(2).normal(size=(9, 6))
@@ -131,3 +115,28 @@ def test_invalid_shortlists_are_refused(scores, indices, message):
 def test_an_unfitted_normalizer_rescores_nothing():
     with pytest.raises(NotFittedError):
         CSLS().rescore([[0.5]], [[0]])
+
+
+def test_a_sparse_shortlist_with_one_full_row_stays_small():
+    random = np.random.default_rng(0)
+    import tracemalloc
+
+    n_queries, n_gallery = 9000, 2000
+    full = np.arange(n_gallery)
+    few = random.integers(0, n_gallery, size=(n_queries - 1, 1))
+    items = np.r_[full, few.ravel()]
+    indptr = np.r_[0, n_gallery + np.arange(n_queries)]
+    data = random.normal(size=items.size)
+    graph = sparse.csr_array((data, items, indptr), shape=(n_queries, n_gallery))
+    bank = random.normal(size=(5, n_gallery))
+    fitted = InvertedSoftmax(metric="precomputed").fit(bank)
+    tracemalloc.start()
+    rescored = fitted.rescore(graph)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < n_queries * n_gallery * 8 / 4
+    whole = fitted.transform(graph.toarray()[:1])
+    np.testing.assert_array_equal(rescored.indices[:n_gallery], np.argsort(-whole[0]))
+    np.testing.assert_allclose(
+        rescored.data[n_gallery:], data[n_gallery:] - fitted.gallery_bias_[few.ravel()]
+    )

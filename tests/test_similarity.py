@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sklearn.base import clone
 
 from sk_qbnorm import GallerySimilarity, pairwise_similarity
 from sk_qbnorm._embeddings import unit_rows
@@ -68,12 +67,6 @@ def test_mixed_float_widths_give_the_wider_one():
     for queries, gallery in ((narrow, GALLERY), (QUERIES, GALLERY.astype(np.float32))):
         for metric in ("cosine", "dot", lambda q, g: q @ g.T):
             assert pairwise_similarity(queries, gallery, metric).dtype == np.float64
-
-
-def test_the_transformer_and_its_clones_do_not_copy_the_gallery():
-    similarity = GallerySimilarity(GALLERY).fit(QUERIES)
-    for each in (similarity, clone(similarity).fit(QUERIES)):
-        assert np.shares_memory(each.gallery_, GALLERY)
 
 
 def test_a_callable_may_compute_the_similarities():

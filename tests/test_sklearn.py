@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from sklearn.base import clone
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import sk_qbnorm
@@ -95,16 +94,3 @@ def test_every_public_estimator_is_checked():
     within = {type(getattr(estimator, "normalizer", None)) for estimator in ESTIMATORS}
     checked = {type(estimator) for estimator in ESTIMATORS} | within
     assert checked & estimators == estimators
-
-
-def test_clones_share_the_gallery_and_keep_the_output():
-    gallery = np.eye(3)
-    similarity = GallerySimilarity(gallery).set_output(transform="pandas").fit(gallery)
-    twin = clone(similarity)
-    assert twin.gallery is gallery
-    assert not hasattr(twin, "gallery_")
-    assert list(twin.fit_transform(gallery).columns) == [
-        "gallery0",
-        "gallery1",
-        "gallery2",
-    ]

@@ -3,12 +3,14 @@
 import numpy as np
 import pytest
 from scipy import sparse
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import GridSearchCV, PredefinedSplit
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from sk_qbnorm import (
     CSLS,
+    DualDynamicInvertedSoftmax,
     DynamicInvertedSoftmax,
     DynamicNormalizer,
     GallerySimilarity,
@@ -16,6 +18,7 @@ from sk_qbnorm import (
     InvertedSoftmax,
     NearestNeighborScorer,
     QuerybankRetriever,
+    SinkhornNormalizer,
     pairwise_similarity,
 )
 from sk_qbnorm.metrics import recall_scorer
@@ -270,31 +273,6 @@ def test_workers_that_receive_memmaps_find_the_same():
         assert search.best_score_ == 1
 
 
-def test_a_sparse_shortlist_with_one_full_row_stays_small():
-    random = np.random.default_rng(0)
-    import tracemalloc
-
-    n_queries, n_gallery = 9000, 2000
-    full = np.arange(n_gallery)
-    few = random.integers(0, n_gallery, size=(n_queries - 1, 1))
-    items = np.r_[full, few.ravel()]
-    indptr = np.r_[0, n_gallery + np.arange(n_queries)]
-    data = random.normal(size=items.size)
-    graph = sparse.csr_array((data, items, indptr), shape=(n_queries, n_gallery))
-    bank = random.normal(size=(5, n_gallery))
-    fitted = InvertedSoftmax(metric="precomputed").fit(bank)
-    tracemalloc.start()
-    rescored = fitted.rescore(graph)
-    _, peak = tracemalloc.get_traced_memory()
-    tracemalloc.stop()
-    assert peak < n_queries * n_gallery * 8 / 4
-    whole = fitted.transform(graph.toarray()[:1])
-    np.testing.assert_array_equal(rescored.indices[:n_gallery], np.argsort(-whole[0]))
-    np.testing.assert_allclose(
-        rescored.data[n_gallery:], data[n_gallery:] - fitted.gallery_bias_[few.ravel()]
-    )
-
-
 def test_an_unfitted_retriever_and_a_missing_gallery_raise():
     from sklearn.exceptions import NotFittedError
 
@@ -326,3 +304,49 @@ def test_columns_in_another_order_change_no_gallery():
         with pytest.raises(ValueError, match="columns|order"):
             act()
         assert retriever.n_gallery_ == 40
+
+
+@pytest.mark.parametrize(
+    "normalizer",
+    [
+        InvertedSoftmax(alpha=1e300),
+        InvertedSoftmax(alpha=1e300, output="probability"),
+        DualDynamicInvertedSoftmax(alpha=1e300),
+    ],
+    ids=["IS", "IS probability", "DualDIS"],
+)
+def test_a_search_refuses_scores_out_of_range(normalizer):
+    random = np.random.default_rng(0)
+    bank, gallery = random.normal(size=(2, 30, 4)).astype(np.float32)
+    gates = {"gallerybank": gallery} if "Dual" in type(normalizer).__name__ else {}
+    retriever = QuerybankRetriever(normalizer, n_neighbors=3).fit(
+        bank, gallery, **gates
+    )
+    for act in (retriever.kneighbors, retriever.decision_function):
+        with pytest.raises(ValueError, match="float32.*alpha"):
+            act(bank)
+
+
+@pytest.mark.filterwarnings("ignore:overflow encountered")  # of kernels without JIT
+def test_a_search_refuses_single_scores_out_of_range():
+    gallery = np.array([[1e300], [-1e300]])
+    retriever = QuerybankRetriever(
+        CSLS(n_neighbors=1), n_neighbors=2, metric="dot"
+    ).fit([[1e8]], gallery)
+    message = "float64"
+    with pytest.raises(ValueError, match=message):
+        retriever.kneighbors([[1.5e8]])
+
+
+def test_a_retriever_passes_on_warnings_of_its_normalizer():
+    for normalizer, category in (
+        (SinkhornNormalizer(beta=20, max_iter=2, tol=1e-9), ConvergenceWarning),
+        (CSLS(n_neighbors=99), UserWarning),
+    ):
+        with pytest.warns(category) as seen:
+            QuerybankRetriever(normalizer).fit(BANK, GALLERY)
+        assert len(seen) == 1
+        assert seen[0].filename == __file__
+    QuerybankRetriever(CSLS(n_neighbors=99)).partial_fit(BANK, GALLERY)
+    with pytest.raises(ValueError, match="SinkhornNormalizer"):
+        QuerybankRetriever(SinkhornNormalizer()).partial_fit(BANK, GALLERY)

@@ -279,3 +279,17 @@ def test_estimators_of_scikit_learn_accept_the_graph():
     square = retriever.kneighbors_graph(gallery, mode="distance")
     clusters = DBSCAN(eps=np.median(square.data), metric="precomputed").fit(square)
     assert len(set(clusters.labels_) - {-1}) >= 2
+
+
+@may_clip
+def test_a_retriever_may_start_with_a_part_of_the_bank():
+    random = np.random.default_rng(0)
+    bank, gallery = random.normal(size=(10, 3)), random.normal(size=(7, 3))
+    in_parts = QuerybankRetriever(CSLS(n_neighbors=4), n_neighbors=2).partial_fit(
+        bank[:3], gallery
+    )
+    in_parts.partial_fit(bank[3:])
+    at_once = QuerybankRetriever(CSLS(n_neighbors=4), n_neighbors=2).fit(bank, gallery)
+    np.testing.assert_allclose(
+        in_parts.kneighbors(bank)[0], at_once.kneighbors(bank)[0], rtol=1e-12
+    )

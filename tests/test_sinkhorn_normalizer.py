@@ -8,11 +8,7 @@ from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 
 from sk_qbnorm import (
-    CSLS,
-    DualInvertedSoftmax,
-    DynamicInvertedSoftmax,
     DynamicNormalizer,
-    GloballyCorrected,
     InvertedSoftmax,
     QuerybankRetriever,
     SinkhornNormalizer,
@@ -21,8 +17,7 @@ from sk_qbnorm import (
 
 from . import reference
 
-RANDOM = np.random.default_rng(0)
-BANK, GALLERY = RANDOM.normal(size=(40, 6)), RANDOM.normal(size=(25, 6))
+BANK, GALLERY, ITEMS = np.split(np.random.default_rng(0).normal(size=(95, 6)), [40, 65])
 SIMS = pairwise_similarity(BANK, GALLERY)
 precomputed = {"metric": "precomputed"}
 
@@ -37,7 +32,8 @@ def test_the_first_half_step_is_inverted_softmax():
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize(("n_rows", "n_columns"), [(1, 1), (3, 200), (70, 64), (65, 7)])
 def test_all_steps_match_the_paper(dtype, n_rows, n_columns):
-    sims = RANDOM.uniform(-1, 1, size=(n_rows, n_columns)).astype(dtype)
+    random = np.random.default_rng(1)
+    sims = random.uniform(-1, 1, size=(n_rows, n_columns)).astype(dtype)
     fitted = SinkhornNormalizer(beta=20, max_iter=6, tol=0, **precomputed).fit(sims)
     expected = reference.sinkhorn_bias(sims.astype(float).tolist(), 20, 6)
     atol = 1e-5 if dtype == np.float32 else 1e-13
@@ -180,7 +176,7 @@ def test_products_are_stored_within_the_memory_budget():
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_large_numbers_neither_overflow_nor_vanish(dtype):
-    sims = RANDOM.uniform(-1, 1, size=(30, 20)).astype(dtype) * 1000
+    sims = np.random.default_rng(1).uniform(-1, 1, size=(30, 20)).astype(dtype) * 1000
     fitted = SinkhornNormalizer(beta=50, max_iter=5, tol=0, **precomputed).fit(sims)
     expected = reference.sinkhorn_bias(sims.astype(float).tolist(), 50, 5)
     rtol = 1e-5 if dtype == np.float32 else 1e-12
@@ -206,7 +202,7 @@ def test_sinkhorn_cannot_be_fitted_in_parts():
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_items_are_added_to_the_balance_of_the_last_fit(shrinkage, dtype):
     bank, gallery = BANK.astype(dtype), GALLERY.astype(dtype)
-    beside = RANDOM.normal(size=(9, 6)).astype(dtype)
+    beside = np.random.default_rng(1).normal(size=(9, 6)).astype(dtype)
     make = SinkhornNormalizer(beta=5, max_iter=4, tol=0, shrinkage=shrinkage)
     expected = clone(make).fit(bank, gallery, beside)
     changed = clone(make).fit(bank, gallery, beside)
@@ -270,7 +266,7 @@ def test_biases_that_vary_by_chance_only_are_shrunk_to_their_mean():
 @pytest.mark.parametrize("metric", ["cosine", "dot", pairwise_similarity])
 def test_dask_blocks_are_balanced_like_the_whole(metric):
     array = pytest.importorskip("dask.array")
-    items = RANDOM.normal(size=(30, 6))
+    items = np.random.default_rng(1).normal(size=(30, 6))
     settings = SinkhornNormalizer(beta=3, max_iter=4, tol=0, metric=metric)
     bank, gallery, other_sims = (
         array.from_array(each, chunks=(7, 4)) for each in (BANK, GALLERY, items)
@@ -297,7 +293,7 @@ def test_dask_blocks_are_balanced_like_the_whole(metric):
 
 def test_similarities_in_dask_blocks_are_balanced_like_the_whole():
     array = pytest.importorskip("dask.array")
-    other_sims = RANDOM.uniform(-1, 1, size=(9, 40))
+    other_sims = np.random.default_rng(1).uniform(-1, 1, size=(9, 40))
     settings = SinkhornNormalizer(beta=20, max_iter=4, tol=0, **precomputed)
     expected = clone(settings).fit(SIMS, gallerybank=other_sims).gallery_bias_
     blocks = array.from_array(SIMS, chunks=(9, 8))
@@ -324,71 +320,6 @@ def test_settings_out_of_range_are_refused(settings, message):
         SinkhornNormalizer(**precomputed).set_params(**settings).fit(SIMS)
 
 
-def test_the_gate_passes_on_warnings_of_the_normalizer():
-    for normalizer, category, message in (
-        (
-            CSLS(n_neighbors=99),
-            UserWarning,
-            "n_neighbors=99",
-        ),
-        (
-            SinkhornNormalizer(beta=20, max_iter=2, tol=1e-9),
-            ConvergenceWarning,
-            "max_iter=2",
-        ),
-    ):
-        with pytest.warns(category, match=message) as seen:
-            DynamicNormalizer(normalizer, **precomputed).fit(SIMS)
-        assert len(seen) == 1
-        assert seen[0].filename == __file__
-
-
-def test_any_additive_normalizer_can_be_gated():
-    sims = RANDOM.normal(size=(30, 25))
-    for normalizer in (
-        CSLS(n_neighbors=3),
-        SinkhornNormalizer(beta=5, max_iter=3, tol=0),
-        InvertedSoftmax(beta=5),
-    ):
-        plain = clone(normalizer).set_params(**precomputed).fit(SIMS)
-        dynamic = DynamicNormalizer(normalizer, **precomputed).fit(SIMS)
-        opened = dynamic.activation_mask_[sims.argmax(axis=1)]
-        assert 0 < opened.mean() < 1
-        np.testing.assert_array_equal(
-            dynamic.transform(sims),
-            np.where(opened[:, None], plain.transform(sims), sims),
-        )
-        assert not hasattr(normalizer, "gallery_bias_")
-    for wrong in (
-        GloballyCorrected(),
-        DynamicInvertedSoftmax(),
-        DualInvertedSoftmax(),
-        "csls",
-        None,
-    ):
-        with pytest.raises(ValueError, match="bias"):
-            DynamicNormalizer(wrong, **precomputed).fit(SIMS)
-
-
-def test_the_gate_passes_on_the_memory_budget():
-    asked = []
-
-    def metric(queries, gallery):
-        asked.append(len(queries))
-        return pairwise_similarity(queries, gallery)
-
-    sinkhorn = SinkhornNormalizer(beta=20, max_iter=4, tol=0, memory_budget=SIMS.nbytes)
-    DynamicNormalizer(sinkhorn, metric=metric).fit(BANK, GALLERY)
-    assert sum(asked) == len(BANK)
-
-
-def test_another_normalizer_in_the_gate_starts_a_new_fit():
-    dynamic = DynamicNormalizer(CSLS(n_neighbors=3), **precomputed).fit(SIMS)
-    dynamic.set_params(normalizer=InvertedSoftmax())
-    with pytest.raises(ValueError, match="log_mean_exp"):
-        dynamic.partial_fit(SIMS)
-
-
 def test_fitting_in_parts_is_refused_before_the_first_part():
     asked = []
 
@@ -402,23 +333,52 @@ def test_fitting_in_parts_is_refused_before_the_first_part():
     assert not asked
 
 
-def test_a_retriever_passes_on_warnings_of_its_normalizer():
-    for normalizer, category in (
-        (SinkhornNormalizer(beta=20, max_iter=2, tol=1e-9), ConvergenceWarning),
-        (CSLS(n_neighbors=99), UserWarning),
-    ):
-        with pytest.warns(category) as seen:
-            QuerybankRetriever(normalizer).fit(BANK, GALLERY)
-        assert len(seen) == 1
-        assert seen[0].filename == __file__
-    QuerybankRetriever(CSLS(n_neighbors=99)).partial_fit(BANK, GALLERY)
-    with pytest.raises(ValueError, match="SinkhornNormalizer"):
-        QuerybankRetriever(SinkhornNormalizer()).partial_fit(BANK, GALLERY)
-
-
 def test_the_progress_bar_of_several_passes_has_no_total(capsys):
     pytest.importorskip("tqdm")
     SinkhornNormalizer(beta=20, max_iter=3, tol=0, verbose=True).fit(BANK, GALLERY)
     shown = capsys.readouterr().err
     assert "fit SinkhornNormalizer" in shown
     assert "%" not in shown
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_sinkhorn_balances_both_galleries_and_returns_biases_of_the_first(dtype):
+    settings = SinkhornNormalizer(beta=20, max_iter=5, tol=0)
+    bank, gallery, items = (x.astype(dtype) for x in (BANK, GALLERY, ITEMS))
+    both = clone(settings).fit(bank, np.vstack([gallery, items]))
+    expected = both.gallery_bias_[:25]
+    other_sims = pairwise_similarity(items, bank)
+    sims = pairwise_similarity(bank, gallery)
+    of_sims = clone(settings).set_params(**precomputed)
+    for found in (
+        clone(settings).fit(bank, gallery, items),
+        clone(settings).set_params(memory_budget=1e9).fit(bank, gallery, items),
+        clone(settings).fit(bank, gallery, items.astype(np.float64)),
+        of_sims.fit(sims, gallerybank=other_sims),
+        QuerybankRetriever(settings).fit(bank, gallery, items).normalizer_,
+    ):
+        assert found.n_features_in_ == 25
+        tolerance = 1e-5 if dtype == np.float32 else 1e-12
+        np.testing.assert_allclose(found.gallery_bias_, expected, atol=tolerance)
+        assert found.transform(sims).dtype == dtype
+    with pytest.raises(ValueError, match="gallerybank"):
+        of_sims.fit(sims, gallerybank=other_sims[:, :3])
+    with pytest.raises(ValueError, match="gallerybank"):
+        clone(settings).fit(bank, gallery, items[:, :2])
+
+
+def test_a_gallery_bank_may_be_wider_than_a_tile():
+    random = np.random.default_rng(0)
+    bank, gallery, items = (random.normal(size=(n, 3)) for n in (9, 700, 2000))
+    expected = SinkhornNormalizer(beta=20, max_iter=2, tol=0).fit(
+        bank, np.vstack([gallery, items])
+    )
+    for metric in ("cosine", pairwise_similarity):
+        found = SinkhornNormalizer(beta=20, max_iter=2, tol=0, metric=metric).fit(
+            bank, gallery, items
+        )
+        expected_bias = expected.gallery_bias_[:700]
+        np.testing.assert_allclose(found.gallery_bias_, expected_bias, atol=1e-12)
+    narrow = SinkhornNormalizer(beta=20, max_iter=2, tol=0)
+    narrow.fit(bank.astype(np.float32), gallery.astype(np.float32), items)
+    np.testing.assert_allclose(narrow.gallery_bias_, expected_bias, atol=1e-5)
