@@ -117,8 +117,8 @@ class SinkhornNormalizer(AdditiveNormalizer):
     and query q scores item j :math:`s_{qj} - \alpha b_j`. All :math:`b_j` and
     :math:`a_i` depend on each other, so the class has no `partial_fit`. `add_gallery`
     and `remove_gallery` keep :math:`a_i`, and with it the bias of every other item:
-    removing an item and adding it again changes nothing. Call `fit` again once a large
-    part of the gallery has changed.
+    removing an item and adding it again changes nothing but rounding. Call `fit` again
+    once a large part of the gallery has changed.
 
     ``shrinkage="noise"`` replaces :math:`b_j` by an empirical Bayes estimate. With
     :math:`w_{ij} = e^{\beta (p_{ij} - a_i - b_j)}`, whose mean over the bank is 1, the
