@@ -26,6 +26,9 @@ SMALL = {
     "neighbors._retriever": {"_BLOCK_ENTRIES": 7},
     "model_selection._labeled": {"_BLOCK_ENTRIES": 7},
     "querybanks._resampling": {"_BATCH_ROWS": 5, "_BATCH_ENTRIES": 20},
+    "evaluators._mteb": {"_BLOCK_ENTRIES": 7},
+    "querybanks._admission": {"_BLOCK_ENTRIES": 20},
+    "statistics._caps": {"_BATCH_ENTRIES": 20},
     "indexes._query_shift": {"_BLOCK_ROWS": 3},
     "metrics._bootstrap": {"_BLOCK": 7},
 }

@@ -1,5 +1,7 @@
 """Runs and judgments of evaluation tools, and the search backend for MTEB."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
@@ -290,3 +292,32 @@ def test_mteb_measures_raw_and_corrected_search(mteb):
     }
     reranked = main_scores(mteb, model, tiny_task(mteb, ranked))
     assert reranked["hit_rate_at_1"] >= corrected["hit_rate_at_1"]
+
+
+def test_runs_of_other_tools_are_read_by_their_attributes():
+    scored = [SimpleNamespace(query_id="q", doc_id=f"d{i}", score=i) for i in (1, 2)]
+    ids = ["d1", "d2", "d3"]
+    np.testing.assert_array_equal(from_run(scored, None, ids).items, [[1, 0]])
+    as_dict = SimpleNamespace(to_dict=lambda: {"q": {"d1": 1.0, "d2": 2.0}})
+    np.testing.assert_array_equal(from_run(as_dict, None, ids).items, [[1, 0]])
+
+
+class Tensor:
+    """An array with the methods by which a tensor on a device becomes one of numpy."""
+
+    def __init__(self, array):
+        self.array = array
+
+    def detach(self):
+        return self
+
+    cpu = float = detach
+
+    def numpy(self):
+        return self.array
+
+
+def test_embeddings_on_a_device_are_copied_to_numpy():
+    _, expected = index_of().search(DATA.queries, 3)
+    _, places = index_of().search(Tensor(DATA.queries), 3)
+    np.testing.assert_array_equal(places, expected)

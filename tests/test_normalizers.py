@@ -58,9 +58,10 @@ def test_float64_scores_match_the_formula(normalizer, drawn):
     bank, sims = drawn
     scores = normalizer.fit(bank).transform(sims)
     assert scores.dtype == np.float64
-    np.testing.assert_allclose(
-        scores, expected(normalizer, bank, sims), rtol=1e-12, atol=1e-13
-    )
+    close = {"rtol": 1e-12, "atol": 1e-13}
+    if getattr(normalizer, "influence_limit", None):  # solved by iteration
+        close = {"rtol": 1e-10, "atol": 1e-11}
+    np.testing.assert_allclose(scores, expected(normalizer, bank, sims), **close)
 
 
 @may_clip

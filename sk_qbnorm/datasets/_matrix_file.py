@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 
 from ._tables import NamedMatrix, read_parquet, read_text
-from ._tensors import SAVE_TENSOR, choose, is_safetensors, read_safetensors, read_torch
+from ._tensors import SAVE_TENSOR, choose, is_safetensors, read_safetensors
+from ._torch_file import read_torch
 
 _NUMBERS = "biuf"
 _LONGEST = 200  # opcodes and memo entries; a pickled array has about 50
