@@ -211,13 +211,15 @@ def shrunken_sinkhorn_bias(bank, beta, n_iter):
     bias = sinkhorn_bias(bank, beta, n_iter)
     weights = []
     for row in bank:
-        of_query = 1.0
-        if n_iter > 1:  # the query's own bias, from the step before the last
+        of_query = 0.0  # the logarithm of the query's own weight
+        if n_iter > 1:  # from the step before the last
             before = sinkhorn_bias(bank, beta, n_iter - 1)
             powers = [beta * (p - b) for p, b in zip(row, before, strict=True)]
-            of_query = math.fsum(map(math.exp, powers)) / len(row)
+            peak = max(powers)
+            total = math.fsum(math.exp(power - peak) for power in powers)
+            of_query = peak + math.log(total / len(row))
         powers = [beta * (p - b) for p, b in zip(row, bias, strict=True)]
-        weights.append([math.exp(power) / of_query for power in powers])
+        weights.append([math.exp(power - of_query) for power in powers])
     return shrunken(bias, weights, beta)
 
 
