@@ -52,6 +52,7 @@ class Workloads:
     def __iter__(self):
         yield self.fit_matrix()
         yield from self.fit_embeddings()
+        yield self.fit_with_scale()
         yield from self.transform_in_place()
         yield self.transform_to_new_array()
         yield self.sinkhorn()
@@ -164,6 +165,23 @@ class Workloads:
                 FRESH: bank.copy,
                 "InvertedSoftmax": lambda: fitted.transform(bank),
                 "DynamicInvertedSoftmax": lambda: dynamic.transform(bank),
+            },
+        )
+
+    def fit_with_scale(self):
+        """Fit embeddings with ``beta="scale"``; the baseline is a number for beta."""
+        bank, gallery = self.units(self.size), self.units(self.size)
+        settings = {"metric": "dot", **self.jobs}
+        number = InvertedSoftmax(beta=20.0, **settings)
+        scale = InvertedSoftmax(beta="scale", **settings)
+        baseline = "beta=20.0"
+        return Workload(
+            f"fit IS with beta='scale', {self.size} x {self.size}, d=512",
+            baseline,
+            1.05,
+            {
+                baseline: lambda: number.fit(bank, gallery),
+                "InvertedSoftmax": lambda: scale.fit(bank, gallery),
             },
         )
 
