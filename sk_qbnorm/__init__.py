@@ -22,6 +22,8 @@
 ``sk-qbnorm report`` writes a report, ``sk-qbnorm demo`` prints the shipped data.
 """
 
+from typing import TYPE_CHECKING, Any
+
 from .neighbors import NearestNeighborScorer, QuerybankRetriever
 from .normalizers import (
     CSLS,
@@ -37,9 +39,11 @@ from .normalizers import (
     NearestNeighborNormalizer,
     SinkhornNormalizer,
 )
-from .reporting import report
 from .result_lists import ResultLists
 from .similarity import GallerySimilarity, pairwise_similarity
+
+if TYPE_CHECKING:
+    from .reporting import report as report
 
 __version__ = "0.1.0"
 
@@ -63,3 +67,12 @@ __all__ = [
     "pairwise_similarity",
     "report",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Load the report when it is used: it imports more than all the rest."""
+    if name == "report":
+        from .reporting import report
+
+        return report
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

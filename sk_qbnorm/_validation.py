@@ -8,7 +8,6 @@ from numbers import Integral, Real
 
 import numpy as np
 from scipy import sparse
-from sklearn.pipeline import Pipeline
 from sklearn.utils import check_array
 from sklearn.utils.validation import validate_data
 
@@ -288,9 +287,7 @@ def known_names(estimator):
 
     In a Pipeline, the names that the last step with names learned.
     """
-    steps = [estimator]
-    if isinstance(estimator, Pipeline):
-        steps = [step for _, step in estimator.steps]
+    steps = [step for _, step in getattr(estimator, "steps", [("", estimator)])]
     learned = (getattr(step, "gallery_names_", None) for step in reversed(steps))
     return next((names for names in learned if names is not None), None)
 

@@ -21,7 +21,15 @@ def test_the_benchmark_measures_every_workload(tmp_path):
     files = ["--markdown", str(table), "--plot", str(curves)]
     subprocess.run([*command, *files], cwd=ROOT, check=True, capture_output=True)
     text = table.read_text(encoding="utf-8")
-    for work in ("fit IS", "fit IS with beta", "fit CSLS", "transform", "GC fit", "measures", "import"):
+    for work in (
+        "fit IS",
+        "fit IS with beta",
+        "fit CSLS",
+        "transform",
+        "GC fit",
+        "measures",
+        "import",
+    ):
         assert f" | {work}" in text
     assert "Peak memory beyond the inputs by n_bank" in text
     assert curves.read_bytes().startswith(b"\x89PNG")

@@ -3,6 +3,8 @@
 import csv
 import json
 import re
+import subprocess
+import sys
 from copy import copy
 from html.parser import HTMLParser
 from io import StringIO
@@ -433,3 +435,14 @@ def with_p_values(report, *values):
         hub["suspect_p_value"] = value
     twin.tables = {**report.tables, "hubs": dict(enumerate(hubs))}
     return twin
+
+
+def test_the_report_is_loaded_when_it_is_used():
+    code = "import sys, sk_qbnorm; print('sk_qbnorm.reporting' in sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", code], check=True, capture_output=True, text=True
+    )
+    assert done.stdout.strip() == "False"
+    assert callable(sk_qbnorm.report)
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        _ = sk_qbnorm.nothing
