@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Self
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy import sparse
 from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted
@@ -25,14 +25,12 @@ from sk_qbnorm.corrections import Additive
 from sk_qbnorm.metrics import agreement_of
 from sk_qbnorm.result_lists import ResultLists, as_lists
 from sk_qbnorm.similarity import Metric
-from sk_qbnorm.statistics import ListPotentials
 from sk_qbnorm.tiles import resolve_metric
 
 from ._accumulate import check_gallery_given
-from ._activation import ActivationMixin
 from ._base import BaseNormalizer, set_gallery_attributes
-from ._dynamic import WrappingNormalizer
 from ._list_sinkhorn import ListSinkhornNormalizer
+from ._mix_parts import CountingNormalizer, ListedSinkhorn, centered
 from ._sinkhorn import SinkhornNormalizer
 from ._vector_index import AdditiveNormalizer, VectorIndexMixin
 
@@ -119,21 +117,8 @@ class MixNormalizer(VectorIndexMixin, BaseNormalizer):
     fewer than 100 sample queries. u is the bias of
     ``SinkhornNormalizer(shrinkage="noise")``.
 
-    For ``normalizer=None``, :math:`b_j` is the mean of that bias for the bank and of a
-    Sinkhorn bias of the lists of best items. Of the M = 50 best items of each bank
-    query (at most a tenth of the gallery), let :math:`z_{ij}` be the similarity in
-    excess of the last one of query i, :math:`\tau` the mean excess of all but the last
-    ones, and :math:`n_j` the number of lists with item j. From l = 0, three times
-
-    .. math::
-
-        w_{ij} &= e^{z_{ij} / \tau}, \qquad
-        L_j = \sum_i \frac{w_{ij}}{\sum_k w_{ik} e^{-l_k}}, \qquad
-        l_j = \log \frac{L_j + p \bar L}{\bar L + p \bar L}, \qquad
-        p = \frac{\bar n}{\mathrm{var}_j \, n_j - \bar n}
-
-    and :math:`\tau l_j` is the bias of item j. The pseudo-count p is the empirical
-    Bayes estimate of a gamma-Poisson model of the counts.
+    For ``normalizer=None``, :math:`b_j` is the mean of that bias for the bank and of
+    the bias of ``ListSinkhornNormalizer(n_listed=50)``.
 
     The rule and both estimates are our own; ``python -m benchmarks.quality`` measures
     them. None of this can detect that a hub is the right answer: if most queries want a
@@ -445,11 +430,11 @@ class MixNormalizer(VectorIndexMixin, BaseNormalizer):
     def _new_of_bank(self, metric, of_lists=False):
         normalizer = self.normalizer
         if normalizer is None:
-            normalizer = ListSinkhornNormalizer() if of_lists else _ListedSinkhorn()
+            normalizer = ListSinkhornNormalizer() if of_lists else ListedSinkhorn()
         return self._new(normalizer, metric)
 
     def _new(self, normalizer, metric):
-        return _CountingNormalizer(
+        return CountingNormalizer(
             normalizer,
             n_neighbors=self.n_neighbors,
             metric=metric,
@@ -494,9 +479,9 @@ class MixNormalizer(VectorIndexMixin, BaseNormalizer):
         rest = 1 - weight
         if self.n_sample_seen_ < _LARGE_SAMPLE:
             rest *= _SMALL_SAMPLE_WEIGHT
-        mixed = rest * _centered(self.sample_normalizer_.gallery_bias_)
+        mixed = rest * centered(self.sample_normalizer_.gallery_bias_)
         if self.bank_normalizer_ is not None:
-            mixed += weight * _centered(self.bank_normalizer_.gallery_bias_)
+            mixed += weight * centered(self.bank_normalizer_.gallery_bias_)
         return mixed
 
     def _correction(self):
@@ -542,67 +527,6 @@ class MixNormalizer(VectorIndexMixin, BaseNormalizer):
         twin = clone_sharing_data(self, "_sample", "_bank_counts", "_sample_counts")
         twin.normalizer = clone(self.normalizer, safe=False)
         return twin
-
-
-class _CountingNormalizer(ActivationMixin, WrappingNormalizer):
-    """Learn as another normalizer does, and count what the bank retrieves."""
-
-    def __init__(
-        self,
-        normalizer,
-        *,
-        n_neighbors=10,
-        metric=None,
-        copy=True,
-        n_jobs=None,
-        verbose=False,
-    ):
-        self.normalizer = normalizer
-        self.n_neighbors = n_neighbors
-        self.metric = metric
-        self.copy = copy
-        self.n_jobs = n_jobs
-        self.verbose = verbose
-
-    @property
-    def _n_retrieved(self):
-        return self.n_neighbors
-
-    def _set_fitted_attributes(self, bank):
-        super()._set_fitted_attributes(bank)
-        self.retrieval_counts_ = bank["activation"].value()
-
-
-class _ListedSinkhorn(AdditiveNormalizer):
-    """The mean of a Sinkhorn bias of all similarities and one of the best items."""
-
-    _fits_in_parts = False
-
-    def __init__(self, *, n_listed=50, metric=None, copy=True, n_jobs=None):
-        self.n_listed = n_listed
-        self.metric = metric
-        self.copy = copy
-        self.n_jobs = n_jobs
-
-    def _check_parameters(self):
-        pass
-
-    def _statistics(self, tiles, spread):
-        found = SinkhornNormalizer(shrinkage="noise")._statistics(tiles, spread)
-        return found | {"lists": ListPotentials(tiles, self.n_listed)}
-
-    def _set_fitted_attributes(self, bank):
-        sinkhorn = SinkhornNormalizer(shrinkage="noise", metric=self.metric)
-        sinkhorn._finalize(bank)
-        of_lists = _centered(bank["lists"].value())
-        self.gallery_bias_ = (_centered(sinkhorn.gallery_bias_) + of_lists) / 2
-
-    def _correction(self):
-        return Additive(self.gallery_bias_)
-
-
-def _centered(bias: NDArray) -> NDArray:
-    return bias - bias.mean()
 
 
 def _are_lists(queries, metric):

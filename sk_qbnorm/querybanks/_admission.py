@@ -107,7 +107,7 @@ def admission_report(
 
     With r of n bank queries that retrieve the item, and N items in the report, the
     upper bound is the quantile :math:`\mathrm{BetaInv}(1 - (1 - c) / N; r + 1, n - r)`
-    for confidence c: the bound of Clopper and Pearson [1]_. It holds for items that
+    for confidence c: the bound of Clopper and Pearson [1]_. It is valid for items that
     were chosen without knowledge of the bank and queries that are exchangeable with it.
     An attacker who submits many items counts each of them as one more of N.
 
