@@ -65,6 +65,16 @@ def test_a_beta_too_small_for_parts_of_a_bank_is_refused(dtype, too_small):
 def test_a_beta_too_small_is_refused_if_all_columns_have_the_same_maximum():
     with pytest.raises(ValueError, match="beta .*got 1e-17"):
         InvertedSoftmax(beta=1e-17, **precomputed).fit(np.eye(4) * 3)
+    with pytest.raises(ValueError, match="beta .*got 1e-17"):
+        InvertedSoftmax(beta=1e-17, **precomputed).fit(np.eye(4) - 1)
+
+
+def test_constant_items_can_be_what_is_left_of_a_gallery():
+    bank = np.zeros((4, 3))
+    bank[0, 1] = 0.125
+    left = InvertedSoftmax(beta=5.0, **precomputed).fit(bank)
+    left.remove_gallery([1], bank[:, [0, 2]])
+    np.testing.assert_array_equal(left.gallery_bias_, [0, 0])
 
 
 def test_large_similarities_may_come_late():

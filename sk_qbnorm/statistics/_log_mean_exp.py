@@ -31,7 +31,7 @@ class LogMeanExp(Statistic):
         self.peak = np.empty(n_gallery, dtype=tiles.dtype)
         self.total = np.zeros(n_gallery)
         self._eps = float(np.finfo(tiles.dtype).eps)
-        self._varies = False  # whether the first rows of any item differ
+        self._lowest = [np.inf]  # of the first rows of each tile
 
     def update(self, tile, rows, columns):
         """Add a tile."""
@@ -42,8 +42,7 @@ class LogMeanExp(Statistic):
             if self._shift is not None:
                 first_rows = first_rows - self._shift[: last - top, None]
             self.peak[columns] = first_rows.max(axis=0)
-            if first_rows.min() < first_rows.max():
-                self._varies = True  # set by any thread
+            self._lowest.append(float(first_rows.min()))  # by any thread
         beta, peak, total = self._exponent, self.peak, self.total
         shift = None if self._shift is None else self._shift[rows]
         _kernels.add_log_sum_exp(tile, beta, peak[columns], total[columns], shift)
@@ -67,7 +66,7 @@ class LogMeanExp(Statistic):
 
     def _with_precision_of(self, other):
         self._eps = max(self._eps, other._eps)
-        self._varies = self._varies or other._varies
+        self._lowest = [min(self._lowest + other._lowest)]
         return self
 
     def take_items(self, items):
@@ -88,9 +87,10 @@ class LogMeanExp(Statistic):
     def _check_rounding(self, exponents):
         """Raise if rounding hides the bias, ``peak + exponents / beta``."""
         beta, peak = self._exponent, self.peak
-        largest = max(float(peak.max()), -float(peak.min()))
+        lowest, highest = min(self._lowest), float(peak.max())
+        largest = max(highest, -lowest)
         moves = max(float(exponents.max()), -float(exponents.min()))
-        is_flat = not self._varies and peak.max() == peak.min()
+        is_flat = lowest == highest
         needed = _ROUNDINGS * self._eps
         if self._shift is not None or self.n_bank == 1 or is_flat:
             return
