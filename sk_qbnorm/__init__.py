@@ -16,6 +16,8 @@
                   with few labeled queries
     querybanks    choose the queries of a bank, and measure how useful it is
     metrics       recall, ranks and hubness of scores; scorers for GridSearchCV
+    move_estimator
+                  take a fitted estimator to a GPU, or from there to NumPy
     datasets      real and synthetic data, and a loader of published matrices
     reporting     report: every normalizer measured, one recommended, as a page
 
@@ -24,6 +26,7 @@
 
 from typing import TYPE_CHECKING, Any
 
+from ._arrays import move_estimator
 from .neighbors import NearestNeighborScorer, QuerybankRetriever
 from .normalizers import (
     CSLS,
@@ -64,6 +67,7 @@ __all__ = [
     "QuerybankRetriever",
     "ResultLists",
     "SinkhornNormalizer",
+    "move_estimator",
     "pairwise_similarity",
     "report",
 ]

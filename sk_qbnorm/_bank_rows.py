@@ -7,6 +7,8 @@ an indicator matrix. `fit` uses the marked rows as the bank; scores leave them o
 import numpy as np
 from scipy import sparse
 
+from ._arrays import to_numpy
+
 
 def labeled_rows(relevant, n_queries, gallery_labels=None):
     """Return the rows that have a relevant item.
@@ -76,12 +78,12 @@ def take_rows(relevant, rows):
         return relevant.tocsr()[rows]
     if isinstance(relevant, (list, tuple)):
         return [relevant[row] for row in np.arange(len(relevant))[rows]]
-    return np.asarray(relevant)[rows]
+    return np.asarray(to_numpy(relevant))[rows]
 
 
 def check_no_class_is_the_mark(gallery_labels):
     """Raise if -1 is a class of the gallery."""
-    if not _has_item(np.asarray(gallery_labels)).all():
+    if not _has_item(gallery_labels).all():
         raise ValueError(
             "gallery_labels must not contain -1, which marks rows of the bank in y; "
             "use another label for this class."
@@ -93,7 +95,7 @@ def _has_item(relevant):
     if sparse.issparse(relevant):
         return np.asarray((relevant != 0).sum(axis=1)).ravel() > 0
     if not isinstance(relevant, (list, tuple)):
-        relevant = np.asarray(relevant)
+        relevant = np.asarray(to_numpy(relevant))
         if relevant.ndim == 2:
             return (relevant != 0).any(axis=1)
         if relevant.ndim == 0:
@@ -122,6 +124,6 @@ def _can_mark(y, shape):
         return True
     y_shape = getattr(y, "shape", ())
     if y_shape == shape:  # an indicator, or no labels
-        values = y.data if sparse.issparse(y) else np.asarray(y)
+        values = y.data if sparse.issparse(y) else np.asarray(to_numpy(y))
         return bool(np.isin(values, (0, 1)).all())
     return len(y_shape) == 1

@@ -4,6 +4,7 @@ import numpy as np
 from scipy import sparse
 from sklearn.utils import check_array
 
+from ._arrays import home_of
 from ._validation import check_choice, check_finite, check_matrix, column_names
 
 
@@ -23,11 +24,14 @@ def is_on_disk(matrix):
     return isinstance(matrix, np.memmap)
 
 
-def check_embeddings(matrix, name, *, n_jobs=None, finite=True, keep_on_disk=False):
+def check_embeddings(
+    matrix, name, *, n_jobs=None, finite=True, keep_on_disk=False, keep_foreign=False
+):
     """Return embeddings as a finite matrix of floats; sparse ones as CSR.
 
-    With `keep_on_disk`, a `numpy.memmap` of any numeric dtype is returned unchanged,
-    for callers that convert only the part in use to floats.
+    `keep_foreign` is that of `check_matrix`. With `keep_on_disk`, a `numpy.memmap` of
+    any numeric dtype is returned unchanged, for callers that convert only the part in
+    use to floats.
     """
     if keep_on_disk and is_on_disk(matrix) and matrix.dtype.kind in "fiub":
         options = {"dtype": None, "ensure_all_finite": False}
@@ -35,9 +39,8 @@ def check_embeddings(matrix, name, *, n_jobs=None, finite=True, keep_on_disk=Fal
         if finite:
             check_finite(checked, name, n_jobs)
         return checked
-    checked = check_matrix(
-        matrix, name, n_jobs=n_jobs, finite=finite, accept_sparse=True
-    )
+    options = {"n_jobs": n_jobs, "finite": finite, "keep_foreign": keep_foreign}
+    checked = check_matrix(matrix, name, accept_sparse=True, **options)
     if sparse.issparse(checked) and not checked.has_canonical_format:
         checked = checked.copy()  # do not change the input
         checked.sum_duplicates()
@@ -48,6 +51,9 @@ def copy_if_shared(checked, given):
     """Return checked embeddings that share no memory with the given ones."""
     if sparse.issparse(checked):
         return checked.copy()
+    home = home_of(checked)
+    if home is not None:
+        return home.asarray(checked)
     is_new = checked is not given and checked.base is None
     return checked if is_new else checked.copy("K")
 

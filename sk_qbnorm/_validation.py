@@ -4,6 +4,7 @@ import inspect
 import warnings
 from contextlib import contextmanager
 from copy import copy
+from functools import partial
 from numbers import Integral, Real
 
 import numpy as np
@@ -11,7 +12,7 @@ from scipy import sparse
 from sklearn.utils import check_array
 from sklearn.utils.validation import validate_data
 
-from sk_qbnorm import _kernels
+from sk_qbnorm import _arrays, _kernels
 
 from ._threads import count_threads
 
@@ -77,6 +78,9 @@ def float_dtype(*matrices):
 def check_finite(array, name, n_jobs=None):
     """Raise if `array` has NaN or infinity, with the place of the first."""
     is_sparse = sparse.issparse(array)
+    if _arrays.is_foreign(array):
+        _check_foreign(array, name, finite=True)
+        return
     values = array.data if is_sparse else array
     sums = []  # a sum per row finds problems in one pass without a large temporary
     wide = np.float64 if values.dtype.itemsize <= 2 else None  # sums of half floats
@@ -113,14 +117,15 @@ def check_features(
 ):
     """Return the input of an estimator as a finite float32 or float64 matrix.
 
+    Arrays of other libraries stay in them, if scikit-learn's option says so.
+
     Sets or checks its ``n_features_in_`` and ``feature_names_in_``. If names are not
     required, they are checked only if both sides have them. `check` replaces
     `check_matrix`.
     """
     if check is None:
-        checked = check_matrix(matrix, name, estimator=estimator, n_jobs=n_jobs)
-    else:
-        checked = check(matrix, name, n_jobs=n_jobs)
+        check = partial(check_matrix, estimator=estimator)
+    checked = check(matrix, name, n_jobs=n_jobs, keep_foreign=True)
     both_named = hasattr(estimator, "feature_names_in_") and hasattr(matrix, "columns")
     if names_required or both_named:
         validate_data(estimator, matrix, reset=reset, skip_check_array=True)
@@ -216,7 +221,7 @@ def clone_sharing_data(estimator, *private_names):
     """
     twin = copy(estimator)
     for name in [*vars(twin)]:
-        if name.endswith("_") or name in private_names:
+        if name.endswith("_") or name in (*private_names, "_home"):
             delattr(twin, name)
     return twin
 
@@ -234,15 +239,27 @@ def unchanged_on_error(estimator):
 
 
 def check_matrix(
-    matrix, name, *, estimator=None, n_jobs=None, finite=True, accept_sparse=False
+    matrix,
+    name,
+    *,
+    estimator=None,
+    n_jobs=None,
+    finite=True,
+    accept_sparse=False,
+    keep_foreign=False,
 ):
     """Return embeddings or scores as a float32 or float64 matrix, and finite.
 
     float32 stays float32, also in dataframes and in arrays of other libraries. Sparse
-    matrices, where they are accepted, come as CSR.
+    matrices, where they are accepted, come as CSR. With `keep_foreign`, arrays of other
+    libraries may stay in them, half floats too, if scikit-learn's option says so.
     """
     if matrix is None:
         raise ValueError(f"{name} must be a matrix, got None; pass one.")
+    if _arrays.is_foreign(matrix):
+        if keep_foreign:
+            return _check_foreign(matrix, name, finite)
+        matrix = _arrays.to_numpy(matrix)
     check_unmasked(matrix, name)
     with _matrix_of_numbers(name):
         matrix, dtype = _readable(matrix, name)
@@ -257,6 +274,29 @@ def check_matrix(
     if finite:
         check_finite(checked, name, n_jobs)
     return checked
+
+
+def _check_foreign(matrix, name, finite):
+    """Return an array of another library as a finite matrix of floats."""
+    if hasattr(matrix, "detach"):  # no gradients of PyTorch
+        matrix = matrix.detach()
+    home = _arrays.home_of(matrix)
+    xp, shape = home.xp, tuple(matrix.shape)
+    if len(shape) != 2 or 0 in shape:
+        raise ValueError(
+            f"{name} must be a matrix with a row and a column, got an array of shape "
+            f"{shape}."
+        )
+    if not xp.isdtype(matrix.dtype, "real floating"):
+        if not xp.isdtype(matrix.dtype, ("bool", "integral")):
+            raise ValueError(
+                f"{name} must hold real numbers, got dtype {matrix.dtype}; convert it "
+                "to float32 or float64 first."
+            )
+        matrix = home.cast(matrix, home.dtype_of(matrix))
+    if finite and not bool(xp.all(xp.isfinite(matrix))):
+        check_finite(_arrays.to_numpy(matrix), name)  # tells where
+    return matrix
 
 
 def shape_of(matrix):

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
+from ._arrays import ArraysMixin, home_of
 from ._embeddings import check_columns, check_embeddings, check_metric
 from ._validation import (
     check_features,
@@ -77,7 +78,7 @@ def pairwise_similarity(
     return sims
 
 
-class GallerySimilarity(TransformerMixin, BaseEstimator):
+class GallerySimilarity(ArraysMixin, TransformerMixin, BaseEstimator):
     """Transform query embeddings into similarities to a fixed gallery.
 
     The first step of a retrieval Pipeline: the next step receives one row per query and
@@ -163,6 +164,7 @@ class GallerySimilarity(TransformerMixin, BaseEstimator):
                 self.gallery, self.metric, n_jobs=self.n_jobs
             )
             self._source.check(checked)
+            self._home = home_of(checked)
             self.gallery_ = self._source.gallery.embeddings
             self.gallery_names_ = self._source.names
         return self
@@ -181,6 +183,7 @@ class GallerySimilarity(TransformerMixin, BaseEstimator):
             Similarities: float32 if both embeddings are float32, else float64.
         """
         check_is_fitted(self)
+        self._check_home(X, "transform")
         X = check_features(self, X, "queries", reset=False, check=check_embeddings)
         return whole_matrix(self._source.tiles(X), self.n_jobs)
 

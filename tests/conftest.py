@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from . import small_blocks
+from . import other_arrays, small_blocks
 
 # The benchmarks are importable, after the installed package.
 sys.path.append(str(Path(__file__).parent.parent))
@@ -15,6 +15,8 @@ settings.register_profile("quick", parent=settings.get_profile("ci"), max_exampl
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 if "SK_QBNORM_SMALL_BLOCKS" in os.environ:
     small_blocks.shrink()
+if "SK_QBNORM_ARRAYS" in os.environ:
+    other_arrays.use(os.environ["SK_QBNORM_ARRAYS"])
 
 
 def pytest_collection_modifyitems(items):

@@ -5,6 +5,7 @@ from copy import copy
 import numpy as np
 
 from sk_qbnorm import _kernels
+from sk_qbnorm._arrays import home_of, kernels, to_numpy
 from sk_qbnorm.tiles import BestItems
 
 from ._in_range import in_range
@@ -29,7 +30,12 @@ class Additive:
     active = None
 
     def __init__(self, bias):
-        self.bias = bias
+        self._bias = bias
+
+    @property
+    def bias(self):
+        """The bias as a NumPy array; it may live elsewhere."""
+        return to_numpy(self._bias)
 
     @property
     def index_biases(self):
@@ -39,13 +45,23 @@ class Additive:
     def gated(self, active):
         """Return a correction of only those queries whose best item is active."""
         twin = copy(self)
-        twin.active = active
+        twin.active = to_numpy(active)
         return twin
 
     def apply(self, sims, scores, n_threads):
         """Correct C-contiguous `sims` and write to `scores`, which may be `sims`."""
         biases = in_range(self.bias[None], sims.dtype)
         _kernels.subtract_bias(sims, biases, self.active, scores, n_threads)
+
+    def corrected(self, sims):
+        """Return the corrected similarities of another array library."""
+        home = home_of(sims)
+        floats = home.cast(sims, home.dtype_of(sims))
+        bias = home.cast(home.asarray(self._bias), home.dtype_of(sims))
+        return self._corrected(floats, bias)
+
+    def _corrected(self, sims, bias):
+        return kernels.subtract_bias(sims, bias[None, :], self.active)
 
     def searches(self, tiles, k):
         """Return visitors that find the candidates for the k best items per query."""
@@ -93,7 +109,7 @@ class Additive:
     def take_items(self, items):
         """Return the correction for a slice of the gallery, to call ``searches``."""
         twin = copy(self)
-        twin.bias = self.bias[items]
+        twin._bias = self.bias[items]
         twin.active = None if self.active is None else self.active[items]
         return twin
 
@@ -106,7 +122,7 @@ class Additive:
             What is subtracted from a similarity to each new item. None is active.
         """
         twin = copy(self)
-        twin.bias = np.concatenate([self.bias, self.scale * biases])
+        twin._bias = np.concatenate([self.bias, self.scale * biases])
         if self.active is not None:
             twin.active = np.concatenate([self.active, np.zeros(len(biases), bool)])
         return twin

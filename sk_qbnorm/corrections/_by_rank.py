@@ -5,6 +5,8 @@ import numpy as np
 from sk_qbnorm import _kernels
 from sk_qbnorm.tiles import BestOfRows
 
+from ._by_numpy import corrected_by_numpy
+
 
 class ByRank:
     """Scores are minus the place by bank rank, then by similarity.
@@ -22,6 +24,10 @@ class ByRank:
         """Correct C-contiguous `sims` and write to `scores`, which may be `sims`."""
         ranks = _kernels.bank_ranks(sims, self.bank_columns, n_threads)
         _kernels.row_places(ranks, sims, scores, n_threads)
+
+    def corrected(self, sims):
+        """Return the corrected similarities of another array library, by NumPy."""
+        return corrected_by_numpy(self, sims)
 
     def searches(self, tiles, k):
         """Return visitors that find the candidates for the k best items per query."""

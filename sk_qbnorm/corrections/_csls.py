@@ -4,6 +4,7 @@ import numpy as np
 from sklearn.utils import gen_batches
 
 from sk_qbnorm import _kernels
+from sk_qbnorm._arrays import kernels
 from sk_qbnorm.tiles import BestItems, whole
 
 from ._additive import Additive
@@ -34,6 +35,9 @@ class CSLSCorrection(Additive):
         k = min(self.n_neighbors, sims.shape[1])
         settings = k, in_range(self.bias, sims.dtype), self.active
         _kernels.subtract_neighborhoods(sims, *settings, scores, n_threads)
+
+    def _corrected(self, sims, bias):
+        return kernels.subtract_neighborhoods(sims, self.n_neighbors, bias, self.active)
 
     def searches(self, tiles, k):
         """Return visitors that find the candidates for the k best items per query."""
@@ -86,6 +90,8 @@ def _means(ranked_sims, n_neighbors):
 
 class _BestScores(BestItems):
     """The k items of some rows with the largest scores, rounded as by ``apply``."""
+
+    takes_foreign = False
 
     def __init__(self, tiles, k, bias, means, selected):
         super().__init__(tiles, k)

@@ -4,6 +4,7 @@ from sk_qbnorm import _kernels
 from sk_qbnorm.tiles import BestItems, whole
 
 from ._additive import Additive
+from ._by_numpy import corrected_by_numpy
 from ._in_range import in_range
 
 _BLOCK_ROWS = 256  # rows of a tile that are exponentiated at once
@@ -29,6 +30,10 @@ class Exponential(Additive):
         settings = self.beta, self.offset, self.active
         _kernels.exponential_ratio(sims, bias, *settings, scores, n_threads)
 
+    def corrected(self, sims):
+        """Return the corrected similarities of another array library, by NumPy."""
+        return corrected_by_numpy(self, sims)
+
     def _best(self, tiles, k):
         return _BestRatios(tiles, k, self.bias, self._scores)
 
@@ -38,6 +43,8 @@ class Exponential(Additive):
 
 class _BestRatios(BestItems):
     """The k items per row with the largest ratio; many ratios may be 0."""
+
+    takes_foreign = False
 
     def __init__(self, tiles, k, bias, ratios):
         super().__init__(tiles, k)

@@ -5,6 +5,7 @@ from copy import copy
 import numpy as np
 
 from sk_qbnorm import _kernels
+from sk_qbnorm._arrays import home_of, kernels
 from sk_qbnorm.tiles import BestItems
 
 from ._additive import Additive
@@ -40,6 +41,13 @@ class Gates(Additive):
         """Correct C-contiguous `sims` and write to `scores`, which may be `sims`."""
         biases = in_range(self._biases[1:], sims.dtype)
         _kernels.subtract_bias(sims, biases, self._choice, scores, n_threads)
+
+    def corrected(self, sims):
+        """Return the corrected similarities of another array library."""
+        home = home_of(sims)
+        floats = home.cast(sims, home.dtype_of(sims))
+        biases = home.cast(home.asarray(self._biases[1:]), home.dtype_of(sims))
+        return kernels.subtract_bias(floats, biases, self._choice)
 
     def searches(self, tiles, k):
         """Return visitors that find the candidates for the k best items per query."""

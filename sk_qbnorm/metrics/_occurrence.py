@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from sk_qbnorm import _kernels
+from sk_qbnorm import _arrays
 from sk_qbnorm._threads import count_threads
 from sk_qbnorm._validation import check_count, check_matrix, check_unmasked
 
@@ -70,7 +70,7 @@ def k_occurrence(
     >>> k_occurrence([[0, 2], [0, 1]], k=2, n_gallery=3)
     array([2, 1, 1])
     """
-    return _count(scores, k, n_gallery)[0]
+    return _arrays.like(_count(scores, k, n_gallery)[0], scores)
 
 
 def k_occurrence_pair(before, after, k, n_gallery):
@@ -103,7 +103,7 @@ def occurrence_counts(scores, k, n_gallery):
     """
     if n_gallery is None and not sparse.issparse(scores) and np.ndim(scores) == 1:
         check_unmasked(scores, "scores")
-        counts = np.asarray(scores)
+        counts = np.asarray(_arrays.to_numpy(scores))
         if counts.dtype.kind not in "iu" or counts.size == 0 or counts.min() < 0:
             raise ValueError(
                 "scores with one dimension must be counts from k_occurrence, integers "
@@ -123,18 +123,21 @@ def occurrence_counts(scores, k, n_gallery):
 def _count(scores, k, n_gallery):
     """Return the k-occurrence and the number of queries."""
     if n_gallery is not None:
+        scores = _arrays.to_numpy(scores)
         lists = _check_indices(scores, check_count(n_gallery, "n_gallery"))
         check_count(k, "k", largest=n_gallery)
         items, n_queries = lists[:, :k], len(lists)
         items = items[items >= 0]
     else:
-        checked = check_matrix(scores, "scores", accept_sparse=True)
+        options = {"accept_sparse": True, "keep_foreign": True}
+        checked = check_matrix(scores, "scores", **options)
         n_queries, n_gallery = checked.shape
         check_count(k, "k", largest=n_gallery)
         if sparse.issparse(checked):
             items = _check_graph(checked, k)
         else:
-            items = _kernels.best_items(checked, k, count_threads(None))[1].ravel()
+            kernels = _arrays.kernels_of(checked)
+            items = kernels.best_items(checked, k, count_threads(None))[1].ravel()
     counts = np.bincount(items, minlength=n_gallery)
     return counts.astype(np.int64, copy=False), n_queries
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from sk_qbnorm import _kernels
+from sk_qbnorm._arrays import kernels_of
 from sk_qbnorm._threads import count_threads
 from sk_qbnorm._validation import check_choice
 
@@ -81,4 +81,5 @@ def average_precision(
 def precision_per_query(scores, indptr, indices, ties):
     """Compute the average precision of each query from checked inputs."""
     n_threads = count_threads(None)
-    return _kernels.average_precision(scores, indptr, indices, _TIES[ties], n_threads)
+    settings = _TIES[ties], n_threads
+    return kernels_of(scores).average_precision(scores, indptr, indices, *settings)

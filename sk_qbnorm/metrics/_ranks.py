@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from sk_qbnorm import _kernels
+from sk_qbnorm._arrays import kernels_of, like
 from sk_qbnorm._threads import count_threads
 from sk_qbnorm._validation import check_choice
 
@@ -59,7 +59,7 @@ def relevant_ranks(
 
     Returns
     -------
-    ranks : ndarray of shape (n_kept,), dtype float64
+    ranks : array of shape (n_kept,), dtype float64
         Ranks in [1, n_gallery] of the queries that are not masked, in their order.
 
     Raises
@@ -79,6 +79,18 @@ def relevant_ranks(
     >>> relevant_ranks(["dog"], [[0.9, 0.1, 0.2]], gallery_ids=["cat", "dog", "owl"])
     array([3.])
     """
+    options = {
+        "gallery_labels": gallery_labels,
+        "gallery_ids": gallery_ids,
+        "query_mask": query_mask,
+    }
+    return like(ranks_of_relevant(relevant, scores, ties=ties, **options), scores)
+
+
+def ranks_of_relevant(
+    relevant, scores, *, gallery_labels, gallery_ids, query_mask, ties
+):
+    """Return the result of `relevant_ranks` as a NumPy array."""
     check_choice(ties, "ties", TIES)
     checked = check_relevance(relevant, scores, gallery_labels, gallery_ids, query_mask)
     return first_ranks(*checked, ties)
@@ -87,7 +99,8 @@ def relevant_ranks(
 def first_ranks(scores, indptr, indices, ties):
     """Rank the best relevant item of each query from checked inputs."""
     n_threads = count_threads(None)
-    counts = _kernels.first_relevant(scores, indptr, indices, n_threads)
+    kernels = kernels_of(scores)
+    counts = kernels.first_relevant(scores, indptr, indices, n_threads)
     above, others, relevant = counts.T
     return 1.0 + above + TIES[ties](others, relevant)
 
@@ -143,7 +156,7 @@ def median_rank(
         "gallery_ids": gallery_ids,
         "query_mask": query_mask,
     }
-    return float(np.median(relevant_ranks(relevant, scores, ties=ties, **options)))
+    return float(np.median(ranks_of_relevant(relevant, scores, ties=ties, **options)))
 
 
 def mean_rank(
@@ -197,7 +210,7 @@ def mean_rank(
         "gallery_ids": gallery_ids,
         "query_mask": query_mask,
     }
-    return float(np.mean(relevant_ranks(relevant, scores, ties=ties, **options)))
+    return float(np.mean(ranks_of_relevant(relevant, scores, ties=ties, **options)))
 
 
 def mean_reciprocal_rank(
@@ -251,4 +264,5 @@ def mean_reciprocal_rank(
         "gallery_ids": gallery_ids,
         "query_mask": query_mask,
     }
-    return float(np.mean(1 / relevant_ranks(relevant, scores, ties=ties, **options)))
+    ranks = ranks_of_relevant(relevant, scores, ties=ties, **options)
+    return float(np.mean(1 / ranks))

@@ -8,7 +8,7 @@ from sklearn.exceptions import UndefinedMetricWarning
 
 from sk_qbnorm._validation import check_count, warn_caller
 
-from ._ranks import relevant_ranks
+from ._ranks import ranks_of_relevant
 from ._relevance import Relevance
 
 RECALL_AT = (1, 5, 10)  # the values of k in reports
@@ -75,7 +75,7 @@ def recall_at_k(
         "gallery_ids": gallery_ids,
         "query_mask": query_mask,
     }
-    ranks = relevant_ranks(relevant, scores, ties=ties, **options)
+    ranks = ranks_of_relevant(relevant, scores, ties=ties, **options)
     warn_of_large_k(k, np.shape(scores)[1])
     return float(recall(ranks, k))
 
@@ -138,7 +138,7 @@ def geometric_mean_recall(
         "gallery_ids": gallery_ids,
         "query_mask": query_mask,
     }
-    ranks = relevant_ranks(relevant, scores, ties=ties, **options)
+    ranks = ranks_of_relevant(relevant, scores, ties=ties, **options)
     warn_of_large_k(max(RECALL_AT), np.shape(scores)[1])
     return float(geometric_mean([recall(ranks, k) for k in RECALL_AT]))
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from sk_qbnorm import _arrays
 from sk_qbnorm._validation import (
     check_finite,
     check_matrix,
@@ -46,19 +47,21 @@ def check_relevance(
 
     Returns
     -------
-    scores : ndarray of shape (n_kept, n_gallery)
+    scores : array of shape (n_kept, n_gallery)
     indptr, indices : ndarray, dtype int64
         Relevant items in CSR form: sorted, unique, at least one per query.
     """
     if gallery_labels is None and gallery_ids is None:
         gallery_ids = column_names(scores)
-    scores = check_matrix(scores, name, finite=False)
+    scores = check_matrix(scores, name, finite=False, keep_foreign=True)
     kept = kept_queries(query_mask, scores.shape[0])
-    check_finite(scores[kept], name)
-    known = gallery_labels, gallery_ids, kept
-    indicator = relevant_items(relevant, scores.shape, *known, by)
+    kept_scores = _arrays.take_rows(scores, kept)
+    check_finite(kept_scores, name)
+    known = _arrays.to_numpy(gallery_labels), gallery_ids, kept
+    relevant = _arrays.to_numpy(relevant)
+    indicator = relevant_items(relevant, tuple(scores.shape), *known, by)
     indptr, indices = indicator.indptr, indicator.indices
-    return scores[kept], indptr.astype(np.int64), indices.astype(np.int64)
+    return kept_scores, indptr.astype(np.int64), indices.astype(np.int64)
 
 
 def kept_queries(query_mask, n_queries):
@@ -66,7 +69,7 @@ def kept_queries(query_mask, n_queries):
     if query_mask is None:
         return slice(None)
     check_unmasked(query_mask, "query_mask")
-    mask = np.asarray(query_mask)
+    mask = np.asarray(_arrays.to_numpy(query_mask))
     if mask.shape != (n_queries,) or not np.isin(mask, (0, 1)).all():
         raise ValueError(
             f"query_mask must hold {n_queries} booleans, one per query, got an array "

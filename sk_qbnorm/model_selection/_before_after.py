@@ -7,6 +7,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
 from sk_qbnorm import _kernels
+from sk_qbnorm._arrays import to_numpy
 from sk_qbnorm._threads import count_threads
 from sk_qbnorm._validation import check_count, check_matrix, item_names
 from sk_qbnorm.neighbors import QuerybankRetriever
@@ -63,12 +64,12 @@ class BeforeAfter:
         """Return raw similarities of shape (n_queries, n_gallery)."""
         if self._retriever is None:
             return check_matrix(self._queries, "query_sims")
-        return self._uncorrected().decision_function(self._queries)
+        return to_numpy(self._uncorrected().decision_function(self._queries))
 
     def scores_after(self):
         """Return corrected scores of shape (n_queries, n_gallery)."""
         if self._retriever is not None:
-            return self._retriever.decision_function(self._queries)
+            return to_numpy(self._retriever.decision_function(self._queries))
         normalizer = copy(self.normalizer)
         normalizer.copy = True  # leave the queries unchanged
         return check_matrix(normalizer.transform(self._queries), "scores")
@@ -82,7 +83,7 @@ class BeforeAfter:
             return tuple(_kernels.best_items(each, k, n_threads)[1] for each in scores)
         options = {"n_neighbors": k, "return_score": False}
         return tuple(
-            retriever.kneighbors(self._queries, **options)
+            to_numpy(retriever.kneighbors(self._queries, **options))
             for retriever in (self._uncorrected(), self._retriever)
         )
 

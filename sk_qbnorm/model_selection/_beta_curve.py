@@ -12,6 +12,7 @@ from numpy.random import RandomState
 from numpy.typing import ArrayLike
 from sklearn.base import clone
 
+from sk_qbnorm._arrays import to_numpy
 from sk_qbnorm._validation import check_count
 from sk_qbnorm.metrics import (
     QueryBootstrap,
@@ -210,7 +211,7 @@ def recall_curve(
     check_count(k, "k")
 
     def hits(scores):
-        return relevant_ranks(relevant, scores, **options) <= k
+        return relevant_ranks(relevant, to_numpy(scores), **options) <= k
 
     hits_before = hits(before)
     gains = []

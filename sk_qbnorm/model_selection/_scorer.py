@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from sklearn.pipeline import Pipeline
 
+from sk_qbnorm._arrays import to_numpy
 from sk_qbnorm._bank_rows import labeled_rows, take_rows
 from sk_qbnorm._validation import check_count, known_names
 from sk_qbnorm.metrics import relevant_ranks
@@ -98,7 +99,7 @@ class _GainScorer:
         if not options.keys() & {"gallery_labels", "gallery_ids"}:
             options = {**options, "gallery_ids": known_names(estimator)}
         ranks = [
-            relevant_ranks(relevant, _scores(scored, X)[labeled], **options)
+            relevant_ranks(relevant, to_numpy(_scores(scored, X))[labeled], **options)
             for scored in (_uncorrected(estimator), estimator)
         ]
         options = {"n_standard_errors": self.n_standard_errors}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import inspect
 import math
+import operator
 from collections.abc import Iterator
 from functools import partial
 from typing import Any, Self
@@ -16,7 +17,8 @@ from sklearn.base import BaseEstimator, clone
 from sklearn.utils import gen_batches
 from sklearn.utils.validation import check_is_fitted
 
-from sk_qbnorm import _dask
+from sk_qbnorm import _arrays, _dask
+from sk_qbnorm._arrays import ArraysMixin
 from sk_qbnorm._bank_rows import bank_rows, labeled_rows, take_rows
 from sk_qbnorm._embeddings import (
     check_columns,
@@ -46,7 +48,7 @@ from sk_qbnorm.normalizers import (
     correction_of,
 )
 from sk_qbnorm.similarity import Metric
-from sk_qbnorm.tiles import Gallery, row_lengths
+from sk_qbnorm.tiles import Gallery, prepared_gallery, row_lengths
 
 from ._graph import MODES, neighbors_graph
 from ._search import search, whole_rows
@@ -54,7 +56,7 @@ from ._search import search, whole_rows
 _BLOCK_ENTRIES = 2**24  # of scores that `score` stores at once
 
 
-class QuerybankRetriever(BaseEstimator):
+class QuerybankRetriever(ArraysMixin, BaseEstimator):
     """Search a gallery of embeddings for the best items by corrected score.
 
     Products, corrections and top-k are computed together, block by block, without
@@ -272,7 +274,8 @@ class QuerybankRetriever(BaseEstimator):
                 )
             new: Any = gallery
             if not is_dask(gallery):
-                new = check_embeddings(gallery, "gallery", finite=False)
+                options = {"finite": False, "keep_foreign": True}
+                new = check_embeddings(gallery, "gallery", **options)
             known = self._gallery.embeddings
             if new.shape[1] != known.shape[1]:
                 raise ValueError(
@@ -376,19 +379,11 @@ class QuerybankRetriever(BaseEstimator):
             there are fewer than `n_neighbors` items, or the items have no names.
         """
         check_is_fitted(self)
-        k = self._count(n_neighbors)
+        self._check_home(queries, "kneighbors")
         names = self._names() if return_names else None
-        checked = self._check_queries(queries, "queries", reset=False)
-        scores, items = search(
-            self._gallery,
-            checked,
-            correction_of(self.normalizer_),
-            k,
-            n_jobs=self.n_jobs,
-            verbose=self.verbose,
-        )
-        found = items if names is None else names[items]
-        return (scores, found) if return_score else found
+        scores, items = self._search(queries, n_neighbors)
+        found = _arrays.like(items, queries) if names is None else names[items]
+        return (_arrays.like(scores, queries), found) if return_score else found
 
     def kneighbors_graph(
         self,
@@ -432,7 +427,8 @@ class QuerybankRetriever(BaseEstimator):
                 "unknown for a callable metric and for inner products of Dask arrays; "
                 "use mode='score'."
             )
-        scores, items = self.kneighbors(queries, n_neighbors)
+        self._check_home(queries, "kneighbors_graph")
+        scores, items = self._search(queries, n_neighbors)
         ceiling = None
         if mode == "distance":
             checked = self._check_queries(queries, "queries", reset=False)
@@ -458,8 +454,11 @@ class QuerybankRetriever(BaseEstimator):
         best : ndarray of shape (n_queries,), dtype int64
             Gallery index, or name of dtype object.
         """
-        best = self.kneighbors(queries, 1, False, return_names=return_names)
-        return np.asarray(best)[:, 0]
+        check_is_fitted(self)
+        self._check_home(queries, "predict")
+        names = self._names() if return_names else None
+        best = self._search(queries, 1)[1][:, 0]
+        return _arrays.like(best, queries) if names is None else names[best]
 
     def decision_function(self, queries: ArrayLike) -> NDArray:
         """Return the corrected scores of all gallery items.
@@ -475,6 +474,7 @@ class QuerybankRetriever(BaseEstimator):
             What ``normalizer_.transform`` returns for the similarities.
         """
         check_is_fitted(self)
+        self._check_home(queries, "decision_function")
         return self._scores(queries, correction_of(self.normalizer_))
 
     def score(self, queries: ArrayLike, y: Relevance) -> float:
@@ -495,6 +495,7 @@ class QuerybankRetriever(BaseEstimator):
             In [0, 1], with the tie rule of `recall_at_k`; NaN if no query remains.
         """
         check_is_fitted(self)
+        self._check_home(queries, "score")
         k = self._count(None)
         checked = self._check_queries(queries, "queries", reset=False)
         check_unmasked(y, "y")
@@ -502,15 +503,27 @@ class QuerybankRetriever(BaseEstimator):
         labeled = labeled_rows(y, checked.shape[0])
         if labeled is None:
             return math.nan
-        checked, y = checked[labeled], take_rows(y, labeled)
+        checked, y = _arrays.take_rows(checked, labeled), take_rows(y, labeled)
         shape = checked.shape[0], self.n_gallery_
         y = indices_of_names(y, self.gallery_names_, shape)
         n_rows = max(1, _BLOCK_ENTRIES // self.n_gallery_)
-        ranks = [
-            relevant_ranks(take_rows(y, rows), self.decision_function(checked[rows]))
-            for rows in gen_batches(checked.shape[0], n_rows)
-        ]
+        ranks = []
+        for rows in gen_batches(checked.shape[0], n_rows):
+            scores = self.decision_function(checked[rows, :])
+            found = relevant_ranks(take_rows(y, rows), scores)
+            ranks.append(_arrays.to_numpy(found))
         return float((np.concatenate(ranks) <= k).mean())
+
+    def _search(self, queries, n_neighbors):
+        """Return the scores and items of `kneighbors` as NumPy arrays."""
+        return search(
+            self._gallery,
+            self._check_queries(queries, "queries", reset=False),
+            correction_of(self.normalizer_),
+            self._count(n_neighbors),
+            n_jobs=self.n_jobs,
+            verbose=self.verbose,
+        )
 
     def _scores(self, queries, correction):
         checked = self._check_queries(queries, "queries", reset=False)
@@ -547,7 +560,9 @@ class QuerybankRetriever(BaseEstimator):
         if is_dask(gallery):  # DaskGallery may reject it
             kept = _dask.DaskGallery(gallery, self.metric)
         getattr(normalizer, method)(querybank, gallery, **options)
-        self._finalize(normalizer, kept or self._gallery_to_search(gallery))
+        if kept is None:
+            kept = self._gallery_to_search(gallery, normalizer._home)
+        self._finalize(normalizer, kept)
 
     def _new_normalizer(self):
         """Return an unfitted normalizer with the settings of the retriever."""
@@ -632,7 +647,9 @@ class QuerybankRetriever(BaseEstimator):
         if self.gallery is None or not hasattr(querybank, "shape"):
             return querybank  # None and iterators have no rows to select
         shape = querybank.shape[0], np.shape(gallery)[0]
-        return querybank[bank_rows(y, shape)]
+        rows = bank_rows(y, shape)
+        take = operator.getitem if is_dask(querybank) else _arrays.take_rows
+        return take(querybank, rows)
 
     def _check_gallery(self, gallery):
         if gallery is not None and np.ndim(gallery) == 1:
@@ -648,8 +665,11 @@ class QuerybankRetriever(BaseEstimator):
                 "QuerybankRetriever(gallery=...)."
             )
 
-    def _gallery_to_search(self, gallery):
-        """Return a copy of the gallery, unless it is on disk."""
+    def _gallery_to_search(self, gallery, home):
+        """Return a copy of the gallery where the bank lives, unless it is on disk."""
+        if home is not None:
+            kept = home.asarray(check_embeddings(gallery, "gallery", keep_foreign=True))
+            return prepared_gallery(kept, self.metric, keep_units=True)
         keep_units = not is_on_disk(gallery)
         # The normalizer has checked that it is finite.
         options = {"finite": False, "keep_on_disk": True}
@@ -662,6 +682,7 @@ class QuerybankRetriever(BaseEstimator):
         self.normalizer_, self._gallery = normalizer, gallery
         self.n_gallery_ = normalizer.n_features_in_
         self.gallery_names_ = normalizer.gallery_names_
+        self._home = normalizer._home
 
     def _names(self):
         if self.gallery_names_ is None:

@@ -10,7 +10,8 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
-from sk_qbnorm import _kernels
+from sk_qbnorm import _arrays
+from sk_qbnorm._arrays import ArraysMixin
 from sk_qbnorm._bank_rows import (
     check_no_class_is_the_mark,
     labeled_rows,
@@ -27,7 +28,7 @@ from sk_qbnorm._validation import (
 from sk_qbnorm.metrics import Relevance, recall_at_k
 
 
-class NearestNeighborScorer(BaseEstimator):
+class NearestNeighborScorer(ArraysMixin, BaseEstimator):
     """Return the best gallery items of each query from a matrix of scores.
 
     `fit` only stores the size of the gallery and the names of its items.
@@ -117,6 +118,7 @@ class NearestNeighborScorer(BaseEstimator):
         check_count(self.n_neighbors, "n_neighbors")
         n_gallery = check_features(self, X, "scores", reset=True).shape[1]
         self.gallery_names_ = item_names(X, axis=1)
+        self._home = _arrays.home_of(X)
         if self.n_neighbors > n_gallery:
             warn_caller(
                 f"n_neighbors={self.n_neighbors} exceeds the {n_gallery} gallery "
@@ -151,12 +153,14 @@ class NearestNeighborScorer(BaseEstimator):
         indices : ndarray of shape (n_queries, n_neighbors), dtype int64
             Gallery indices, or names of dtype object.
         """
-        X = self.decision_function(X)
+        X = self._scores(X, "kneighbors")
         k = self._count()
         if n_neighbors is not None:
-            k = check_count(n_neighbors, "n_neighbors", largest=X.shape[1])
-        scores, indices = _kernels.best_items(X, k, count_threads(self.n_jobs))
-        return scores, self._names()[indices] if return_names else indices
+            largest = self.n_features_in_
+            k = check_count(n_neighbors, "n_neighbors", largest=largest)
+        scores, indices = self._best(X, k)
+        found = self._names()[indices] if return_names else _arrays.like(indices, X)
+        return _arrays.like(scores, X), found
 
     def predict(self, X: ArrayLike, *, return_names: bool = False) -> NDArray:
         """Return the best gallery item of each query.
@@ -173,12 +177,13 @@ class NearestNeighborScorer(BaseEstimator):
         best : ndarray of shape (n_queries,)
             Gallery index, name, or class label if there are `gallery_labels`.
         """
-        best = self.decision_function(X).argmax(axis=1)
+        X = self._scores(X, "predict")
+        best = self._best(X, 1)[1][:, 0]
         if return_names:
             return self._names()[best]
-        if self.gallery_labels is None:
-            return best
-        return self._check_labels(self.n_features_in_)[best]
+        if self.gallery_labels is not None:
+            best = self._check_labels(self.n_features_in_)[best]
+        return _arrays.like(best, X) if best.dtype.kind in "biuf" else best
 
     def decision_function(self, X: ArrayLike) -> NDArray:
         """Return the scores of all gallery items, unchanged.
@@ -193,8 +198,7 @@ class NearestNeighborScorer(BaseEstimator):
         scores : ndarray of shape (n_queries, n_gallery)
             The same scores; in a Pipeline, the output of the steps before.
         """
-        check_is_fitted(self)
-        return check_features(self, X, "scores", reset=False)
+        return self._scores(X, "decision_function")
 
     def score(self, X: ArrayLike, y: Relevance) -> float:
         """Return the recall at `n_neighbors`.
@@ -214,14 +218,25 @@ class NearestNeighborScorer(BaseEstimator):
         recall : float
             In [0, 1]; NaN if no query remains.
         """
-        scores = self.decision_function(X)
-        labeled = labeled_rows(y, len(scores), self.gallery_labels)
+        scores = self._scores(X, "score")
+        labeled = labeled_rows(y, scores.shape[0], self.gallery_labels)
         if labeled is None:
             return math.nan
         options = {"k": self._count(), "gallery_labels": self.gallery_labels}
         if self.gallery_labels is None:
             options["gallery_ids"] = self.gallery_names_
-        return recall_at_k(take_rows(y, labeled), scores[labeled], **options)
+        kept = _arrays.take_rows(scores, labeled)
+        return recall_at_k(take_rows(y, labeled), kept, **options)
+
+    def _scores(self, X, method):
+        check_is_fitted(self)
+        self._check_home(X, method)
+        return check_features(self, X, "scores", reset=False)
+
+    def _best(self, scores, k):
+        """Return the k best scores and items of each row as NumPy arrays."""
+        kernels = _arrays.kernels_of(scores)
+        return kernels.best_items(scores, k, count_threads(self.n_jobs))
 
     def _count(self):
         k = check_count(self.n_neighbors, "n_neighbors")
@@ -237,7 +252,7 @@ class NearestNeighborScorer(BaseEstimator):
 
     def _check_labels(self, n_gallery):
         check_unmasked(self.gallery_labels, "gallery_labels")
-        labels = np.asarray(self.gallery_labels)
+        labels = np.asarray(_arrays.to_numpy(self.gallery_labels))
         if labels.shape != (n_gallery,):
             raise ValueError(
                 f"gallery_labels must have one label per gallery item, expected shape "

@@ -1,6 +1,7 @@
 """Search for the best items of each query by corrected score."""
 
 from sk_qbnorm import _dask
+from sk_qbnorm._arrays import is_foreign
 from sk_qbnorm._embeddings import is_dask
 from sk_qbnorm._progress import progress_bar
 from sk_qbnorm._threads import count_threads
@@ -51,5 +52,7 @@ def search(gallery, queries, correction, k, *, n_jobs, verbose):
 def whole_rows(gallery, queries, correction, *, n_jobs):
     """Return the corrected scores of all items for each query."""
     sims = whole_matrix(gallery.tiles(queries), n_jobs)
+    if is_foreign(sims):
+        return correction.corrected(sims)
     correction.apply(sims, sims, count_threads(n_jobs))
     return sims

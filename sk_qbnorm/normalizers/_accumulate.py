@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterator
 from functools import partial
 
 import numpy as np
 from scipy import sparse
 
-from sk_qbnorm import _dask
+from sk_qbnorm import _arrays, _dask
 from sk_qbnorm._bank_rows import bank_rows
 from sk_qbnorm._embeddings import check_same_columns, check_widths, is_dask
 from sk_qbnorm._progress import progress_bar
@@ -28,6 +29,7 @@ from sk_qbnorm.tiles import (
     ConcatenatedTiles,
     MatrixTiles,
     SimilaritySource,
+    matrix_tiles,
     sample_tiles,
 )
 
@@ -89,7 +91,8 @@ class BankAccumulator:
 
         def check(part):
             if estimator is None:
-                checked = check_matrix(part, self._name, n_jobs=self._n_jobs)
+                options = {"n_jobs": self._n_jobs, "keep_foreign": True}
+                checked = check_matrix(part, self._name, **options)
             else:
                 checked = check_features(
                     estimator,
@@ -98,13 +101,14 @@ class BankAccumulator:
                     reset=next(reset, False),
                     n_jobs=self._n_jobs,
                 )
-            return checked[bank_rows(y, checked.shape)], item_names(part, axis=1)
+            rows = bank_rows(y, tuple(checked.shape))
+            return _arrays.take_rows(checked, rows), item_names(part, axis=1)
 
         parts = _Parts(sims, check, self._name)
         spread = self._spread(lambda: sample_tiles(parts.head(SAMPLE_ROWS)))
         append = self._append_similarities()
         return self._of_parts(
-            parts, lambda part: append(MatrixTiles(part)), Bank.merge, spread
+            parts, lambda part: append(matrix_tiles(part)), Bank.merge, spread
         )
 
     def _of_lists(self, lists):
@@ -166,9 +170,11 @@ class BankAccumulator:
                 "order."
             )
         self._only = self._known.incomplete_statistics()
+        take = operator.getitem if is_dask(querybank) else _arrays.take_rows
+        querybank = take(querybank, rows)
         if self._metric == "precomputed":
-            return self.of_similarities(querybank[rows])
-        return self.of_embeddings(querybank[rows], gallery)
+            return self.of_similarities(querybank)
+        return self.of_embeddings(querybank, gallery)
 
     def _of_gallery_parts(self, querybank, gallery):
         if isinstance(querybank, Iterator):
@@ -263,7 +269,8 @@ class BankAccumulator:
         """Return a function that appends the gallery bank to tiles."""
         if self._gallerybank is None:
             return lambda tiles: tiles
-        sims = check_matrix(self._gallerybank, "gallerybank", n_jobs=self._n_jobs)
+        options = {"n_jobs": self._n_jobs, "keep_foreign": True}
+        sims = check_matrix(self._gallerybank, "gallerybank", **options)
 
         def append(tiles):
             if sims.shape[1] != tiles.shape[0]:
@@ -274,7 +281,10 @@ class BankAccumulator:
                     f"pass the similarities of its items to the same querybank"
                     f"{transposed}."
                 )
-            return ConcatenatedTiles(tiles, MatrixTiles(sims.T))
+            same = _arrays.to_numpy(sims)
+            if tiles.home is not None:
+                same = tiles.home.asarray(sims)
+            return ConcatenatedTiles(tiles, matrix_tiles(same.T))
 
         return append
 
@@ -362,11 +372,11 @@ def _not_empty(parts):
 
 def _first_rows(parts, n):
     if len(parts) == 1:
-        return parts[0][:n]
-    heads = [part[:n] for part in parts]
+        return _arrays.take_rows(parts[0], slice(n))
+    heads = [_arrays.take_rows(part, slice(n)) for part in parts]
     if any(map(sparse.issparse, heads)):
         return sparse.vstack(heads, format="csr")[:n]
-    return np.vstack(heads)[:n]
+    return _arrays.take_rows(_arrays.concat(heads), slice(n))
 
 
 def _n_gallery(source):

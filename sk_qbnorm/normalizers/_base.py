@@ -15,6 +15,7 @@ from sklearn.utils import gen_batches
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
+from sk_qbnorm._arrays import ArraysMixin, is_foreign
 from sk_qbnorm._threads import count_threads
 from sk_qbnorm._validation import (
     check_features,
@@ -38,7 +39,9 @@ def fits_in_parts(normalizer):
     return normalizer._fits_in_parts
 
 
-class BaseNormalizer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator, ABC):
+class BaseNormalizer(
+    ArraysMixin, OneToOneFeatureMixin, TransformerMixin, BaseEstimator, ABC
+):
     """Correct similarities by what `fit` has learned from a querybank.
 
     The base class of everything that can be used as a normalizer. To write a new one,
@@ -68,7 +71,9 @@ class BaseNormalizer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator, ABC)
         -------
         scores : ndarray of shape (n_queries, n_gallery)
             Corrected scores (larger is better). float32 if `query_sims` is float32,
-            else float64. Each row depends only on its own query.
+            else float64. Each row depends only on its own query. With the option
+            ``array_api_dispatch`` of scikit-learn, an array of the library and device
+            of `query_sims`.
 
         Raises
         ------
@@ -78,6 +83,8 @@ class BaseNormalizer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator, ABC)
             embeddings first, or `QuerybankRetriever` to search with them.
         """
         sims = self._check_sims(query_sims)
+        if is_foreign(sims):
+            return self._correction().corrected(sims)
         in_place = not self.copy and sims.flags.writeable
         scores = sims if in_place else np.empty(sims.shape, dtype=sims.dtype)
         n_threads = count_threads(self.n_jobs)
@@ -218,6 +225,7 @@ class BaseNormalizer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator, ABC)
         """Return similarities as a checked matrix, once the parameters are checked."""
         check_is_fitted(self)
         self._check_parameters()
+        self._check_home(query_sims, "transform")
         self._check_not_embeddings(query_sims)
         return check_features(
             self,
@@ -537,6 +545,7 @@ class BankNormalizer(BaseNormalizer):
         self.n_bank_seen_ = bank.n_bank
         set_gallery_attributes(self, bank.n_gallery, bank.names, bank.n_features)
         self._set_fitted_attributes(bank)
+        self._set_home(bank.home)
 
     @abstractmethod
     def _statistics(self, tiles, spread):

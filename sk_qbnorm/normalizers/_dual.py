@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_is_fitted
 
+from sk_qbnorm._arrays import to_numpy
 from sk_qbnorm._validation import (
     check_alpha,
     check_beta,
@@ -275,14 +276,17 @@ class DualNormalizer(VectorIndexMixin, BaseNormalizer):
         bank = queries._bank
         set_gallery_attributes(self, bank.n_gallery, bank.names, bank.n_features)
         self.gallery_bias_ = self._biases().sum(axis=0)
+        self._set_home(bank.home)
 
     def _biases(self):
         """Return the bias of each bank, shape (2, n_gallery)."""
         queries, items = self.querybank_normalizer_, self.gallerybank_normalizer_
         if items is None:
-            return np.stack([queries.gallery_bias_, 0 * queries.gallery_bias_])
+            of_queries = to_numpy(queries.gallery_bias_)
+            return np.stack([of_queries, 0 * of_queries])
         betas = np.array([[queries.beta_], [items.beta_]])
-        biases = np.stack([queries.gallery_bias_, items.gallery_bias_])
+        both = queries.gallery_bias_, items.gallery_bias_
+        biases = np.stack([to_numpy(bias) for bias in both])
         return betas / betas.sum() * biases
 
     def _check_parameters(self):
@@ -565,11 +569,13 @@ class DualDynamicInvertedSoftmax(DualNormalizer):
 
     def _finalize(self, queries, items):
         super()._finalize(queries, items)
-        of_queries = queries.activation_mask_
+        of_queries = to_numpy(queries.activation_mask_)
         of_items = np.zeros_like(of_queries)
         if items is not None:
-            of_items = items.activation_mask_
+            of_items = to_numpy(items.activation_mask_)
         self.activation_mask_ = np.column_stack([of_queries, of_items])
+        self._set_home(self._home)
 
     def _correction(self):
-        return Gates(self.alpha * self._biases(), self.activation_mask_.T)
+        active = to_numpy(self.activation_mask_).T
+        return Gates(self.alpha * self._biases(), active)

@@ -213,7 +213,8 @@ class ListSinkhornNormalizer(AdditiveNormalizer):
         return tags
 
     def _fit_warnings(self):
-        n_listings, n_gallery = int(self.listing_counts_.sum()), self.n_features_in_
+        n_listings = int(self._bank["lists"].counts().sum())
+        n_gallery = self.n_features_in_
         if n_listings < _LISTINGS_PER_ITEM * n_gallery and n_gallery > 1:
             yield (
                 f"The lists have {n_listings} items for {n_gallery} gallery items, "

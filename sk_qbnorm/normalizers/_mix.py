@@ -6,12 +6,12 @@ import copy
 from collections.abc import Iterator
 from typing import Self
 
-import numpy as np
 from numpy.typing import ArrayLike
 from scipy import sparse
 from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted
 
+from sk_qbnorm._arrays import concat, to_numpy
 from sk_qbnorm._embeddings import check_embeddings, copy_if_shared, is_dask
 from sk_qbnorm._validation import (
     check_alpha,
@@ -323,7 +323,7 @@ class MixNormalizer(VectorIndexMixin, BaseNormalizer):
                 if isinstance(new, ResultLists):
                     self._sample = self._sample.append_items(new)
                 else:
-                    self._sample = np.hstack([self._sample, new])
+                    self._sample = concat([self._sample, new], axis=1)
             self._finalize(bank, sample)
         return self
 
@@ -469,10 +469,12 @@ class MixNormalizer(VectorIndexMixin, BaseNormalizer):
                     f"the gallery, got similarities to {sample.n_features_in_} items "
                     "or other names; pass one column per item, in the same order."
                 )
-            counts = bank.retrieval_counts_, sample.retrieval_counts_
+            both = bank.retrieval_counts_, sample.retrieval_counts_
+            counts = map(to_numpy, both)
             sizes = bank.n_bank_seen_, sample.n_bank_seen_
             self.agreement_ = agreement_of(*counts, *sizes)
         self.gallery_bias_ = self._mixed_bias()
+        self._set_home(known.home)
 
     def _mixed_bias(self):
         weight = self.agreement_**2
@@ -539,7 +541,7 @@ def _sample_of(queries, metric):
         return as_lists(queries)
     if is_dask(queries):
         queries = queries.compute()
-    checked = check_embeddings(queries, "queries")
+    checked = check_embeddings(queries, "queries", keep_foreign=True)
     return checked if metric == "precomputed" else copy_if_shared(checked, queries)
 
 
@@ -548,4 +550,4 @@ def _stacked(parts):
         return parts[0].append_queries(parts[1])
     if any(map(sparse.issparse, parts)):
         return sparse.vstack(parts, format="csr")
-    return np.concatenate(parts)
+    return concat(parts)

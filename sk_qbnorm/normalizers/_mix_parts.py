@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from numpy.typing import NDArray
 
+from sk_qbnorm._arrays import to_numpy
 from sk_qbnorm.corrections import Additive
 from sk_qbnorm.statistics import ListPotentials
 
@@ -72,4 +73,5 @@ class ListedSinkhorn(AdditiveNormalizer):
 
 def centered(bias: NDArray) -> NDArray:
     """Return a bias minus its mean."""
+    bias = to_numpy(bias)
     return bias - bias.mean()

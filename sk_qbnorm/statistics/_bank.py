@@ -5,7 +5,14 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from sk_qbnorm.tiles import ConcatenatedTiles, MatrixTiles, walk, whole_matrix
+from sk_qbnorm._arrays import Home
+from sk_qbnorm.tiles import (
+    ConcatenatedTiles,
+    MatrixTiles,
+    matrix_tiles,
+    walk,
+    whole_matrix,
+)
 
 
 @dataclass(frozen=True)
@@ -30,6 +37,9 @@ class Bank:
         Number of features of embeddings; None for similarities.
     title : str
         Name of the bank in error messages.
+    home : Home or None
+        Where the similarities were computed, if these were not NumPy arrays. All
+        statistics are NumPy arrays.
     """
 
     n_bank: int
@@ -40,6 +50,7 @@ class Bank:
     spread: float | None = None
     n_features: int | None = None
     title: str = "querybank"
+    home: Home | None = None
 
     @classmethod
     def accumulate(cls, tiles, statistics, n_jobs, progress=None, **attributes):
@@ -49,11 +60,11 @@ class Bank:
             n_gallery = tiles.n_left
         visitors = list(statistics.values())
         if not isinstance(tiles, MatrixTiles) and _fits_budget(tiles, visitors):
-            tiles = MatrixTiles(whole_matrix(tiles, n_jobs, progress))
+            tiles = matrix_tiles(whole_matrix(tiles, n_jobs, progress))
         while visitors:
             walk(tiles, visitors, n_jobs, progress)
             visitors = [each for each in visitors if each.needs_another_pass()]
-        return cls(n_bank, n_gallery, statistics, **attributes)
+        return cls(n_bank, n_gallery, statistics, home=tiles.home, **attributes)
 
     def __getitem__(self, name):
         return self.statistics[name]
@@ -152,7 +163,18 @@ class Bank:
         statistics = {name: combine(name, known) for name, known in pairs}
         return replace(self, statistics=statistics, **changes)
 
+    def _moved_to(self, home):
+        """Return the bank for an estimator that has moved."""
+        return replace(self, home=home)
+
     def _check_settings(self, other, names=None):
+        if self.home != other.home:
+            here, there = (each or "NumPy" for each in (other.home, self.home))
+            raise ValueError(
+                f"{self.title} must use the same namespace and device as in fit, got "
+                f"{here}, expected {there}; convert it, or move the estimator by "
+                "sk_qbnorm.move_estimator."
+            )
         needed = self.statistics.keys() if names is None else set(names)
         if other.statistics.keys() != needed:
             raise ValueError(

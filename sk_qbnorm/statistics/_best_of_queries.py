@@ -22,6 +22,7 @@ class BestOfQueries(Statistic):
     normalizer does.
     """
 
+    takes_foreign = True
     _k_name = "n_listed"
     _is_complete = True  # whether the best of all items are known, not only lists
 

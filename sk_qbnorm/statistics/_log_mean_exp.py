@@ -4,8 +4,6 @@ from copy import copy
 
 import numpy as np
 
-from sk_qbnorm import _kernels
-
 from ._statistic import Statistic
 
 _FIRST_ROWS = 8
@@ -22,6 +20,8 @@ class LogMeanExp(Statistic):
     `beta` is doubled: the second moment of what is averaged.
     """
 
+    takes_foreign = True
+
     def __init__(self, tiles, beta, shift=None, order=1, beta_name="beta"):
         self.settings = {"beta": beta}
         self._exponent = order * beta
@@ -36,16 +36,14 @@ class LogMeanExp(Statistic):
     def update(self, tile, rows, columns):
         """Add a tile."""
         if rows.start == 0:
-            matrix, top, bottom, left, right = tile
-            last = min(top + _FIRST_ROWS, bottom)
-            first_rows = matrix[top:last, left:right]
+            first_rows = tile.first_rows(_FIRST_ROWS)
             if self._shift is not None:
-                first_rows = first_rows - self._shift[: last - top, None]
+                first_rows = first_rows - self._shift[: len(first_rows), None]
             self.peak[columns] = first_rows.max(axis=0)
             self._lowest.append(float(first_rows.min()))  # by any thread
         beta, peak, total = self._exponent, self.peak, self.total
         shift = None if self._shift is None else self._shift[rows]
-        _kernels.add_log_sum_exp(tile, beta, peak[columns], total[columns], shift)
+        tile.kernels.add_log_sum_exp(tile, beta, peak[columns], total[columns], shift)
 
     def merge(self, other):
         """Return the statistic of both querybanks on the same gallery."""

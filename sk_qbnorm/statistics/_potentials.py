@@ -30,6 +30,8 @@ class Potentials(Statistic):
         "or use InvertedSoftmax."
     )
 
+    takes_foreign = True
+
     def __init__(
         self, tiles, beta, max_iter, tol, memory_budget=0, *, with_noise=False
     ):

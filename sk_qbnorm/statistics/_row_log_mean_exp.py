@@ -4,8 +4,6 @@ from copy import copy
 
 import numpy as np
 
-from sk_qbnorm import _kernels
-
 from ._statistic import Statistic
 
 
@@ -14,6 +12,8 @@ class RowLogMeanExp(Statistic):
 
     The only statistic of rows instead of columns; it appends items, but does not merge.
     """
+
+    takes_foreign = True
 
     def __init__(self, tiles, beta, bias):
         self.settings = {"beta": beta}
@@ -25,7 +25,7 @@ class RowLogMeanExp(Statistic):
     def update(self, tile, rows, columns):
         """Add a tile."""
         beta, bias = self.settings["beta"], self._bias[columns]
-        self._of_blocks[columns.start] = _kernels.row_log_sum_exp(tile, beta, bias)
+        self._of_blocks[columns.start] = tile.kernels.row_log_sum_exp(tile, beta, bias)
 
     def end_round(self, rows):
         """Combine the column blocks of some rows, in the order of the items."""

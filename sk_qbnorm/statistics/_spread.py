@@ -2,7 +2,6 @@
 
 import numpy as np
 
-from sk_qbnorm import _kernels
 from sk_qbnorm.tiles import Visitor, walk
 
 SOFTMAX_FACTOR = 1.5  # beta="scale" of a log-mean-exp, times the spread
@@ -81,13 +80,15 @@ def beta_warning(beta, factor, spread, name="beta"):
 class _Moments(Visitor):
     """A visitor that accumulates mean and variance, in the order of the tiles."""
 
+    takes_foreign = True
+
     def __init__(self):
         self._of_tiles = {}
 
     def update(self, tile, rows, columns):
         _, top, bottom, left, right = tile
         size = (bottom - top) * (right - left)
-        self._of_tiles[rows.start, columns.start] = size, *_kernels.moments(tile)
+        self._of_tiles[rows.start, columns.start] = size, *tile.kernels.moments(tile)
 
     def standard_deviation(self):
         parts = [self._of_tiles[place] for place in sorted(self._of_tiles)]

@@ -4,13 +4,13 @@ from copy import copy
 
 import numpy as np
 
-from sk_qbnorm import _kernels
-
 from ._statistic import Statistic
 
 
 class TopMean(Statistic):
     """Mean of the k largest similarities of every column."""
+
+    takes_foreign = True
 
     def __init__(self, tiles, n_neighbors):
         self.settings = {"n_neighbors": n_neighbors}
@@ -25,7 +25,7 @@ class TopMean(Statistic):
 
     def update(self, tile, rows, columns):
         """Add a tile."""
-        _kernels.add_top_k(tile, self.top[columns])
+        tile.kernels.add_top_k(tile, self.top[columns])
 
     def merge(self, other):
         """Return the statistic of both querybanks on the same gallery."""

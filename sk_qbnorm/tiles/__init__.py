@@ -10,8 +10,8 @@ A tile is a C-contiguous matrix and the bounds of its relevant part; kernels acc
 
 from ._best import BestItems, BestOfRows
 from ._concatenated import ConcatenatedTiles
-from ._gallery import Gallery, row_lengths
-from ._matrix import MatrixTiles
+from ._gallery import Gallery, prepared_gallery, row_lengths
+from ._matrix import MatrixTiles, matrix_tiles
 from ._sample import SAMPLE_ITEMS, SAMPLE_ROWS, sample_tiles
 from ._source import (
     METRICS,
@@ -38,6 +38,8 @@ __all__ = [
     "check_any_metric",
     "check_no_iterator",
     "check_same_items",
+    "matrix_tiles",
+    "prepared_gallery",
     "resolve_metric",
     "row_lengths",
     "sample_tiles",

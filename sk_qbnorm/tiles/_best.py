@@ -105,6 +105,8 @@ class BestItems(BestOfRows):
         None means no bias.
     """
 
+    takes_foreign = True
+
     def __init__(self, tiles, k, scale=1.0, bias=None):
         super().__init__(tiles, k)
         self._scale = scale
@@ -119,7 +121,7 @@ class BestItems(BestOfRows):
 
     def _look(self, tile, rows, columns, found):
         bias = None if self._bias is None else self._bias[columns]
-        _kernels.add_row_top_k(tile, self._scale, bias, columns.start, *found)
+        tile.kernels.add_row_top_k(tile, self._scale, bias, columns.start, *found)
 
     def _order(self, found):
         keys, items = found

@@ -4,10 +4,11 @@ import numpy as np
 
 from sk_qbnorm._validation import check_finite
 
-from ._tile import whole
+from ._foreign import foreign_tile
+from ._tile import Tiles, whole
 
 
-class ConcatenatedTiles:
+class ConcatenatedTiles(Tiles):
     """The tiles of the same rows to two galleries, as if they were one gallery.
 
     Parameters
@@ -25,12 +26,20 @@ class ConcatenatedTiles:
         self._left, self._right = left, right
         self.n_left = left.shape[1]
         self.shape = left.shape[0], self.n_left + right.shape[1]
-        self.dtype = left.dtype
+        self.dtype, self.home = left.dtype, left.home
 
     def rounds(self):
         """Yield the rows of each round."""
         # The shorter rounds of the two: a callable metric may limit their length.
         return max(list(self._left.rounds()), list(self._right.rounds()), key=len)
+
+    def column_blocks(self):
+        """Return the columns of each tile of a round."""
+        if self.home is None:
+            return super().column_blocks()
+        right = self._right.column_blocks()
+        shifted = [slice(s.start + self.n_left, s.stop + self.n_left) for s in right]
+        return self._left.column_blocks() + shifted
 
     def prepare(self, rows):
         """Return a function from a block of columns to the tile of these rows."""
@@ -50,6 +59,8 @@ class ConcatenatedTiles:
         return tile
 
     def _as_left(self, tile):
+        if self.home is not None:
+            return foreign_tile(self.home.cast(tile.matrix, self.dtype))
         if tile.matrix.dtype == self.dtype:
             return tile
         with np.errstate(over="ignore"):

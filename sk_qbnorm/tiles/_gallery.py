@@ -8,12 +8,21 @@ from scipy import sparse
 from sklearn.utils import gen_batches
 from sklearn.utils.extmath import row_norms
 
+from sk_qbnorm._arrays import home_of, to_numpy
 from sk_qbnorm._embeddings import unit_rows
 from sk_qbnorm._validation import float_dtype
 
+from ._foreign import ForeignGallery, lengths_of
 from ._products import CallableTiles, DenseTiles, SparseTiles
 
 _BLOCK_ROWS = 4096
+
+
+def prepared_gallery(embeddings, metric, *, keep_units=False):
+    """Return a gallery of embeddings of any library."""
+    if home_of(embeddings) is not None:
+        return ForeignGallery(embeddings, metric, keep_units=keep_units)
+    return Gallery(embeddings, metric, keep_units=keep_units)
 
 
 class Gallery:
@@ -28,6 +37,8 @@ class Gallery:
         Whether to store a copy with rows of length 1 for ``"cosine"``, for a gallery
         that is searched often. Otherwise rows are scaled whenever they are used.
     """
+
+    home = None  # NumPy
 
     def __init__(self, embeddings, metric, *, keep_units=False):
         self.metric = metric
@@ -65,6 +76,13 @@ class Gallery:
         """Return a gallery of some of the items."""
         return self._with(self.embeddings[items])
 
+    def _moved_to(self, home):
+        if home is None or sparse.issparse(self.embeddings):
+            return self
+        twin = ForeignGallery(home.asarray(self.embeddings), self.metric)
+        twin._are_units = self._are_units
+        return twin
+
     def _with(self, embeddings):
         twin = copy(self)
         twin.embeddings = embeddings
@@ -84,6 +102,8 @@ class Gallery:
 
 def row_lengths(rows):
     """Return the lengths of the rows as a column."""
+    if home_of(rows) is not None:
+        return to_numpy(lengths_of(rows))
     return row_norms(rows.astype(np.float64))[:, None]
 
 

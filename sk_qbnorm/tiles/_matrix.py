@@ -2,10 +2,19 @@
 
 import numpy as np
 
-from ._tile import Tile, even_rounds, whole
+from sk_qbnorm import _arrays
+
+from ._foreign import ForeignMatrixTiles
+from ._tile import Tile, Tiles, whole
 
 
-class MatrixTiles:
+def matrix_tiles(sims):
+    """Return the tiles of a matrix of any library."""
+    is_foreign = _arrays.home_of(sims) is not None
+    return ForeignMatrixTiles(sims) if is_foreign else MatrixTiles(sims)
+
+
+class MatrixTiles(Tiles):
     """The tiles of a matrix, in any memory layout.
 
     Parameters
@@ -16,10 +25,6 @@ class MatrixTiles:
     def __init__(self, sims):
         self.shape, self.dtype = sims.shape, sims.dtype
         self._sims = sims
-
-    def rounds(self):
-        """Yield the rows of each round."""
-        return even_rounds(self.shape[0])
 
     def prepare(self, rows):
         """Return a function from a block of columns to the tile of these rows."""

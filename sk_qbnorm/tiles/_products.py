@@ -9,12 +9,12 @@ from sklearn.utils.extmath import safe_sparse_dot
 from sk_qbnorm._embeddings import unit_rows
 from sk_qbnorm._validation import check_finite, check_matrix, float_dtype
 
-from ._tile import Tile, even_rounds, whole
+from ._tile import Tile, Tiles, even_rounds, whole
 
 _BLOCK_BYTES = 2**25  # of similarities per call of a callable metric
 
 
-class DenseTiles:
+class DenseTiles(Tiles):
     """The tiles of the products of dense embeddings.
 
     Parameters
@@ -34,10 +34,6 @@ class DenseTiles:
         self._to_unit_length = to_unit_length
         self._may_overflow = may_overflow
         self._memory = threading.local()
-
-    def rounds(self):
-        """Yield the rows of each round."""
-        return even_rounds(self.shape[0])
 
     def prepare(self, rows):
         """Return a function from a block of columns to the tile of these rows."""
@@ -75,7 +71,7 @@ class DenseTiles:
         return memory[:size].reshape(shape)
 
 
-class SparseTiles:
+class SparseTiles(Tiles):
     """The tiles of products of embeddings, some or all of which are sparse.
 
     Parameters
@@ -90,10 +86,6 @@ class SparseTiles:
         self.dtype = float_dtype(queries, gallery)
         self._queries, self._gallery = queries, gallery
         self._to_unit_length = to_unit_length
-
-    def rounds(self):
-        """Yield the rows of each round."""
-        return even_rounds(self.shape[0])
 
     def prepare(self, rows):
         """Return a function from a block of columns to the tile of these rows."""
@@ -114,7 +106,7 @@ class SparseTiles:
         return unit_rows(embeddings) if to_unit_length else embeddings
 
 
-class CallableTiles:
+class CallableTiles(Tiles):
     """The tiles of the result of a callable metric, which gets the whole gallery.
 
     Parameters

@@ -1,6 +1,8 @@
 """A fixed sample of similarities."""
 
-from ._matrix import MatrixTiles
+from sk_qbnorm._arrays import take_rows
+
+from ._matrix import matrix_tiles
 
 SAMPLE_ROWS = 256
 SAMPLE_ITEMS = 4096
@@ -17,9 +19,9 @@ def sample_tiles(queries, gallery=None):
         Only the first 256 rows are used. Similarities if there is no gallery.
     gallery : Gallery, default=None
     """
-    rows = queries[:SAMPLE_ROWS]
+    rows = take_rows(queries, slice(SAMPLE_ROWS))
     if gallery is None:
-        return MatrixTiles(rows[:, :: _step(rows.shape[1])])
+        return matrix_tiles(rows[:, :: _step(rows.shape[1])])
     if not callable(gallery.metric):  # it always gets the whole gallery
         n_gallery = gallery.embeddings.shape[0]
         items = slice(None, None, _step(n_gallery))

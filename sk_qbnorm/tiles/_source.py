@@ -1,10 +1,13 @@
 """The one validated source of similarities."""
 
 from collections.abc import Iterator
+from copy import copy
 
 import numpy as np
 from scipy import sparse
 
+from sk_qbnorm import _arrays
+from sk_qbnorm._arrays import home_of
 from sk_qbnorm._embeddings import (
     check_embeddings,
     check_same_columns,
@@ -19,8 +22,8 @@ from sk_qbnorm._validation import (
     shape_of,
 )
 
-from ._gallery import Gallery
-from ._matrix import MatrixTiles
+from ._gallery import prepared_gallery
+from ._matrix import matrix_tiles
 
 METRICS = ("cosine", "dot", "precomputed")
 
@@ -56,7 +59,8 @@ def _are_labels(gallery):
 def _is_indicator(matrix):
     if is_dask(matrix):
         return False
-    values = matrix.data if sparse.issparse(matrix) else np.asarray(matrix)
+    is_sparse = sparse.issparse(matrix)
+    values = matrix.data if is_sparse else np.asarray(_arrays.to_numpy(matrix))
     return values.dtype.kind in "biuf" and bool(np.isin(values, (0, 1)).all())
 
 
@@ -106,22 +110,26 @@ class SimilaritySource:
                 'metric="precomputed".'
             )
         check_no_iterator(gallery, title)
-        checked = check_embeddings(gallery, title, n_jobs=n_jobs, keep_on_disk=True)
+        options = {"keep_on_disk": True, "keep_foreign": True}
+        checked = check_embeddings(gallery, title, n_jobs=n_jobs, **options)
         self.n_gallery = checked.shape[0]
         self.names = item_names(gallery)
         self._columns = column_names(gallery)
-        self.gallery = Gallery(checked, metric, keep_units=keep_units)
+        self.gallery = prepared_gallery(checked, metric, keep_units=keep_units)
 
     def check(self, queries, name="queries"):
         """Check queries and return them as a finite matrix."""
         check_no_iterator(queries, name)
         if self.metric == "precomputed":
-            sims = check_matrix(queries, name, n_jobs=self.n_jobs)
+            options = {"n_jobs": self.n_jobs, "keep_foreign": True}
+            sims = check_matrix(queries, name, **options)
             self._check_items(sims, item_names(queries, axis=1), name)
             return sims
         columns = column_names(queries)
         check_same_columns(columns, self._columns, name, self.metric, self.title)
-        checked = check_embeddings(queries, name, n_jobs=self.n_jobs, keep_on_disk=True)
+        options = {"keep_on_disk": True, "keep_foreign": True}
+        checked = check_embeddings(queries, name, n_jobs=self.n_jobs, **options)
+        self._move_gallery(home_of(checked), name)
         embeddings = self.gallery.embeddings
         check_widths(checked, embeddings, name, self.metric, self.title)
         return checked
@@ -129,8 +137,27 @@ class SimilaritySource:
     def tiles(self, checked):
         """Return the tiles of the similarities of checked queries."""
         if self.metric == "precomputed":
-            return MatrixTiles(checked)
+            return matrix_tiles(checked)
+        self._move_gallery(home_of(checked), "queries")
         return self.gallery.tiles(checked)
+
+    def _move_gallery(self, home, name):
+        """Move the gallery to where the queries live."""
+        known = self.gallery.home
+        if home == known:
+            return
+        if sparse.issparse(self.gallery.embeddings):
+            raise ValueError(
+                f"{self.title} must be dense for {name} in {home}, got a sparse "
+                "matrix; pass both as arrays of one library."
+            )
+        self.gallery = self.gallery._moved_to(home)
+
+    def _moved_to(self, home):
+        twin = copy(self)
+        if self.gallery is not None:
+            twin.gallery = self.gallery._moved_to(home)
+        return twin
 
     def _check_items(self, sims, names, name):
         if self.n_gallery is None:

@@ -1,9 +1,12 @@
 """Split rows and columns of a matrix into tiles."""
 
-from typing import NamedTuple
+from abc import ABC, abstractmethod
+from typing import Any, NamedTuple
 
 from numpy.typing import NDArray
 from sklearn.utils import gen_even_slices
+
+from sk_qbnorm import _arrays, _kernels
 
 _TILE_ROWS = 3400  # at most; rows and columns are split evenly
 _TILE_COLUMNS = 1280
@@ -19,6 +22,68 @@ class Tile(NamedTuple):
     bottom: int
     left: int
     right: int
+
+    @property
+    def kernels(self):
+        """The primitives that take this tile."""
+        return _kernels
+
+    def first_rows(self, n):
+        """Return the first rows, as a NumPy array."""
+        matrix, top, bottom, left, right = self
+        return matrix[top : min(top + n, bottom), left:right]
+
+
+class ForeignTile(NamedTuple):
+    """An array of another library, all of which is relevant."""
+
+    matrix: Any
+    top: int
+    bottom: int
+    left: int
+    right: int
+
+    @property
+    def kernels(self):
+        """The primitives that take this tile."""
+        return _arrays.kernels
+
+    def first_rows(self, n):
+        """Return the first rows, as a NumPy array."""
+        return _arrays.to_numpy(_arrays.take_rows(self.matrix, slice(n)))
+
+    def as_numpy(self):
+        """Return the tile as a NumPy array, for visitors that take nothing else."""
+        return whole(_arrays.to_numpy(self.matrix))
+
+
+class Tiles(ABC):
+    """The similarities of some rows to a gallery, tile by tile.
+
+    Attributes
+    ----------
+    shape : tuple of int
+        Number of rows and of gallery items.
+    dtype : dtype
+        NumPy dtype of the tiles.
+    home : Home or None
+        Where the tiles are computed, if they are not NumPy arrays.
+    """
+
+    shape: tuple
+    home = None
+
+    def rounds(self):
+        """Yield the rows of each round."""
+        return even_rounds(self.shape[0])
+
+    def column_blocks(self):
+        """Return the columns of each tile of a round."""
+        return column_blocks(self.shape[1])
+
+    @abstractmethod
+    def prepare(self, rows):
+        """Return a function from a block of columns to the tile of these rows."""
 
 
 def whole(matrix):
