@@ -3,7 +3,6 @@
 import copy
 import os
 import pickle
-from importlib import import_module
 from importlib.util import find_spec
 
 import numpy as np
@@ -12,7 +11,6 @@ from scipy import sparse
 from sklearn import config_context
 from sklearn.base import clone
 from sklearn.pipeline import make_pipeline
-from sklearn.utils.estimator_checks import estimator_checks_generator
 
 from sk_qbnorm import (
     CSLS,
@@ -43,6 +41,7 @@ from sk_qbnorm.metrics import (
     recall_at_k,
     relevant_ranks,
 )
+from sk_qbnorm.model_selection import NormalizerSearch
 
 from .other_arrays import LIBRARIES, device_of, namespace
 
@@ -371,6 +370,17 @@ def test_bad_similarities_get_a_sentence(moved):
         InvertedSoftmax().fit(bank, sparse.csr_array(GALLERY))
 
 
+@pytest.mark.parametrize("is_moved", [True, False])
+def test_a_correction_is_chosen_by_labels_of_any_library(is_moved, moved):
+    relevant = np.arange(30)
+    expected = NormalizerSearch(QUERIES, relevant)
+    dispatched(expected.fit, BANK, GALLERY)
+    queries = moved(QUERIES) if is_moved else QUERIES
+    search = NormalizerSearch(queries, relevant).fit(moved(BANK), moved(GALLERY))
+    assert search.best_index_ == expected.best_index_
+    assert_same(search.hits_, expected.hits_, moved(BANK))
+
+
 def test_only_estimators_of_the_package_move():
     with pytest.raises(ValueError, match="Pipeline of these"):
         move_estimator(3)
@@ -453,24 +463,3 @@ def test_gradients_stop_at_the_input():
     with config_context(array_api_dispatch=True):
         sims = torch.asarray(pairwise_similarity(BANK, GALLERY)).requires_grad_()
         assert not InvertedSoftmax().fit_transform(sims).requires_grad
-
-
-def checks_of_arrays():
-    """Yield the checks of scikit-learn that can run here."""
-    has_gpu = find_spec("torch") and import_module("torch").cuda.is_available()
-    for estimator in (
-        *(each for name, each in NORMALIZERS.items() if name != "mix"),
-        MixNormalizer(make((9, 10), 0).tolist()),
-        GallerySimilarity(make((6, 10), 0).tolist()),
-        NearestNeighborScorer(),
-    ):
-        for _, check in estimator_checks_generator(estimator):
-            if "array_api" in check.func.__name__ and (
-                has_gpu or "cuda" not in str(check.keywords)
-            ):
-                yield estimator, check
-
-
-@pytest.mark.parametrize(("estimator", "check"), checks_of_arrays())
-def test_scikit_learn_checks_arrays(estimator, check):
-    check(estimator)

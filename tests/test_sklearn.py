@@ -1,7 +1,12 @@
 """The estimators pass the checks of scikit-learn."""
 
+from importlib import import_module
+from importlib.util import find_spec
+
+import array_api_compat
 import numpy as np
 import pytest
+from sklearn.base import clone
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import sk_qbnorm
@@ -33,6 +38,9 @@ class ByMean:
     """A metric for queries of any width, as used by scikit-learn's checks."""
 
     def __call__(self, queries, gallery):
+        if not isinstance(gallery, np.ndarray):  # of another library
+            xp = array_api_compat.array_namespace(gallery)
+            return xp.mean(queries, axis=1)[:, None] - xp.mean(gallery, axis=1)
         means = np.asarray(queries.mean(axis=1)).reshape(-1, 1)  # sparse too
         return means - gallery.mean(axis=1)
 
@@ -83,7 +91,19 @@ def expected_failures(estimator):
 )
 @parametrize_with_checks(ESTIMATORS, expected_failed_checks=expected_failures)
 def test_checks_of_scikit_learn(estimator, check):
+    if "array_api" in check.func.__name__:
+        skip_without_gpu(check)
+        if hasattr(estimator, "gallery"):  # no NumPy array in an attribute
+            gallery = np.asarray(estimator.gallery).tolist()
+            estimator = clone(estimator).set_params(gallery=gallery)
     check(estimator)
+
+
+def skip_without_gpu(check):
+    """Skip checks for a GPU, which scikit-learn runs if PyTorch was built for one."""
+    needs_gpu = "cuda" in str(check.keywords) and find_spec("torch")
+    if needs_gpu and not import_module("torch").cuda.is_available():
+        pytest.skip("there is no GPU")
 
 
 def test_every_public_estimator_is_checked():

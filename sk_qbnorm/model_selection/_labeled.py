@@ -3,6 +3,7 @@
 import numpy as np
 from sklearn.utils import gen_batches
 
+from sk_qbnorm._arrays import is_foreign, take_rows
 from sk_qbnorm._embeddings import is_on_disk
 from sk_qbnorm._threads import count_threads
 from sk_qbnorm._validation import check_features
@@ -83,13 +84,17 @@ class LabeledQueries:
         n_threads = count_threads(n_jobs)
         hits = np.empty((len(corrections), n_queries), dtype=bool)
         for rows in gen_batches(n_queries, max(1, _BLOCK_ENTRIES // n_gallery)):
-            sims = whole_matrix(self._source.tiles(self.queries[rows]), n_jobs)
-            scores = np.empty_like(sims)
+            queries = take_rows(self.queries, rows)
+            sims = whole_matrix(self._source.tiles(queries), n_jobs)
+            scores = None if is_foreign(sims) else np.empty_like(sims)
             indptr = self._indptr[rows.start : rows.stop + 1]
             indices = self._indices[indptr[0] : indptr[-1]]
             for row, correction in enumerate(corrections):
-                correction.apply(sims, scores, n_threads)
+                if is_foreign(sims):
+                    scores = correction.corrected(sims)
+                else:
+                    correction.apply(sims, scores, n_threads)
                 ranks = first_ranks(scores, indptr - indptr[0], indices, "average")
                 hits[row, rows] = ranks <= k
-                progress(sims.size)
+                progress(queries.shape[0] * n_gallery)
         return hits

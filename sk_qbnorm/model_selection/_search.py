@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted
 
+from sk_qbnorm._arrays import take_rows
 from sk_qbnorm._embeddings import is_dask
 from sk_qbnorm._progress import progress_bar
 from sk_qbnorm._validation import (
@@ -362,8 +363,8 @@ class NormalizerSearch(BaseNormalizer):
         if self._has_mix:
             folds = np.arange(labeled.shape[0]) % _N_FOLDS
             mixes = [
-                fitted[1].with_sample(labeled.queries[folds != fold], embeddings)
-                for fold in range(_N_FOLDS)
+                fitted[1].with_sample(take_rows(labeled.queries, rows), embeddings)
+                for rows in (folds != fold for fold in range(_N_FOLDS))
             ]
             tried = [*fitted, *mixes]
         total = len(tried) * labeled.shape[0] * labeled.shape[1]
@@ -411,6 +412,7 @@ class NormalizerSearch(BaseNormalizer):
         self.n_bank_seen_ = best.n_bank_seen_
         names, n_dimensions = best.gallery_names_, best._n_dimensions
         set_gallery_attributes(self, best.n_features_in_, names, n_dimensions)
+        self._set_home(best._home)
 
     def _check_in_memory(self, **given):
         for name, matrix in (given | {"queries": self.queries}).items():
