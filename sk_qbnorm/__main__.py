@@ -189,6 +189,13 @@ def _add_report(commands):
         choices=("queries", "items"),
         help="what the rows of a bank are, required if the bank is square",
     )
+    add(
+        "--beta",
+        type=_number_or_scale,
+        default="scale",
+        help="inverse temperature of the softmax and Sinkhorn rows: a number, such as "
+        "20 for the paper's rows, or scale (default: %(default)s)",
+    )
     add("--metric", choices=("cosine", "dot"), help="for embeddings (default: cosine)")
     add(
         "--format",

@@ -14,7 +14,14 @@ import pytest
 from sklearn.utils import Bunch
 
 import sk_qbnorm
-from sk_qbnorm import CSLS, InvertedSoftmax, MixNormalizer, pairwise_similarity
+from sk_qbnorm import (
+    CSLS,
+    DynamicInvertedSoftmax,
+    InvertedSoftmax,
+    MixNormalizer,
+    SinkhornNormalizer,
+    pairwise_similarity,
+)
 from sk_qbnorm.datasets import (
     load_digits_labels,
     load_emoji_vendor_nohub,
@@ -58,6 +65,21 @@ def test_every_normalizer_is_measured_as_compare_does(labeled):
     ]
     table = compare(FEW, BANK, SIMS, DATA.relevant, as_frame=False)
     assert {name: rows[name] for name in table} == table
+
+
+def test_beta_is_used_by_the_default_normalizers_that_have_one(labeled):
+    report = sk_qbnorm.report(BANK, SIMS, relevant=DATA.relevant, beta=20)
+    named = {
+        "InvertedSoftmax": InvertedSoftmax(beta=20),
+        "DynamicInvertedSoftmax": DynamicInvertedSoftmax(beta=20),
+        "SinkhornNormalizer": SinkhornNormalizer(beta=20),
+        "SinkhornNormalizer(alpha=0.5)": SinkhornNormalizer(alpha=0.5, beta=20),
+    }
+    table = compare(named, BANK, SIMS, DATA.relevant, as_frame=False)
+    assert report.tables["comparison"] == labeled.tables["comparison"] | table
+    assert any("beta=20;" in note for note in report.notes)
+    alone = sk_qbnorm.report(BANK, beta=20)
+    assert alone.choice == "SinkhornNormalizer(alpha=0.5, beta=20)"
 
 
 def test_with_labels_a_search_chooses_and_the_settings_can_be_copied(labeled):
@@ -279,6 +301,8 @@ def test_input_that_does_not_match_is_refused(given, message):
         {"bank_rows": "columns"},
         {"ks": ()},
         {"normalizers": CSLS()},
+        {"beta": 20},
+        {"beta": 0, "normalizers": None},
     ],
 )
 def test_invalid_options_are_refused(options):

@@ -73,6 +73,13 @@ def test_the_command_writes_what_the_function_measures(folder, capsys):
     assert "report: 1/" in printed.err
 
 
+def test_beta_is_passed_on(folder):
+    (found,) = report("--beta", "20")
+    expected = sk_qbnorm.report(BANK, SIMS, beta=20)
+    assert found["comparison"] == numbers(expected.tables["comparison"])
+    assert found["comparison"] != report("--beta", "scale")[0]["comparison"]
+
+
 def test_a_page_is_written_by_default(folder, capsys):
     assert main(["report", "--bank", "bank.npy", "--queries", "sims.npy"]) == 0
     text = (folder / "report.html").read_text(encoding="utf-8")

@@ -26,6 +26,7 @@ def report(
     masks=None,
     both=None,
     bank_rows=None,
+    beta="scale",
     metric=None,
     format="html",
     output=None,
@@ -51,6 +52,8 @@ def report(
         queries.
     bank_rows : {"queries", "items"}, default=None
         What the rows of square banks are.
+    beta : float or "scale", default="scale"
+        Inverse temperature.
     metric : {"cosine", "dot"}, default=None
         How to compare embeddings.
     format : {"html", "markdown", "latex", "csv", "json"}, default="html"
@@ -69,7 +72,7 @@ def report(
             "folder, or pass the name of a file."
         )
     given = _Files(bank, queries, gallery, relevant, names, masks, bank_rows)
-    options = {"metric": metric, "verbose": sys.stderr is not None}
+    options = {"beta": beta, "metric": metric, "verbose": sys.stderr is not None}
     title = title or output.stem
     results = [make_report(**given.forth(), title=title, **options)]
     if both is not None:

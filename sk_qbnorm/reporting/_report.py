@@ -54,6 +54,7 @@ def report(
     query_mask: ArrayLike | None = None,
     groups: ArrayLike | None = None,
     bank_rows: str | None = None,
+    beta: float | str = "scale",
     metric: Metric | None = None,
     ks: Sequence[int] = (1, 5, 10),
     k: int = 10,
@@ -91,6 +92,9 @@ def report(
         of a group are drawn together for the intervals.
     bank_rows : {"queries", "items"}, default=None
         What the rows of a bank of similarities are; None to tell by its shape.
+    beta : float or "scale", default="scale"
+        Inverse temperature of the default normalizers that have one, such as 20 for the
+        rows of the paper. `MixNormalizer` and `NormalizerSearch` do not use it.
     metric : {"cosine", "dot", "precomputed"} or callable, default=None
         How to compare embeddings, as in `pairwise_similarity`.
     ks : sequence of int, default=(1, 5, 10)
@@ -112,8 +116,9 @@ def report(
     Raises
     ------
     ValueError
-        If the inputs do not match, there are too few queries, or a bank of similarities
-        is square and `bank_rows` is None.
+        If the inputs do not match, there are too few queries, `beta` is not positive or
+        passed together with `normalizers`, or a bank of similarities is square and
+        `bank_rows` is None.
 
     See Also
     --------
@@ -156,6 +161,11 @@ def report(
     sims = pairwise_similarity(queries, gallery)
     scores = normalizer.transform(sims)
     """
+    if normalizers is not None and beta != "scale":
+        raise ValueError(
+            f"beta is for the default normalizers, got beta={beta!r} and normalizers; "
+            "set beta in each of them instead."
+        )
     metric = resolve_metric(metric, querybank, gallery)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
@@ -168,8 +178,14 @@ def report(
             metric,
             random_state,
         )
-        built = _Builder(material, gallery_ids, ks, min(k, material.sims.shape[1]))
+        k = min(k, material.sims.shape[1])
+        built = _Builder(material, gallery_ids, ks, k, beta)
         built.run(normalizers, verbose)
+    if beta != "scale":
+        notes.append(
+            "InvertedSoftmax, DynamicInvertedSoftmax and SinkhornNormalizer use "
+            f"beta={beta:.7g}; MixNormalizer and NormalizerSearch do not."
+        )
     notes += dict.fromkeys(str(warning.message) for warning in caught)
     return Report(title, built, notes)
 
@@ -239,9 +255,9 @@ def _check_number(number, name, advice):
 class _Builder:
     """Compute the parts of a report."""
 
-    def __init__(self, material, gallery_ids, ks, k):
+    def __init__(self, material, gallery_ids, ks, k, beta):
         self.material, self.gallery_ids = material, gallery_ids
-        self._ks, self.k = ks, k
+        self._ks, self.k, self._beta = ks, k, beta
         n_queries, n_gallery = material.sims.shape
         if material.queries is None:
             n_queries = 0
@@ -262,7 +278,7 @@ class _Builder:
                 sys.stderr.write(f"report: {step}/{len(steps) + 1} {name}\n")
             found = scores()
             compared.add(name, found)
-            if name in (SEARCH, MIX, careful(len(material.bank))[0]):
+            if name in (SEARCH, MIX, careful(len(material.bank), self._beta)[0]):
                 kept[name] = found
         if verbose:
             sys.stderr.write(f"report: {len(steps) + 1}/{len(steps) + 1} bank\n")
@@ -275,7 +291,7 @@ class _Builder:
             random_state=0,
         )
         self.advice = bank.pop("advice")
-        self.choice = choose(material, bank, compared.rows)
+        self.choice = choose(material, bank, compared.rows, self._beta)
         after = kept[self.choice.row]
         both = {"k": k, "after": after, "n_hubs": 15}
         hubs = top_hubs(material.sims, self.gallery_ids, **both)
@@ -293,18 +309,18 @@ class _Builder:
 
     def _steps(self, normalizers):
         """Return a function that scores the queries, by name."""
-        material = self.material
+        material, beta = self.material, self._beta
         if normalizers is None:
             normalizers = [
-                InvertedSoftmax(),
-                DynamicInvertedSoftmax(),
+                InvertedSoftmax(beta=beta),
+                DynamicInvertedSoftmax(beta=beta),
                 CSLS(),
                 GloballyCorrected(),
                 NearestNeighborNormalizer(),
-                SinkhornNormalizer(),
+                SinkhornNormalizer(beta=beta),
             ]
         named = named_normalizers(normalizers)
-        name, normalizer = careful(len(material.bank))
+        name, normalizer = careful(len(material.bank), beta)
         named[name] = normalizer
         steps = {
             name: lambda each=each: material.scores(each)
