@@ -279,7 +279,7 @@ def test_relevance_that_does_not_match_is_rejected(relevant, capsys, folder):
         (["--normalizer", "gc", "--beta", "3"], "gc has no --beta"),
         (["--normalizer", "csls", "--alpha", "3"], "csls has no --alpha"),
         (["--n-neighbors", "3"], "dis has no --n-neighbors"),
-        (["--normalizer", "all", "--save", "x.npy"], "--save"),
+        (["--normalizer", "all", "--save", "x.npy"], "such as --normalizer dis"),
         (["--beta", "1/1.99"], "'1/1.99'"),
         (["--normalizer", "gc", "--beta", "scale"], "gc has no --beta"),
         (["--normalizer", "all", "--beta", "1e-17"], "1e-17"),

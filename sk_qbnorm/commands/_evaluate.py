@@ -83,7 +83,8 @@ def _make_normalizers(normalizer, settings, save):
     smallest_bank = np.eye(2, dtype=np.float32)
     if len(chosen) > 1 and save is not None:
         raise ValueError(
-            "--save requires one normalizer, got --normalizer all; choose one."
+            "--save writes the scores of one normalizer, got --normalizer all; choose "
+            "one, such as --normalizer dis, or leave out --save."
         )
     if save is not None and not Path(save).absolute().parent.is_dir():
         raise ValueError(f"--save {save}: the folder does not exist; create it first.")
