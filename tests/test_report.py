@@ -279,6 +279,22 @@ def test_a_bank_in_the_other_orientation_is_recognized_or_refused(bank):
     assert turned.tables == expected.tables
 
 
+def test_a_bank_alone_is_oriented_by_the_names_or_by_the_caller():
+    plain = sk_qbnorm.report(BANK, normalizers=FEW)
+    assert any("120 rows are taken as bank queries" in note for note in plain.notes)
+    turned = sk_qbnorm.report(BANK.T, bank_rows="items", normalizers=FEW)
+    assert any("transposed" in note for note in turned.notes)
+    names = [f"clip {item}" for item in range(40)]
+    named = sk_qbnorm.report(BANK.T, gallery_ids=names, normalizers=FEW)
+    for report in (turned, named):
+        assert report.sizes == plain.sizes
+        assert report.tables["comparison"] == plain.tables["comparison"]
+    said = sk_qbnorm.report(BANK, bank_rows="queries", normalizers=FEW)
+    assert not any("rows" in note for note in said.notes)
+    with pytest.raises(ValueError, match=r"\(120, 40\).*gallery_ids has 30 names"):
+        sk_qbnorm.report(BANK, gallery_ids=names[:30], normalizers=FEW)
+
+
 @pytest.mark.parametrize(
     ("given", "message"),
     [
@@ -299,6 +315,8 @@ def test_input_that_does_not_match_is_refused(given, message):
     [
         {"relevant": DATA.relevant, "queries": None},
         {"bank_rows": "columns"},
+        {"bank_rows": "items"},
+        {"bank_rows": "queries", "querybank": BANK.T},
         {"ks": ()},
         {"normalizers": CSLS()},
         {"beta": 20},
@@ -306,8 +324,9 @@ def test_input_that_does_not_match_is_refused(given, message):
     ],
 )
 def test_invalid_options_are_refused(options):
-    with pytest.raises(ValueError, match="got|needs"):
-        sk_qbnorm.report(BANK, **({"queries": SIMS, "normalizers": FEW} | options))
+    given = {"querybank": BANK, "queries": SIMS, "normalizers": FEW}
+    with pytest.raises(ValueError, match="got|needs|leave it out"):
+        sk_qbnorm.report(**(given | options))
 
 
 def test_warnings_become_notes():

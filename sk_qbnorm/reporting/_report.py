@@ -91,7 +91,8 @@ def report(
         Group label of each query, such as the image that a caption describes. Queries
         of a group are drawn together for the intervals.
     bank_rows : {"queries", "items"}, default=None
-        What the rows of a bank of similarities are; None to tell by its shape.
+        What the rows of a bank of similarities are; None to tell by its shape. Without
+        queries and `gallery_ids`, None takes them as bank queries.
     beta : float or "scale", default="scale"
         Inverse temperature of the default normalizers that have one, such as 20 for the
         rows of the paper. `MixNormalizer` and `NormalizerSearch` do not use it.
@@ -202,8 +203,10 @@ def _prepare(querybank, queries, gallery, relevant, known, metric, random_state)
     if gallery is not None:
         gallery = check_matrix(gallery, "gallery")
     if queries is None:
-        sims, n_gallery = bank, bank.shape[1]
-        if gallery is not None:
+        if gallery is None:
+            bank, notes = _orient_alone(bank, bank_rows, gallery_ids)
+            sims = bank
+        else:
             sims = pairwise_similarity(bank, gallery, metric=metric)
         if relevant is not None:
             raise ValueError("relevant needs queries, got None; pass both or neither.")
@@ -227,9 +230,8 @@ def _prepare(querybank, queries, gallery, relevant, known, metric, random_state)
     if gallery is None:
         shape = f"queries has shape {queries.shape}"
         called = {"bank_name": "querybank", "queries_name": shape}
-        bank, turned = orient_bank(bank, n_gallery, bank_rows, **called)
-        if turned:
-            notes.append("The rows of the bank are the gallery items: transposed.")
+        bank, found = orient_bank(bank, n_gallery, bank_rows, **called)
+        notes += found
     shape = len(queries), n_gallery
     if relevant is not None:
         ids = None if gallery_labels is not None else gallery_ids
@@ -242,6 +244,16 @@ def _prepare(querybank, queries, gallery, relevant, known, metric, random_state)
     groups = None if groups is None else np.asarray(groups)[kept]
     given = bank, gallery, metric, queries, sims, relevant, groups, random_state
     return Material(*given), gallery_ids, notes
+
+
+def _orient_alone(bank, bank_rows, gallery_ids):
+    """Orient a bank of similarities without queries, by the names of the items."""
+    n_gallery = None if gallery_ids is None else len(gallery_ids)
+    called = {
+        "bank_name": "querybank",
+        "queries_name": f"gallery_ids has {n_gallery} names",
+    }
+    return orient_bank(bank, n_gallery, bank_rows, **called)
 
 
 def _check_number(number, name, advice):
