@@ -1,7 +1,11 @@
 """``sk-qbnorm report``."""
 
 import json
+import os
 import pickle
+import signal
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -186,6 +190,27 @@ def test_padded_captions_are_flattened(folder):
     assert forth["comparison"] == found["comparison"]
 
 
+def test_indices_may_be_lines_of_text(folder, capsys):
+    lines = "\n".join(map(str, DATA.relevant))
+    (folder / "relevant.txt").write_text(lines, encoding="utf-8")
+    (found,) = report("--relevant", "relevant.txt")
+    assert found["comparison"] == report("--relevant", "relevant.npy")[0]["comparison"]
+    given = ["--bank", "bank.npy", "--sims", "sims.npy", "--relevant"]
+    printed = []
+    for name in ("relevant.txt", "relevant.npy"):
+        capsys.readouterr()
+        assert main(["evaluate", *given, name]) == 0
+        printed.append(capsys.readouterr().out)
+    assert printed[0] == printed[1]
+    (folder / "relevant.txt").write_text("0.5\n" * 48, encoding="utf-8")
+    said = refusal(capsys, "--relevant", "relevant.txt")
+    assert "relevant.txt has shape (48, 1)" in said
+    np.save("single.npy", np.ones((48, 1)))
+    np.save("one.npy", np.ones((20, 1)))
+    ones = ["--bank", "one.npy", "--sims", "single.npy", "--relevant", "single.npy"]
+    assert main(["evaluate", *ones]) == 0
+
+
 def test_a_bank_in_the_other_orientation_is_recognized(folder, capsys):
     np.save("turned.npy", BANK.T)
     (found,) = report(bank="turned.npy")
@@ -277,7 +302,7 @@ def write_csv(path, matrix, rows, columns):
     path.write_text("\n".join(lines), encoding="utf-8")
 
 
-def test_files_with_ids_are_matched_by_name(folder):
+def test_files_with_ids_are_matched_by_name(folder, capsys):
     clips = [f"clip {item}" for item in range(24)]
     texts = [f"text {row}" for row in range(48)]
     order = np.random.default_rng(0).permutation(24)
@@ -302,6 +327,11 @@ def test_files_with_ids_are_matched_by_name(folder):
     assert alone["hubs"][0]["name"] in clips
     assert not any("items are in the queries or" in note for note in found["notes"])
     np.save("masks.npy", np.arange(48) != 2)
+    other = judged.replace("clip", "video")
+    (folder / "other.tsv").write_text(other, encoding="utf-8")
+    files = {"bank": "bank.csv", "sims": "sims.csv"}
+    said = refusal(capsys, "--relevant", "other.tsv", **files)
+    assert "other.tsv names no query or no item" in said
     masked = "--relevant", "qrels.tsv", "--masks", "masks.npy"
     (found,) = report(*masked, bank="bank.csv", sims="sims.csv")
     assert found["sizes"]["n_queries"] == 39
@@ -435,6 +465,24 @@ def test_an_interrupted_command_leaves_no_page(folder, monkeypatch):
     arguments = ["report", "--bank", "bank.npy", "--sims", "sims.npy"]
     assert main(arguments) == 130
     assert {*folder.iterdir()} == before
+
+
+@pytest.mark.compiled
+@pytest.mark.skipif(os.name == "nt", reason="Needs the signals of a Unix")
+def test_ctrl_c_leaves_the_old_page_and_no_other_file(folder):
+    (folder / "report.html").write_text("old", encoding="utf-8")
+    before = {*folder.iterdir()}
+    command = [sys.executable, "-m", "sk_qbnorm", "report", "--bank", "bank.npy"]
+    process = subprocess.Popen(
+        [*command, "--sims", "sims.npy"], stderr=subprocess.PIPE, text=True
+    )
+    while "report: 2/" not in process.stderr.readline():
+        assert process.poll() is None
+    process.send_signal(signal.SIGINT)
+    assert "Traceback" not in process.communicate()[1]
+    assert process.returncode == 130
+    assert {*folder.iterdir()} == before
+    assert (folder / "report.html").read_text(encoding="utf-8") == "old"
 
 
 class Evil:

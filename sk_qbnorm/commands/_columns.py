@@ -1,4 +1,4 @@
-"""Match the columns of matrices by the names in their files."""
+"""Match the columns of matrices by the names in their files; read indices."""
 
 import numpy as np
 
@@ -45,3 +45,13 @@ def check_unique(names, path):
                 f"{path} names two gallery items {name!r}; each needs its own name."
             )
         seen.add(name)
+
+
+def as_indices(relevant, shape):
+    """Return a column of whole numbers, as text files hold it, as gallery indices."""
+    n_queries, n_gallery = shape
+    if relevant.shape != (n_queries, 1) or n_gallery == 1:
+        return relevant
+    if not np.array_equal(relevant, np.floor(relevant)):
+        return relevant
+    return relevant[:, 0].astype(np.int64)

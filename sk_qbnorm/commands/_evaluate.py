@@ -8,6 +8,7 @@ import numpy as np
 from sk_qbnorm.datasets import load_matrix
 from sk_qbnorm.reporting import orient_bank
 
+from ._columns import as_indices
 from ._names import NORMALIZERS
 from ._table import write_heading, write_row
 
@@ -158,6 +159,7 @@ def _load_relevant(path, shape, names, sims_file):
         for own, others in zip(its_names, names, strict=True):
             _check_same_names(own, [] if others is None else others, path, sims_file)
     n_queries, n_gallery = shape
+    relevant = as_indices(relevant, shape)
     whole = relevant.dtype.kind in "iu" and relevant.shape == (n_queries,)
     indices = whole and ((relevant >= 0) & (relevant < n_gallery)).all()
     indicator = relevant.shape == shape and np.isin(relevant, (0, 1)).all()

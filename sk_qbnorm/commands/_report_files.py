@@ -7,7 +7,7 @@ import numpy as np
 from sk_qbnorm.datasets import load_matrix
 from sk_qbnorm.reporting import flatten_captions, orient_bank
 
-from ._columns import check_unique, columns_of, items_in_columns
+from ._columns import as_indices, check_unique, columns_of, items_in_columns
 
 
 class ReportFiles:
@@ -151,8 +151,9 @@ class ReportFiles:
             return self._groups
         matrix, rows, columns = load_matrix(given, return_ids=True)
         if rows is not None and columns is not None:
-            matrix = self._judgments(given, matrix, rows, columns)
-        elif matrix.shape not in ((n_queries,), (n_queries, n_gallery)):
+            return self._judgments(given, matrix, rows, columns)
+        matrix = as_indices(matrix, (n_queries, n_gallery))
+        if matrix.shape not in ((n_queries,), (n_queries, n_gallery)):
             raise ValueError(
                 f"{given} has shape {matrix.shape}; expected {n_queries} gallery "
                 f"indices, or 0 and 1 of shape {(n_queries, n_gallery)}."
@@ -169,6 +170,11 @@ class ReportFiles:
         matrix = columns_of((matrix > 0).astype(np.int8), columns, self._gallery_ids)
         matrix = columns_of(matrix.T, rows, self._query_ids).T
         judged = matrix.any(axis=1)
+        if not judged.any():
+            raise ValueError(
+                f"{path} names no query or no item of the other files; all must use "
+                "the same ids."
+            )
         if not judged.all():
             missing = (~judged).sum()
             self.notes.append(f"{missing} queries have no relevant item; left out.")
