@@ -376,6 +376,8 @@ def test_the_page_loads_nothing_and_is_well_formed(labeled):
     assert "url(http" not in text
     assert "Clips &amp; &lt;captions&gt;" in text
     assert "<captions>" not in text
+    assert "Normalizer<wbr>Search</th>" in text
+    assert "MdR</th>" in text
 
 
 def test_plots_are_drawn_inside_the_page(labeled):

@@ -88,8 +88,9 @@ def _summarize(result, write):
     recalls = [name for name in rows["raw"] if name[7:].isdigit()]
     names = [name.replace("recall", "R") for name in recalls]
     names += ["MdR"] * bool(recalls) + ["skewness"]
-    write(f"{'':30}" + "".join(f"{name:>9}" for name in names))
+    width = max(map(len, rows)) + 1
+    write(" " * width + "".join(f"{name:>9}" for name in names))
     for name, row in rows.items():
         cells = [f"{100 * row[recall]:9.1f}" for recall in recalls]
         cells += [f"{row['median_rank']:9.1f}" for _ in recalls[:1]]
-        write(f"{name:30}{''.join(cells)}{row['hubness_skewness']:9.2f}")
+        write(f"{name:{width}}{''.join(cells)}{row['hubness_skewness']:9.2f}")
