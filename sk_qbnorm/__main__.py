@@ -119,9 +119,9 @@ def _add_evaluate(commands):
         choices=("text-to-video", "video-to-text"),
         default="text-to-video",
         help="the rows of --sims are captions in both directions; for video-to-text "
-        "the bank compares its videos with these captions, in rows or in columns "
-        "(default: %(default)s)",
+        "the bank compares its videos with these captions (default: %(default)s)",
     )
+    _add_bank_rows(add)
     add(
         "--normalizer",
         choices=(*NORMALIZERS, "all"),
@@ -184,10 +184,13 @@ def _add_report(commands):
         help="report the other direction too, where gallery items are the queries; the "
         "file is its bank",
     )
+    _add_bank_rows(add)
     add(
-        "--bank-rows",
-        choices=("queries", "items"),
-        help="what the rows of a bank are, required if the bank is square",
+        "--beta",
+        type=_number_or_scale,
+        default="scale",
+        help="inverse temperature of the softmax and Sinkhorn rows: a number, such as "
+        "20 for the paper's rows, or scale (default: %(default)s)",
     )
     add("--metric", choices=("cosine", "dot"), help="for embeddings (default: cosine)")
     add(
@@ -198,6 +201,15 @@ def _add_report(commands):
     )
     add("--output", metavar="FILE", help="the file to write (default: report.html)")
     add("--title", help="title of the report (default: the name of the output)")
+
+
+def _add_bank_rows(add):
+    add(
+        "--bank-rows",
+        choices=("queries", "items"),
+        help="whether the rows of a bank of similarities are bank queries or gallery "
+        "items (default: told by the shape; required if the bank is square)",
+    )
 
 
 def _number_or_scale(text):

@@ -14,7 +14,14 @@ import pytest
 from sklearn.utils import Bunch
 
 import sk_qbnorm
-from sk_qbnorm import CSLS, InvertedSoftmax, MixNormalizer, pairwise_similarity
+from sk_qbnorm import (
+    CSLS,
+    DynamicInvertedSoftmax,
+    InvertedSoftmax,
+    MixNormalizer,
+    SinkhornNormalizer,
+    pairwise_similarity,
+)
 from sk_qbnorm.datasets import (
     load_digits_labels,
     load_emoji_vendor_nohub,
@@ -58,6 +65,21 @@ def test_every_normalizer_is_measured_as_compare_does(labeled):
     ]
     table = compare(FEW, BANK, SIMS, DATA.relevant, as_frame=False)
     assert {name: rows[name] for name in table} == table
+
+
+def test_beta_is_used_by_the_default_normalizers_that_have_one(labeled):
+    report = sk_qbnorm.report(BANK, SIMS, relevant=DATA.relevant, beta=20)
+    named = {
+        "InvertedSoftmax": InvertedSoftmax(beta=20),
+        "DynamicInvertedSoftmax": DynamicInvertedSoftmax(beta=20),
+        "SinkhornNormalizer": SinkhornNormalizer(beta=20),
+        "SinkhornNormalizer(alpha=0.5)": SinkhornNormalizer(alpha=0.5, beta=20),
+    }
+    table = compare(named, BANK, SIMS, DATA.relevant, as_frame=False)
+    assert report.tables["comparison"] == labeled.tables["comparison"] | table
+    assert any("beta=20;" in note for note in report.notes)
+    alone = sk_qbnorm.report(BANK, beta=20)
+    assert alone.choice == "SinkhornNormalizer(alpha=0.5, beta=20)"
 
 
 def test_with_labels_a_search_chooses_and_the_settings_can_be_copied(labeled):
@@ -257,6 +279,22 @@ def test_a_bank_in_the_other_orientation_is_recognized_or_refused(bank):
     assert turned.tables == expected.tables
 
 
+def test_a_bank_alone_is_oriented_by_the_names_or_by_the_caller():
+    plain = sk_qbnorm.report(BANK, normalizers=FEW)
+    assert any("120 rows are taken as bank queries" in note for note in plain.notes)
+    turned = sk_qbnorm.report(BANK.T, bank_rows="items", normalizers=FEW)
+    assert any("transposed" in note for note in turned.notes)
+    names = [f"clip {item}" for item in range(40)]
+    named = sk_qbnorm.report(BANK.T, gallery_ids=names, normalizers=FEW)
+    for report in (turned, named):
+        assert report.sizes == plain.sizes
+        assert report.tables["comparison"] == plain.tables["comparison"]
+    said = sk_qbnorm.report(BANK, bank_rows="queries", normalizers=FEW)
+    assert not any("rows" in note for note in said.notes)
+    with pytest.raises(ValueError, match=r"\(120, 40\).*gallery_ids has 30 names"):
+        sk_qbnorm.report(BANK, gallery_ids=names[:30], normalizers=FEW)
+
+
 @pytest.mark.parametrize(
     ("given", "message"),
     [
@@ -277,13 +315,18 @@ def test_input_that_does_not_match_is_refused(given, message):
     [
         {"relevant": DATA.relevant, "queries": None},
         {"bank_rows": "columns"},
+        {"bank_rows": "items"},
+        {"bank_rows": "queries", "querybank": BANK.T},
         {"ks": ()},
         {"normalizers": CSLS()},
+        {"beta": 20},
+        {"beta": 0, "normalizers": None},
     ],
 )
 def test_invalid_options_are_refused(options):
-    with pytest.raises(ValueError, match="got|needs"):
-        sk_qbnorm.report(BANK, **({"queries": SIMS, "normalizers": FEW} | options))
+    given = {"querybank": BANK, "queries": SIMS, "normalizers": FEW}
+    with pytest.raises(ValueError, match="got|needs|leave it out"):
+        sk_qbnorm.report(**(given | options))
 
 
 def test_warnings_become_notes():
@@ -333,6 +376,8 @@ def test_the_page_loads_nothing_and_is_well_formed(labeled):
     assert "url(http" not in text
     assert "Clips &amp; &lt;captions&gt;" in text
     assert "<captions>" not in text
+    assert "Normalizer<wbr>Search</th>" in text
+    assert "MdR</th>" in text
 
 
 def test_plots_are_drawn_inside_the_page(labeled):

@@ -1,7 +1,11 @@
 """``sk-qbnorm report``."""
 
 import json
+import os
 import pickle
+import signal
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -52,6 +56,7 @@ def report(*options, **files):
 
 
 def refusal(capsys, *options, **files):
+    capsys.readouterr()
     with pytest.raises(SystemExit) as stop:
         report(*options, **files)
     assert stop.value.code == 2
@@ -71,6 +76,13 @@ def test_the_command_writes_what_the_function_measures(folder, capsys):
     assert expected.reason in printed.out
     assert "written to out.json" in printed.out
     assert "report: 1/" in printed.err
+
+
+def test_beta_is_passed_on(folder):
+    (found,) = report("--beta", "20")
+    expected = sk_qbnorm.report(BANK, SIMS, beta=20)
+    assert found["comparison"] == numbers(expected.tables["comparison"])
+    assert found["comparison"] != report("--beta", "scale")[0]["comparison"]
 
 
 def test_a_page_is_written_by_default(folder, capsys):
@@ -95,6 +107,12 @@ def test_the_bank_alone_is_enough(folder, capsys):
     (found,) = report(sims=None)
     assert found["sizes"]["n_queries"] == 0
     assert "R@1" not in capsys.readouterr().out
+
+
+def test_embeddings_of_a_bank_and_a_gallery_are_enough(folder):
+    (found,) = report(gallery="gallery.npy", bank="bank_embeddings.npy", sims=None)
+    expected = sk_qbnorm.report(DATA.bank_queries, gallery=DATA.gallery)
+    assert found["comparison"] == numbers(expected.tables["comparison"])
 
 
 def test_relevance_by_position(folder):
@@ -172,6 +190,27 @@ def test_padded_captions_are_flattened(folder):
     assert forth["comparison"] == found["comparison"]
 
 
+def test_indices_may_be_lines_of_text(folder, capsys):
+    lines = "\n".join(map(str, DATA.relevant))
+    (folder / "relevant.txt").write_text(lines, encoding="utf-8")
+    (found,) = report("--relevant", "relevant.txt")
+    assert found["comparison"] == report("--relevant", "relevant.npy")[0]["comparison"]
+    given = ["--bank", "bank.npy", "--sims", "sims.npy", "--relevant"]
+    printed = []
+    for name in ("relevant.txt", "relevant.npy"):
+        capsys.readouterr()
+        assert main(["evaluate", *given, name]) == 0
+        printed.append(capsys.readouterr().out)
+    assert printed[0] == printed[1]
+    (folder / "relevant.txt").write_text("0.5\n" * 48, encoding="utf-8")
+    said = refusal(capsys, "--relevant", "relevant.txt")
+    assert "relevant.txt has shape (48, 1)" in said
+    np.save("single.npy", np.ones((48, 1)))
+    np.save("one.npy", np.ones((20, 1)))
+    ones = ["--bank", "one.npy", "--sims", "single.npy", "--relevant", "single.npy"]
+    assert main(["evaluate", *ones]) == 0
+
+
 def test_a_bank_in_the_other_orientation_is_recognized(folder, capsys):
     np.save("turned.npy", BANK.T)
     (found,) = report(bank="turned.npy")
@@ -183,6 +222,77 @@ def test_a_bank_in_the_other_orientation_is_recognized(folder, capsys):
     assert "sims.npy has shape (48, 24)" in said
     assert "--bank-rows" in said
     assert report("--bank-rows", "queries", bank="square.npy")
+    for rows, bank, side in (
+        ("items", "bank.npy", "rows"),
+        ("queries", "turned.npy", "columns"),
+    ):
+        said = refusal(capsys, "--bank-rows", rows, bank=bank)
+        assert f"{bank} has shape" in said
+        assert f"24 gallery items in its {side}" in said
+
+
+def test_the_other_bank_in_the_other_orientation_is_recognized(folder, capsys):
+    padded = SIMS.reshape(24, 2, 24).copy()
+    padded[3, 1] = -np.inf
+    np.save("padded.npy", padded)
+    np.save("masks.npy", np.arange(48) != 30)
+    np.save("turned.npy", BANK.T)
+    np.save("turned_videos.npy", VIDEO_BANK.T)
+    expected = report(
+        *("--both", "video_bank.npy", "--masks", "masks.npy"), sims="padded.npy"
+    )
+    assert expected[1]["sizes"]["n_gallery"] == 46
+    found = report(
+        *("--both", "turned_videos.npy", "--masks", "masks.npy"),
+        sims="padded.npy",
+        bank="turned.npy",
+    )
+    printed = capsys.readouterr().out
+    for here, there in zip(found, expected, strict=True):
+        assert here["comparison"] == there["comparison"]
+    assert "note: turned.npy: its rows are the gallery items" in printed
+    assert "note: turned_videos.npy: its rows are the gallery items" in printed
+    np.save("square.npy", np.eye(48))
+    said = refusal(capsys, "--both", "square.npy")
+    assert "square.npy has shape (48, 48)" in said
+    assert "sims.npy has shape (24, 48), seen from the other direction" in said
+    np.save("flat.npy", BANK[0])
+    said = refusal(capsys, "--both", "flat.npy")
+    assert "flat.npy must hold a matrix, got shape (24,)" in said
+
+
+def test_a_bank_alone_is_oriented_by_names_or_by_the_user(folder, capsys):
+    np.save("turned.npy", BANK.T)
+    (expected,) = report(sims=None)
+    assert (
+        "60 rows are taken as bank queries, its 24 columns as"
+        in capsys.readouterr().out
+    )
+    (found,) = report("--bank-rows", "items", sims=None, bank="turned.npy")
+    assert found["comparison"] == expected["comparison"]
+    (folder / "names.txt").write_text("\n".join("abcdefghijklmnopqrstuvwx"))
+    (found,) = report("--names", "names.txt", sims=None, bank="turned.npy")
+    assert found["comparison"] == expected["comparison"]
+    assert found["hubs"][0]["name"] in "abcdefghijklmnopqrstuvwx"
+    (folder / "names.txt").write_text("one\ntwo")
+    said = refusal(capsys, "--names", "names.txt", sims=None)
+    assert "bank.npy has shape (60, 24), names.txt has 2 names" in said
+
+
+@pytest.mark.parametrize("option", ["bank", "both", "sims"])
+def test_embeddings_of_another_model_or_orientation_are_refused(option, folder, capsys):
+    files = {"bank": "bank_embeddings.npy", "sims": "queries.npy"}
+    files |= {"gallery": "gallery.npy", "both": "video_bank_embeddings.npy"}
+    matrix = np.load(files[option])
+    np.save("turned.npy", matrix.T)
+    said = refusal(capsys, **(files | {option: "turned.npy"}))
+    assert f"turned.npy has shape {matrix.T.shape}" in said
+    assert f"gallery.npy has shape {DATA.gallery.shape}" in said
+    assert "same model, or transpose turned.npy" in said
+    np.save("narrow.npy", matrix[:, :-1])
+    said = refusal(capsys, **(files | {option: "narrow.npy"}))
+    assert "narrow.npy has shape" in said
+    assert "transpose" not in said
 
 
 def write_csv(path, matrix, rows, columns):
@@ -192,7 +302,7 @@ def write_csv(path, matrix, rows, columns):
     path.write_text("\n".join(lines), encoding="utf-8")
 
 
-def test_files_with_ids_are_matched_by_name(folder):
+def test_files_with_ids_are_matched_by_name(folder, capsys):
     clips = [f"clip {item}" for item in range(24)]
     texts = [f"text {row}" for row in range(48)]
     order = np.random.default_rng(0).permutation(24)
@@ -217,9 +327,46 @@ def test_files_with_ids_are_matched_by_name(folder):
     assert alone["hubs"][0]["name"] in clips
     assert not any("items are in the queries or" in note for note in found["notes"])
     np.save("masks.npy", np.arange(48) != 2)
+    other = judged.replace("clip", "video")
+    (folder / "other.tsv").write_text(other, encoding="utf-8")
+    files = {"bank": "bank.csv", "sims": "sims.csv"}
+    said = refusal(capsys, "--relevant", "other.tsv", **files)
+    assert "other.tsv names no query or no item" in said
     masked = "--relevant", "qrels.tsv", "--masks", "masks.npy"
     (found,) = report(*masked, bank="bank.csv", sims="sims.csv")
     assert found["sizes"]["n_queries"] == 39
+
+
+def test_names_settle_the_orientation_of_a_bank(folder, capsys):
+    clips = [f"clip {item}" for item in range(24)]
+    texts = [f"text {row}" for row in range(48)]
+    others = [f"bank {row}" for row in range(60)]
+    videos = [f"video {row}" for row in range(len(VIDEO_BANK))]
+    order = np.random.default_rng(0).permutation(48)
+    write_csv(folder / "sims.csv", SIMS, texts, clips)
+    write_csv(folder / "bank.csv", BANK, others, clips)
+    write_csv(folder / "turned.csv", BANK.T, clips, others)
+    write_csv(folder / "square.csv", BANK[:24].T, clips, others[:24])
+    shuffled = [texts[row] for row in order]
+    write_csv(folder / "videos.csv", VIDEO_BANK[:, order], videos, shuffled)
+    expected = report("--both", "video_bank.npy", bank="bank.csv", sims="sims.csv")
+    found = report("--both", "videos.csv", bank="turned.csv", sims="sims.csv")
+    for here, there in zip(found, expected, strict=True):
+        assert here["sizes"] == there["sizes"]
+        for name, row in there["comparison"].items():
+            assert here["comparison"][name] == pytest.approx(row)
+    (found,) = report(bank="square.csv", sims="sims.csv")
+    assert found["sizes"]["n_bank"] == 24
+    write_csv(folder / "few.csv", VIDEO_BANK[:, 2:], videos, texts[2:])
+    report("--both", "few.csv", bank="bank.csv", sims="sims.csv")
+    assert "note: 2 queries are not in few.csv" in capsys.readouterr().out
+    alone = report(bank="bank.csv", sims=None)[0]
+    assert alone["hubs"][0]["name"] in clips
+    for name in ("sims", "bank"):
+        twice = clips[:23] + clips[:1]
+        write_csv(folder / "twice.csv", SIMS, texts, twice)
+        files = {"bank": "bank.csv", "sims": "sims.csv"} | {name: "twice.csv"}
+        assert "twice.csv names two gallery items 'clip 0'" in refusal(capsys, **files)
 
 
 def test_runs_share_their_documents(folder, capsys):
@@ -253,6 +400,10 @@ def test_names_come_from_a_text_file(folder, capsys):
     assert hub["name"] == f"Clip {hub['item']}"
     names.write_text("one\ntwo", encoding="utf-8")
     assert "names.txt has 2 names" in refusal(capsys, "--names", "names.txt")
+    names.write_bytes(b"caf\xe9")
+    assert "names.txt must be a text file in UTF-8" in refusal(
+        capsys, "--names", "names.txt"
+    )
 
 
 def test_input_that_does_not_match_is_refused_in_shapes_of_the_files(folder, capsys):
@@ -314,6 +465,24 @@ def test_an_interrupted_command_leaves_no_page(folder, monkeypatch):
     arguments = ["report", "--bank", "bank.npy", "--sims", "sims.npy"]
     assert main(arguments) == 130
     assert {*folder.iterdir()} == before
+
+
+@pytest.mark.compiled
+@pytest.mark.skipif(os.name == "nt", reason="Needs the signals of a Unix")
+def test_ctrl_c_leaves_the_old_page_and_no_other_file(folder):
+    (folder / "report.html").write_text("old", encoding="utf-8")
+    before = {*folder.iterdir()}
+    command = [sys.executable, "-m", "sk_qbnorm", "report", "--bank", "bank.npy"]
+    process = subprocess.Popen(
+        [*command, "--sims", "sims.npy"], stderr=subprocess.PIPE, text=True
+    )
+    while "report: 2/" not in process.stderr.readline():
+        assert process.poll() is None
+    process.send_signal(signal.SIGINT)
+    assert "Traceback" not in process.communicate()[1]
+    assert process.returncode == 130
+    assert {*folder.iterdir()} == before
+    assert (folder / "report.html").read_text(encoding="utf-8") == "old"
 
 
 class Evil:

@@ -6,7 +6,9 @@ from pathlib import Path
 import numpy as np
 
 from sk_qbnorm.datasets import load_matrix
+from sk_qbnorm.reporting import orient_bank
 
+from ._columns import as_indices
 from ._names import NORMALIZERS
 from ._table import write_heading, write_row
 
@@ -18,6 +20,7 @@ def evaluate(
     relevant=None,
     masks=None,
     direction="text-to-video",
+    bank_rows=None,
     normalizer="dis",
     save=None,
     write=print,
@@ -29,14 +32,15 @@ def evaluate(
     ----------
     bank, sims : str
         Files of matrices, bank queries x gallery and captions x videos. For
-        ``direction="video-to-text"``, the captions of `sims` are the gallery. They may
-        be the rows or the columns of `bank`.
+        ``direction="video-to-text"``, the captions of `sims` are the gallery.
     relevant : str, default=None
         File with one gallery index per query, or an indicator matrix.
     masks : str, default=None
         File with 0 for missing captions and 1 for the others.
     direction : {"text-to-video", "video-to-text"}, default="text-to-video"
         Whether the rows of `sims` or its columns are the queries.
+    bank_rows : {"queries", "items"}, default=None
+        What the rows of `bank` are; None to tell by its shape.
     normalizer : {"is", "dis", "csls", "gc", "nnn", "sinkhorn", "all"}, default="dis"
         The correction.
     save : str, default=None
@@ -47,13 +51,17 @@ def evaluate(
         Parameters of the normalizer; None for its default.
     """
     normalizers = _make_normalizers(normalizer, settings, save)
-    bank, sims = _load_pair(bank, sims, direction, write)
+    sims_file = sims
+    bank, sims, names = _load_pair(bank, sims, direction, bank_rows, write)
     mask = None
     if masks is not None:
         n_captions = sims.shape[0 if direction == "text-to-video" else 1]
         mask = _load_mask(masks, n_captions)
     relevant_file, query_mask = relevant, None
-    relevant = _load_relevant(relevant_file, sims.shape, direction, write)
+    if relevant_file is None:
+        relevant = _assumed_relevant(sims.shape, direction, write)
+    else:
+        relevant = _load_relevant(relevant_file, sims.shape, names, sims_file)
     if mask is not None:
         write(f"masks: {(~mask).sum()} of {mask.size} captions are missing")
         if direction == "text-to-video":
@@ -83,7 +91,8 @@ def _make_normalizers(normalizer, settings, save):
     smallest_bank = np.eye(2, dtype=np.float32)
     if len(chosen) > 1 and save is not None:
         raise ValueError(
-            "--save requires one normalizer, got --normalizer all; choose one."
+            "--save writes the scores of one normalizer, got --normalizer all; choose "
+            "one, such as --normalizer dis, or leave out --save."
         )
     if save is not None and not Path(save).absolute().parent.is_dir():
         raise ValueError(f"--save {save}: the folder does not exist; create it first.")
@@ -102,34 +111,34 @@ def _make_normalizers(normalizer, settings, save):
     return normalizers
 
 
-def _load_pair(bank_file, sims_file, direction, write):
-    """Return both matrices with the gallery in columns."""
-    matrices = load_matrix(bank_file), load_matrix(sims_file)
-    for path, matrix in zip((bank_file, sims_file), matrices, strict=True):
+def _load_pair(bank_file, sims_file, direction, bank_rows, write):
+    """Return both matrices with the gallery in columns, and the names in `sims`."""
+    bank, _, bank_items = load_matrix(bank_file, return_ids=True)
+    sims, *names = load_matrix(sims_file, return_ids=True)
+    for path, matrix in ((bank_file, bank), (sims_file, sims)):
         if matrix.ndim != 2 or matrix.size == 0:
             raise ValueError(
                 f"{path} must hold a matrix of similarities, got shape {matrix.shape}."
             )
-    bank, sims = matrices
-    shapes = f"{bank_file} has shape {bank.shape}, {sims_file} has shape {sims.shape}"
-    if direction == "text-to-video":
-        if bank.shape[1] != sims.shape[1]:
-            raise ValueError(
-                f"{shapes}; expected one column per item of the same gallery in "
-                "both. Transpose the one whose rows are the gallery."
-            )
-        return bank, sims
-    n_captions = len(sims)
-    if n_captions not in bank.shape:
+    shape = f"{sims_file} has shape {sims.shape}"
+    if direction == "video-to-text":
+        shape += ", whose rows are the gallery for --direction video-to-text"
+        sims, names = sims.T, names[::-1]
+    if bank_items is not None and names[1] is not None:
+        _check_same_names(bank_items, names[1], bank_file, sims_file)
+    called = {"bank_name": bank_file, "queries_name": shape}
+    bank, notes = orient_bank(bank, sims.shape[1], bank_rows, **called)
+    for note in notes:
+        write(f"bank: {note}")
+    return bank, sims, names
+
+
+def _check_same_names(names, others, path, other_path):
+    if list(names) != list(others):
         raise ValueError(
-            f"{shapes}; for --direction video-to-text the bank must compare its videos "
-            f"with the {n_captions} captions that are the rows of {sims_file}."
+            f"{path} and {other_path} do not name the same items in the same order; "
+            "use the command report, which matches them by name."
         )
-    if len(bank) == n_captions:
-        if bank.shape[1] == n_captions:
-            write(f"bank: square; using its rows as the {n_captions} captions")
-        bank = bank.T
-    return bank, sims.T
 
 
 def _load_mask(path, n_captions):
@@ -144,21 +153,28 @@ def _load_mask(path, n_captions):
     return mask.astype(bool)
 
 
-def _load_relevant(path, shape, direction, write):
-    """Load the relevant items; without a file, assume them and write that."""
+def _load_relevant(path, shape, names, sims_file):
+    relevant, *its_names = load_matrix(path, return_ids=True)
+    if all(each is not None for each in its_names):
+        for own, others in zip(its_names, names, strict=True):
+            _check_same_names(own, [] if others is None else others, path, sims_file)
     n_queries, n_gallery = shape
-    if path is not None:
-        relevant = load_matrix(path)
-        whole = relevant.dtype.kind in "iu" and relevant.shape == (n_queries,)
-        indices = whole and ((relevant >= 0) & (relevant < n_gallery)).all()
-        indicator = relevant.shape == shape and np.isin(relevant, (0, 1)).all()
-        if not indices and not indicator:
-            raise ValueError(
-                f"{path} must hold {n_queries} gallery indices in [0, {n_gallery}), or "
-                f"0 and 1 in the shape {shape}, got {relevant.dtype} of shape "
-                f"{relevant.shape}."
-            )
-        return relevant
+    relevant = as_indices(relevant, shape)
+    whole = relevant.dtype.kind in "iu" and relevant.shape == (n_queries,)
+    indices = whole and ((relevant >= 0) & (relevant < n_gallery)).all()
+    indicator = relevant.shape == shape and np.isin(relevant, (0, 1)).all()
+    if not indices and not indicator:
+        raise ValueError(
+            f"{path} must hold {n_queries} gallery indices in [0, {n_gallery}), or "
+            f"0 and 1 in the shape {shape}, got {relevant.dtype} of shape "
+            f"{relevant.shape}."
+        )
+    return relevant
+
+
+def _assumed_relevant(shape, direction, write):
+    """Assume the relevant items by the shape, and write that."""
+    n_queries, n_gallery = shape
     if n_queries == n_gallery:
         write("relevant: not given; using the diagonal (item i is relevant to query i)")
         return np.arange(n_queries)

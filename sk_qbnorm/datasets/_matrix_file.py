@@ -35,6 +35,7 @@ _CONTAINERS = {
 }
 _TEXT = bytes({*range(32, 256), *b"\t\n\r"})
 _PICKLED_AS_TEXT = re.compile(rb"\(*c[a-zA-Z_][\w.]*\r?\n[a-zA-Z_][\w.]*\r?\n|\([dilp]")
+_PICKLE_STARTS = (b"\x80", b"c", b"(", b"]", b"}")
 _SAVE = "save the matrix itself with numpy.save"
 _CONTAINERS_OF_ARRAYS = (".npz", ".pt", ".pth", ".safetensors", ".parquet")
 _OTHER_FORMATS = {
@@ -132,11 +133,11 @@ def load_matrix(path: str | PathLike, *, return_ids: bool = False) -> Any:
                 f"{path} is too large for memory ({error}); use float32, or pass "
                 "numpy.load(path, mmap_mode='r') to a normalizer in Python"
             ) from error
-        except ValueError as error:
-            raise ValueError(f"{path}: {error}") from error
         except Exception as error:  # a broken file may raise anything
+            if type(error) is ValueError:  # a subclass is from another library
+                raise ValueError(f"{path}: {error}") from error
             raise ValueError(
-                f"{path} is damaged, or in no format that load_matrix reads "
+                f"{path}: it is damaged, or in no format that load_matrix reads "
                 f"({type(error).__name__}: {error}); {_SAVE}"
             ) from error
     named = matrix if isinstance(matrix, NamedMatrix) else NamedMatrix(matrix)
@@ -178,11 +179,18 @@ def _reader(file):
     is_text = not start.translate(None, delete=_TEXT)
     if is_text and not _PICKLED_AS_TEXT.match(start):
         return read_text
-    return _read_pickle
+    if start[:1] in _PICKLE_STARTS:
+        return _read_pickle
+    raise ValueError(f"this is in no format that load_matrix reads; {_SAVE}")
 
 
 def _read_npy(file, name):
-    return np.load(file, allow_pickle=False)
+    try:
+        return np.load(file, allow_pickle=False)
+    except ValueError as error:
+        raise ValueError(
+            f"the .npy file is damaged or holds objects ({error}); {_SAVE}"
+        ) from error
 
 
 def _read_npz(file, name):
@@ -216,13 +224,20 @@ def _check_opcodes(file):
     hash, create objects or bypass the lookup of names are not allowed.
     """
     only_begun = True
-    for count, (opcode, argument, _) in enumerate(pickletools.genops(file)):
+    for count, (opcode, argument, _) in enumerate(_opcodes(file)):
         is_far = opcode.name in _MEMO and int(argument) > _LONGEST
         if opcode.name not in _OPCODES or count > _LONGEST or is_far:
             what = _CONTAINERS.get(opcode.name) if only_begun else None
             what = f"a {what}" if what else "more than one NumPy array of numbers"
             raise ValueError(f"refused: the pickle holds {what}; {_SAVE}")
         only_begun = only_begun and opcode.name in ("PROTO", "FRAME", "MARK")
+
+
+def _opcodes(file):
+    try:
+        yield from pickletools.genops(file)
+    except ValueError as error:
+        raise ValueError(f"the pickle is damaged ({error}); {_SAVE}") from error
 
 
 class _DType:

@@ -14,12 +14,12 @@ _SMALL_SAMPLE = 25  # queries without labels, below which they are no sample
 _SETTINGS = ("metric", "memory_budget", "copy", "n_jobs", "verbose", "queries")
 
 
-def careful(n_bank):
+def careful(n_bank, beta):
     """Return the normalizer for a bank of which nothing is known, and its name."""
     if n_bank < _SMALL_BANK:
         name = "SinkhornNormalizer(alpha=0.5, shrinkage='noise')"
-        return name, SinkhornNormalizer(alpha=0.5, shrinkage="noise")
-    return "SinkhornNormalizer(alpha=0.5)", SinkhornNormalizer(alpha=0.5)
+        return name, SinkhornNormalizer(alpha=0.5, beta=beta, shrinkage="noise")
+    return "SinkhornNormalizer(alpha=0.5)", SinkhornNormalizer(alpha=0.5, beta=beta)
 
 
 class Choice(NamedTuple):
@@ -43,7 +43,7 @@ class Choice(NamedTuple):
     settings: str
 
 
-def choose(material, bank, comparison):
+def choose(material, bank, comparison, beta):
     """Choose by labels, by a sample of the queries, or without either.
 
     Parameters
@@ -52,6 +52,8 @@ def choose(material, bank, comparison):
     bank : dict of str to float
         The measures of `querybank_report`.
     comparison : dict of str to dict
+    beta : float or "scale"
+        Inverse temperature for a bank of which nothing is known.
     """
     variation = bank.get("hub_variation_queries", bank["hub_variation"])
     few = (
@@ -60,7 +62,7 @@ def choose(material, bank, comparison):
     if material.relevant is not None:
         return _by_labels(material, comparison, variation < FEW_HUBS, few)
     if material.queries is None or len(material.queries) < _SMALL_SAMPLE:
-        row, normalizer = careful(len(material.bank))
+        row, normalizer = careful(len(material.bank), beta)
         if variation < FEW_HUBS:
             return _none(row, f"{few}.")
         reason = (

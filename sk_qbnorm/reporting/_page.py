@@ -34,6 +34,7 @@ table { border-collapse: collapse; font-size: .85rem;
   font-variant-numeric: tabular-nums; }
 th, td { text-align: right; padding: .25rem .6rem; border-bottom: 1px solid var(--line);
   white-space: nowrap; }
+th { white-space: normal; vertical-align: bottom; }
 th:first-child, td:first-child { text-align: left; padding-left: 0;
   white-space: normal; }
 td.name { overflow-wrap: break-word; min-width: 9.5rem; max-width: 24rem; }
@@ -47,12 +48,14 @@ figure svg { width: 100%; height: auto; }
   figure svg { filter: none; } body { max-width: none; padding: 0; font-size: .7rem; }
   section + section { break-before: page; }
   .wide { overflow: visible; } table { font-size: .65rem; }
-  th, td { padding: .15rem .35rem; } pre { font-size: .65rem; }
+  th, td { padding: .15rem .35rem; } pre { font-size: .65rem; white-space: pre-wrap; }
+  h1 { font-size: 1.1rem; } h2 { font-size: .9rem; margin-top: 1rem; }
+  .choice strong { font-size: .9rem; }
   figure, table, .choice { break-inside: avoid; } h2, p { break-after: avoid; }
 }
 """
 
-_BETWEEN_WORDS = re.compile(r"(?<=[a-z])(?=[A-Z(])")  # of the name of a class
+_BETWEEN_WORDS = re.compile(r"(?<=[a-z])(?=[A-Z][a-z]|\()")  # of the name of a class
 
 
 def page(reports):
@@ -94,14 +97,13 @@ def _recommendation(report):
 
 
 def _table(table, report):
-    head = "".join(f'<th scope="col">{escape(name)}</th>' for name in table.header)
+    head = "".join(f'<th scope="col">{_breakable(name)}</th>' for name in table.header)
     chosen = "raw" if report.choice == "raw" else report.corrected
     rows = []
     for row in table.rows:
         best = ' class="best"' if row[0] == chosen else ""
-        name = _BETWEEN_WORDS.sub("<wbr>", escape(row[0]))
         cells = "".join(f"<td>{escape(cell)}</td>" for cell in row[1:])
-        cells = f'<td class="name">{name}</td>{cells}'
+        cells = f'<td class="name">{_breakable(row[0])}</td>{cells}'
         rows.append(f"<tr{best}>{cells}</tr>")
     return (
         f'<h2>{escape(table.title)}</h2><p class="soft">{escape(table.note)}</p>\n'
@@ -109,6 +111,11 @@ def _table(table, report):
         + "\n".join(rows)
         + "</tbody></table></div>"
     )
+
+
+def _breakable(name):
+    """Return a name that narrow pages may break between words."""
+    return _BETWEEN_WORDS.sub("<wbr>", escape(name))
 
 
 def _figures(report, place):

@@ -48,7 +48,7 @@ def write_file(path, text):
         os.chmod(temporary.name, 0o666 & ~_umask())
         os.replace(temporary.name, path)
     except BaseException:
-        os.unlink(temporary.name)
+        Path(temporary.name).unlink(missing_ok=True)
         raise
 
 

@@ -54,6 +54,7 @@ def report(
     query_mask: ArrayLike | None = None,
     groups: ArrayLike | None = None,
     bank_rows: str | None = None,
+    beta: float | str = "scale",
     metric: Metric | None = None,
     ks: Sequence[int] = (1, 5, 10),
     k: int = 10,
@@ -90,7 +91,11 @@ def report(
         Group label of each query, such as the image that a caption describes. Queries
         of a group are drawn together for the intervals.
     bank_rows : {"queries", "items"}, default=None
-        What the rows of a bank of similarities are; None to tell by its shape.
+        What the rows of a bank of similarities are; None to tell by its shape. Without
+        queries and `gallery_ids`, None takes them as bank queries.
+    beta : float or "scale", default="scale"
+        Inverse temperature of the default normalizers that have one, such as 20 for the
+        rows of the paper. `MixNormalizer` and `NormalizerSearch` do not use it.
     metric : {"cosine", "dot", "precomputed"} or callable, default=None
         How to compare embeddings, as in `pairwise_similarity`.
     ks : sequence of int, default=(1, 5, 10)
@@ -112,8 +117,9 @@ def report(
     Raises
     ------
     ValueError
-        If the inputs do not match, there are too few queries, or a bank of similarities
-        is square and `bank_rows` is None.
+        If the inputs do not match, there are too few queries, `beta` is not positive or
+        passed together with `normalizers`, or a bank of similarities is square and
+        `bank_rows` is None.
 
     See Also
     --------
@@ -156,6 +162,11 @@ def report(
     sims = pairwise_similarity(queries, gallery)
     scores = normalizer.transform(sims)
     """
+    if normalizers is not None and beta != "scale":
+        raise ValueError(
+            f"beta is for the default normalizers, got beta={beta!r} and normalizers; "
+            "set beta in each of them instead."
+        )
     metric = resolve_metric(metric, querybank, gallery)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
@@ -168,8 +179,14 @@ def report(
             metric,
             random_state,
         )
-        built = _Builder(material, gallery_ids, ks, min(k, material.sims.shape[1]))
+        k = min(k, material.sims.shape[1])
+        built = _Builder(material, gallery_ids, ks, k, beta)
         built.run(normalizers, verbose)
+    if beta != "scale":
+        notes.append(
+            "InvertedSoftmax, DynamicInvertedSoftmax and SinkhornNormalizer use "
+            f"beta={beta:.7g}; MixNormalizer and NormalizerSearch do not."
+        )
     notes += dict.fromkeys(str(warning.message) for warning in caught)
     return Report(title, built, notes)
 
@@ -186,8 +203,10 @@ def _prepare(querybank, queries, gallery, relevant, known, metric, random_state)
     if gallery is not None:
         gallery = check_matrix(gallery, "gallery")
     if queries is None:
-        sims, n_gallery = bank, bank.shape[1]
-        if gallery is not None:
+        if gallery is None:
+            bank, notes = _orient_alone(bank, bank_rows, gallery_ids)
+            sims = bank
+        else:
             sims = pairwise_similarity(bank, gallery, metric=metric)
         if relevant is not None:
             raise ValueError("relevant needs queries, got None; pass both or neither.")
@@ -211,9 +230,8 @@ def _prepare(querybank, queries, gallery, relevant, known, metric, random_state)
     if gallery is None:
         shape = f"queries has shape {queries.shape}"
         called = {"bank_name": "querybank", "queries_name": shape}
-        bank, turned = orient_bank(bank, n_gallery, bank_rows, **called)
-        if turned:
-            notes.append("The rows of the bank are the gallery items: transposed.")
+        bank, found = orient_bank(bank, n_gallery, bank_rows, **called)
+        notes += found
     shape = len(queries), n_gallery
     if relevant is not None:
         ids = None if gallery_labels is not None else gallery_ids
@@ -228,6 +246,16 @@ def _prepare(querybank, queries, gallery, relevant, known, metric, random_state)
     return Material(*given), gallery_ids, notes
 
 
+def _orient_alone(bank, bank_rows, gallery_ids):
+    """Orient a bank of similarities without queries, by the names of the items."""
+    n_gallery = None if gallery_ids is None else len(gallery_ids)
+    called = {
+        "bank_name": "querybank",
+        "queries_name": f"gallery_ids has {n_gallery} names",
+    }
+    return orient_bank(bank, n_gallery, bank_rows, **called)
+
+
 def _check_number(number, name, advice):
     if number < _FEWEST:
         raise ValueError(
@@ -239,9 +267,9 @@ def _check_number(number, name, advice):
 class _Builder:
     """Compute the parts of a report."""
 
-    def __init__(self, material, gallery_ids, ks, k):
+    def __init__(self, material, gallery_ids, ks, k, beta):
         self.material, self.gallery_ids = material, gallery_ids
-        self._ks, self.k = ks, k
+        self._ks, self.k, self._beta = ks, k, beta
         n_queries, n_gallery = material.sims.shape
         if material.queries is None:
             n_queries = 0
@@ -262,7 +290,7 @@ class _Builder:
                 sys.stderr.write(f"report: {step}/{len(steps) + 1} {name}\n")
             found = scores()
             compared.add(name, found)
-            if name in (SEARCH, MIX, careful(len(material.bank))[0]):
+            if name in (SEARCH, MIX, careful(len(material.bank), self._beta)[0]):
                 kept[name] = found
         if verbose:
             sys.stderr.write(f"report: {len(steps) + 1}/{len(steps) + 1} bank\n")
@@ -275,7 +303,7 @@ class _Builder:
             random_state=0,
         )
         self.advice = bank.pop("advice")
-        self.choice = choose(material, bank, compared.rows)
+        self.choice = choose(material, bank, compared.rows, self._beta)
         after = kept[self.choice.row]
         both = {"k": k, "after": after, "n_hubs": 15}
         hubs = top_hubs(material.sims, self.gallery_ids, **both)
@@ -293,18 +321,18 @@ class _Builder:
 
     def _steps(self, normalizers):
         """Return a function that scores the queries, by name."""
-        material = self.material
+        material, beta = self.material, self._beta
         if normalizers is None:
             normalizers = [
-                InvertedSoftmax(),
-                DynamicInvertedSoftmax(),
+                InvertedSoftmax(beta=beta),
+                DynamicInvertedSoftmax(beta=beta),
                 CSLS(),
                 GloballyCorrected(),
                 NearestNeighborNormalizer(),
-                SinkhornNormalizer(),
+                SinkhornNormalizer(beta=beta),
             ]
         named = named_normalizers(normalizers)
-        name, normalizer = careful(len(material.bank))
+        name, normalizer = careful(len(material.bank), beta)
         named[name] = normalizer
         steps = {
             name: lambda each=each: material.scores(each)
