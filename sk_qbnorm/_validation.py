@@ -278,9 +278,8 @@ def check_matrix(
 
 def _check_foreign(matrix, name, finite):
     """Return an array of another library as a finite matrix of floats."""
-    if hasattr(matrix, "detach"):  # no gradients of PyTorch
-        matrix = matrix.detach()
     home = _arrays.home_of(matrix)
+    matrix = home.without_gradients(matrix)
     xp, shape = home.xp, tuple(matrix.shape)
     if len(shape) != 2 or 0 in shape:
         raise ValueError(

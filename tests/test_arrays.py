@@ -3,6 +3,7 @@
 import copy
 import os
 import pickle
+import sys
 from importlib.util import find_spec
 
 import numpy as np
@@ -399,17 +400,30 @@ def test_without_dispatch_arrays_become_numpy_arrays(moved, xp):
         assert type(normalizer.transform(given)) is np.ndarray
 
 
-class OfCupy:
-    """An array that NumPy can only get."""
-
-    __array_namespace__ = None
-
-    def get(self):
-        return np.arange(3)
-
-
 def test_arrays_of_cupy_are_asked_for_their_numbers():
-    np.testing.assert_array_equal(to_numpy(OfCupy()), np.arange(3))
+    members = {"__array_namespace__": None, "get": lambda self: np.arange(3)}
+    array = type("ndarray", (), {**members, "__module__": "cupy"})()
+    np.testing.assert_array_equal(to_numpy(array), np.arange(3))
+
+
+def test_dispatch_without_the_package_says_what_to_install(moved, monkeypatch):
+    bank = moved(BANK)
+    monkeypatch.setitem(sys.modules, "array_api_compat", None)
+    with pytest.raises(ImportError, match="array-api-compat"):
+        InvertedSoftmax().fit(bank, GALLERY)
+
+
+def test_arrays_of_two_precisions_meet_in_the_wider_one(moved, xp):
+    narrow = moved(BANK.astype(np.float32))
+    assert pairwise_similarity(narrow, moved(GALLERY)).dtype == xp.float64
+    retriever = QuerybankRetriever(InvertedSoftmax(beta=5)).fit(narrow, GALLERY[:20])
+    wide = moved(GALLERY[20:])
+    single = moved(GALLERY[:20].astype(np.float32))
+    retriever.fit(narrow, single).add_gallery(narrow, wide)
+    expected = dispatched(pairwise_similarity, BANK, GALLERY)
+    best = expected - dispatched(InvertedSoftmax(beta=5).fit, expected).gallery_bias_
+    found = to_numpy(retriever.predict(narrow))
+    np.testing.assert_array_equal(found, best.argmax(axis=1))
 
 
 def test_arrays_are_only_looked_at_if_scikit_learn_dispatches(moved):

@@ -14,6 +14,8 @@ numbers per row or column, comes back to NumPy, in float64.
     _estimator   fitted attributes that live where the data did
     _kernels     the primitives, as array expressions
         |
+    _standard    the largest entries, by a sort; _torch has a top-k
+        |
     _home        which library and device; move arrays from and to NumPy
 """
 

@@ -18,7 +18,7 @@ def is_foreign(matrix):
     """
     if isinstance(matrix, np.ndarray) or not get_config()["array_api_dispatch"]:
         return False
-    if sparse.issparse(matrix) or type(matrix).__module__.startswith("dask."):
+    if not is_array(matrix) or type(matrix).__module__.startswith("dask."):
         return False
     return _compat().is_array_api_obj(matrix)
 
@@ -35,13 +35,8 @@ def to_numpy(values):
     """Return an array of any library as a NumPy array; anything else unchanged."""
     if not is_array(values):
         return values
-    if hasattr(values, "detach"):
-        return torch_kernels().to_numpy(values)
-    if hasattr(values, "get"):  # CuPy
-        return values.get()
-    if type(values).__module__.startswith("array_api_strict"):
-        values = _on_host(values)
-    return np.asarray(values)
+    library = type(values).__module__.partition(".")[0]
+    return _TO_NUMPY.get(library, np.asarray)(values)
 
 
 def is_array(values):
@@ -143,6 +138,16 @@ class Home:
         """Return an array whose sums do not depend on its layout."""
         return array.contiguous() if self.is_torch else array
 
+    def without_gradients(self, array):
+        """Return an array that does not record operations for gradients."""
+        return array.detach() if self.is_torch else array
+
+    @property
+    def top_k(self):
+        """The module that finds the largest entries."""
+        name = "_torch" if self.is_torch else "_standard"
+        return import_module(f"{__package__}.{name}")
+
     def __str__(self):
         name = self.library.removeprefix("array_api_compat.")
         return f"{name} on {self.device}"
@@ -159,14 +164,14 @@ def _compat():
     return array_api_compat
 
 
-def torch_kernels():
-    """Return what PyTorch has of its own; imported where there are tensors."""
-    from . import _torch
-
-    return _torch
+def _of_strict(array):
+    xp = array.__array_namespace__()
+    return np.asarray(array.to_device(xp.Device("CPU_DEVICE")))
 
 
-def _on_host(values):
-    """Return an array of array-api-strict on its CPU device."""
-    xp = values.__array_namespace__()
-    return values.to_device(xp.Device("CPU_DEVICE"))
+# By the package of the array; others are read by numpy.asarray.
+_TO_NUMPY = {
+    "torch": lambda tensor: import_module(f"{__package__}._torch").to_numpy(tensor),
+    "cupy": lambda array: array.get(),
+    "array_api_strict": _of_strict,
+}

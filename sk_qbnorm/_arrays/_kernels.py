@@ -9,7 +9,7 @@ import math
 
 import numpy as np
 
-from ._home import home_of, take_rows, to_numpy, torch_kernels
+from ._home import home_of, take_rows, to_numpy
 
 _BLOCK = 2**24  # entries of a matrix that are compared at once
 
@@ -160,31 +160,16 @@ def _chosen(sims, choice):
 
 def _largest(matrix, k, axis):
     """Return the k largest entries along an axis, or all, in descending order."""
-    xp, k = home_of(matrix).xp, min(k, matrix.shape[axis])
-    if home_of(matrix).is_torch:
-        return torch_kernels().largest(matrix, k, axis)
-    rest = (slice(None),) * axis
+    home, k = home_of(matrix), min(k, matrix.shape[axis])
     if k == 1:
-        return xp.max(matrix, axis=axis, keepdims=True)
-    return xp.sort(matrix, axis=axis, descending=True)[*rest, :k, ...]
+        return home.xp.max(matrix, axis=axis, keepdims=True)
+    return home.top_k.largest(matrix, k, axis)
 
 
 def _row_top_k(matrix, k):
     """Return the k largest entries of each row: larger first, then smaller column."""
-    xp = home_of(matrix).xp
-    if k == 1:
-        columns = to_numpy(xp.argmax(matrix, axis=1))[:, None]  # the first of equals
-        return to_numpy(xp.max(matrix, axis=1))[:, None], columns.astype(np.int64)
-    if not home_of(matrix).is_torch:
-        return _by_sort(matrix, k)
-    values, columns, unsure = torch_kernels().row_top_k(matrix, k)
-    if unsure.any():
-        values[unsure], columns[unsure] = _by_sort(take_rows(matrix, unsure), k)
-    return values, columns
-
-
-def _by_sort(matrix, k):
-    xp = home_of(matrix).xp
-    order = xp.argsort(matrix, axis=1, descending=True, stable=True)[:, :k]
-    values = to_numpy(xp.take_along_axis(matrix, order, axis=1))
-    return values, to_numpy(order).astype(np.int64)
+    home = home_of(matrix)
+    if k > 1:
+        return home.top_k.row_top_k(matrix, k)
+    columns = to_numpy(home.xp.argmax(matrix, axis=1))[:, None]  # the first of equals
+    return to_numpy(home.xp.max(matrix, axis=1))[:, None], columns.astype(np.int64)

@@ -20,19 +20,22 @@ def largest(tensor, k, axis):
 
 
 def row_top_k(tensor, k):
-    """Return the k largest entries of each row, and which rows are ambiguous.
-
-    Of entries that equal the last one, any may be among them.
+    """Return the k largest entries of each row: larger first, then smaller column.
 
     Returns
     -------
     values, columns : ndarray of shape (n_rows, k)
-        Larger first, then the smaller column.
-    unsure : ndarray of shape (n_rows,), dtype bool
     """
     found = torch.topk(tensor, k, dim=1)
-    n_kept = (tensor >= found.values[:, -1:]).sum(dim=1)
     values, columns = to_numpy(found.values), to_numpy(found.indices)
     order = np.lexsort((columns, -values))
-    sort = (np.take_along_axis(each, order, 1) for each in (values, columns))
-    return *sort, to_numpy(n_kept > k)
+    values = np.take_along_axis(values, order, 1)
+    columns = np.take_along_axis(columns, order, 1)
+    # Of entries that equal the last one, topk chooses any.
+    unsure = (tensor >= found.values[:, -1:]).sum(dim=1) > k
+    if unsure.any():
+        rows = torch.sort(tensor[unsure], dim=1, descending=True, stable=True)
+        places = to_numpy(unsure)
+        values[places] = to_numpy(rows.values[:, :k])
+        columns[places] = to_numpy(rows.indices[:, :k])
+    return values, columns

@@ -150,14 +150,11 @@ class ForeignGallery:
         more = self.home.asarray(embeddings)
         if self._are_units:
             more = unit_rows_of(more)
-        dtype = self.home.dtype_of(self.embeddings, more)
+        parts = [self.embeddings, more]
         if more.dtype != self.embeddings.dtype:
-            return self._with(
-                _arrays.concat(
-                    [self.home.cast(each, dtype) for each in (self.embeddings, more)]
-                )
-            )
-        return self._with(_arrays.concat([self.embeddings, more]))
+            dtype = self.home.dtype_of(*parts)
+            parts = [self.home.cast(part, dtype) for part in parts]
+        return self._with(_arrays.concat(parts))
 
     def take_items(self, items):
         """Return a gallery of some of the items."""
