@@ -238,9 +238,6 @@ def test_a_bank_in_parts_is_refused_with_the_reason():
         capped.fit(iter([BANK_SIMS[:80], BANK_SIMS[80:]]))
     with pytest.raises(ValueError, match="thresholds depend"):
         capped.fit(BANK, iter([GALLERY[:30], GALLERY[30:]]))
-    array = pytest.importorskip("dask.array")
-    with pytest.raises(ValueError, match=r"Dask .* thresholds depend"):
-        capped.fit(array.from_array(BANK_SIMS))
 
 
 def test_dask_queries_are_searched():

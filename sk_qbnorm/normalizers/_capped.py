@@ -125,11 +125,14 @@ class CappedNormalizer(WrappingNormalizer):
     `add_gallery` compares new items with `thresholds_`, which stay as they are, as they
     do in `remove_gallery`. Call `fit` again once a large part of the gallery has
     changed. There is no `partial_fit`: the thresholds depend on the whole bank and the
-    whole gallery. Dask arrays are refused for the same reason.
+    whole gallery.
 
     `fit` visits the bank twice more than `normalizer` if no item is over its share, and
-    up to 25 times in five rounds. Memory: a few numbers per bank query and per gallery
-    item, and some hundred MiB at most for the similarities of items over their share.
+    up to 25 times in five rounds. Dask arrays are read again in every visit, and
+    compared on this machine, one block of the bank with one of the gallery at a time;
+    use large blocks, and call `persist()` on them if memory allows. Memory: a few
+    numbers per bank query and per gallery item, and some hundred MiB at most for the
+    similarities of items over their share.
 
     Examples
     --------
