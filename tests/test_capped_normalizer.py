@@ -234,6 +234,9 @@ def test_if_all_items_are_over_their_share_all_are_compared():
 def test_a_bank_in_parts_is_refused_with_the_reason():
     capped = CappedNormalizer(InvertedSoftmax(beta=5), CAPS)
     assert not hasattr(capped, "partial_fit")
+    with pytest.raises(AttributeError) as caught:
+        capped.partial_fit(BANK_SIMS)
+    assert "call fit with all bank queries" in str(caught.value.__cause__)
     with pytest.raises(ValueError, match="thresholds depend"):
         capped.fit(iter([BANK_SIMS[:80], BANK_SIMS[80:]]))
     with pytest.raises(ValueError, match="thresholds depend"):

@@ -34,8 +34,14 @@ _BLOCK_ROWS = 256
 
 
 def fits_in_parts(normalizer):
-    """Return whether the statistics of a normalizer can be computed from parts."""
-    return normalizer._fits_in_parts
+    """Return True, or raise if the statistics of parts cannot be merged."""
+    if not normalizer._fits_in_parts:
+        raise AttributeError(
+            f"{type(normalizer).__name__} has no partial_fit with these parameters, "
+            "because its biases depend on the whole querybank at once; call fit with "
+            "all bank queries, which may be a numpy.memmap or a Dask array."
+        )
+    return True
 
 
 class BaseNormalizer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator, ABC):

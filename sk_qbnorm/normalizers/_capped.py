@@ -125,7 +125,8 @@ class CappedNormalizer(WrappingNormalizer):
     `add_gallery` compares new items with `thresholds_`, which stay as they are, as they
     do in `remove_gallery`. Call `fit` again once a large part of the gallery has
     changed. There is no `partial_fit`: the thresholds depend on the whole bank and the
-    whole gallery.
+    whole gallery. Call `fit` with all of both, which may be `numpy.memmap` or Dask
+    arrays; for a growing bank, call it now and then, and `add_gallery` in between.
 
     `fit` visits the bank twice more than `normalizer` if no item is over its share, and
     up to 25 times in five rounds. Dask arrays are read again in every visit, and
