@@ -255,7 +255,8 @@ def test_dask_queries_are_searched():
     ("settings", "message"),
     [
         ({"normalizer": DynamicInvertedSoftmax()}, "normalizer"),
-        ({"normalizer": MixNormalizer(SIMS)}, "normalizer"),
+        ({"normalizer": MixNormalizer(SIMS, alpha=-1)}, "alpha"),
+        ({"normalizer": MixNormalizer(SIMS, metric="dot")}, "metric"),
         ({"normalizer": InvertedSoftmax(beta=-1)}, "beta"),
         ({"caps": {}}, "caps"),
         ({"caps": 0.01}, "caps"),

@@ -36,11 +36,9 @@ NORMALIZERS = {
     "raw": CappedNormalizer(None, CAPS),
     "IS": CappedNormalizer(InvertedSoftmax(alpha=0.3), CAPS),
     "NNN": CappedNormalizer(NearestNeighborNormalizer(n_neighbors=4), CAPS),
-    "CSLS": CappedNormalizer(CSLS(n_neighbors=4), CAPS),
     "Sinkhorn": CappedNormalizer(SinkhornNormalizer(shrinkage="noise"), CAPS),
     "lists": CappedNormalizer(ListSinkhornNormalizer(alpha=0.5), CAPS),
     "with a gate": DynamicNormalizer(CappedNormalizer(CSLS(n_neighbors=4), CAPS)),
-    "limited IS": InvertedSoftmax(influence_limit=3),
     "limited DIS": DynamicInvertedSoftmax(influence_limit=3),
     "both": CappedNormalizer(InvertedSoftmax(influence_limit=3, alpha=0.3), CAPS),
 }
@@ -61,7 +59,7 @@ def test_blocks_give_the_fit_and_the_search_of_the_whole(normalizer, metric):
     expected = in_memory.fit(BANK, GALLERY).kneighbors(QUERIES)
     for given in (
         (in_blocks(BANK), in_blocks(GALLERY, (3, 0, 20, 2))),
-        (in_blocks(BANK, 7, 2), GALLERY),
+        (in_blocks(BANK, 20, 2), GALLERY),
         (BANK, in_blocks(GALLERY, 9, 4)),
     ):
         retriever = clone(in_memory).fit(*given)
@@ -74,13 +72,14 @@ def test_blocks_give_the_fit_and_the_search_of_the_whole(normalizer, metric):
 def test_similarities_may_be_a_grid_of_blocks(normalizer, dtype):
     bank = (SIMS * 9).astype(dtype)
     expected = clone(normalizer).fit(bank)
-    for blocks in ((25, 9), (7, -1), (-1, 1), ((1, 0, 59), (20, 0, 5))):
+    for blocks in ((25, 9), (-1, 5), ((1, 0, 59), (20, 0, 5))):
         fitted = clone(normalizer).fit(in_blocks(bank, *blocks))
         assert_same_fit(fitted, expected, rtol=1e-4)
 
 
-@each_normalizer
-def test_blocks_may_be_sparse(normalizer):
+@pytest.mark.parametrize("name", ["NNN", "limited DIS"])
+def test_blocks_may_be_sparse(name):
+    normalizer = NORMALIZERS[name]
     bank, gallery = (np.where(abs(x) < 0.2, 0, x) for x in (BANK, GALLERY))
     expected = clone(normalizer).fit(bank, gallery)
     sparse_bank, sparse_gallery = (
@@ -114,9 +113,8 @@ def test_a_gallery_in_blocks_may_change(normalizer):
 def test_the_number_of_threads_does_not_matter(normalizer):
     bank, gallery = in_blocks(BANK), in_blocks(GALLERY, 9)
     expected = clone(normalizer).set_params(n_jobs=1).fit(bank, gallery)
-    for n_jobs in (2, 3):
-        found = clone(normalizer).set_params(n_jobs=n_jobs).fit(bank, gallery)
-        assert_same_fit(found, expected, rtol=0)
+    found = clone(normalizer).set_params(n_jobs=3).fit(bank, gallery)
+    assert_same_fit(found, expected, rtol=0)
 
 
 def test_a_dataframe_in_memory_keeps_its_names():
@@ -126,7 +124,7 @@ def test_a_dataframe_in_memory_keeps_its_names():
     assert list(fitted.get_feature_names_out()) == names
 
 
-@pytest.mark.parametrize("name", ["NNN", "limited IS"])
+@pytest.mark.parametrize("name", ["NNN", "limited DIS"])
 def test_one_block_of_each_side_is_in_memory(name):
     class Block(np.ndarray):
         """An array that a weak reference can follow."""
@@ -140,12 +138,12 @@ def test_one_block_of_each_side_is_in_memory(name):
         return kept
 
     bank, gallery = (
-        in_blocks(x, 5).map_blocks(read, meta=x[:0]) for x in (BANK, GALLERY)
+        in_blocks(x, 10).map_blocks(read, meta=x[:0]) for x in (BANK, GALLERY)
     )
     fitted = clone(NORMALIZERS[name]).set_params(n_jobs=1)
     fitted.fit(bank, gallery)
-    assert len(most) > 100  # each of the 17 blocks is read in every pass
-    assert max(most[17:]) <= 4  # after the sample for beta="scale"
+    assert len(most) > 40  # each of the 9 blocks is read in every pass
+    assert max(most[9:]) <= 4  # after the sample for beta="scale"
 
 
 def test_blocks_need_known_sizes_and_rows():

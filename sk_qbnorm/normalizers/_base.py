@@ -492,13 +492,17 @@ class BankNormalizer(BaseNormalizer):
         names = self.gallery_names_
         left = remaining_items(item_positions(items, names), self.n_features_in_)
         with unchanged_on_error(self):
-            bank = self._bank.take_items(left)
-            rows = bank.incomplete_rows()
-            if rows.size:
-                again = self._retrieve_again(bank, rows, querybank, gallery)
-                bank = bank.complete_rows(rows, again)
-            self._finalize(bank)
+            self._finalize(self._bank_of_items(left, querybank, gallery))
         return self
+
+    def _bank_of_items(self, left, querybank, gallery):
+        """Return the bank of the remaining gallery items."""
+        bank = self._bank.take_items(left)
+        rows = bank.incomplete_rows()
+        if rows.size == 0:
+            return bank
+        again = self._retrieve_again(bank, rows, querybank, gallery)
+        return bank.complete_rows(rows, again)
 
     def _retrieve_again(self, bank, rows, querybank, gallery):
         """Return the bank of the rows that have lost an item."""
