@@ -117,6 +117,14 @@ def test_the_number_of_threads_does_not_matter(normalizer):
     assert_same_fit(found, expected, rtol=0)
 
 
+@pytest.mark.parametrize("rows", [-1, 300])
+def test_a_block_may_be_wider_than_a_tile(rows):
+    gallery = np.random.default_rng(0).normal(size=(500, 6))
+    expected = CappedNormalizer(None, CAPS).fit(BANK, gallery)
+    fitted = clone(expected).fit(BANK, in_blocks(gallery, rows))
+    assert_same_fit(fitted, expected)
+
+
 def test_a_dataframe_in_memory_keeps_its_names():
     names = [f"item {j}" for j in range(len(GALLERY))]
     gallery = pd.DataFrame(GALLERY, index=names)
