@@ -9,7 +9,12 @@ from copy import copy
 
 import numpy as np
 
-from sk_qbnorm import CappedNormalizer, InvertedSoftmax, SinkhornNormalizer
+from sk_qbnorm import (
+    CappedNormalizer,
+    InvertedSoftmax,
+    MixNormalizer,
+    SinkhornNormalizer,
+)
 from sk_qbnorm.statistics import check_caps, largest_count
 
 _STEPS = 120
@@ -78,9 +83,12 @@ def starts_of(known, random, n_starts=8):
 class KnownBias:
     """The bias that a fitted normalizer gives to new items, and its gradient.
 
+    For a gate, that of the corrected queries. The gradient for a mix leaves out that of
+    the result lists, and that of the weights of bank and sample.
+
     Parameters
     ----------
-    fitted : AdditiveNormalizer
+    fitted : AdditiveNormalizer or MixNormalizer
     bank : ndarray of shape (n_bank, n_features)
         Unit vectors.
     """
@@ -92,11 +100,10 @@ class KnownBias:
         """Return biases in units of the similarities and gradients of new items."""
         fitted, sims = self._fitted, self._bank @ items.T
         if not isinstance(fitted, CappedNormalizer):
-            biases, weights = _bias(fitted, self._bank, items, sims)
-            return biases, weights.T @ self._bank
-        biases, weights = np.zeros(len(items)), np.zeros(sims.shape)
+            return _bias(fitted, self._bank, items, sims)
+        biases, slopes = np.zeros(len(items)), np.zeros(items.shape)
         if fitted.normalizer_ is not None:
-            biases, weights = _bias(fitted.normalizer_, self._bank, items, sims)
+            biases, slopes = _bias(fitted.normalizer_, self._bank, items, sims)
         shares = check_caps(fitted.caps).values()
         for share, thresholds in zip(shares, fitted.thresholds_.T, strict=True):
             most = largest_count(share, len(sims))
@@ -106,10 +113,9 @@ class KnownBias:
             floors = np.take_along_axis(leads, places[[most]], axis=0)[0]
             for item in np.flatnonzero(floors > biases):
                 rows = places[first:last, item]  # their mean: steps are smoother
-                weights[:, item] = 0
-                weights[rows, item] = 1 / len(rows)
+                slopes[item] = self._bank[rows].mean(axis=0)
             biases = np.maximum(biases, floors)
-        return biases, weights.T @ self._bank
+        return biases, slopes
 
 
 def added_biases(fitted, bank, items):
@@ -119,7 +125,13 @@ def added_biases(fitted, bank, items):
 
 
 def _bias(fitted, bank, items, sims):
-    """Return biases of new items, and their derivatives by the bank similarities."""
+    """Return biases of new items, and their gradients."""
+    if isinstance(fitted, MixNormalizer):
+        weight = fitted.agreement_**2
+        of_bank = _sinkhorn_slopes(fitted.bank_normalizer_, bank, items)
+        of_sample = _sinkhorn_slopes(fitted.sample_normalizer_, fitted._sample, items)
+        slopes = weight * of_bank + (1 - weight) * of_sample
+        return _added_to_mix(fitted, bank, items), fitted.alpha * slopes
     if isinstance(fitted, (InvertedSoftmax, SinkhornNormalizer)):
         if isinstance(fitted, SinkhornNormalizer):
             sims = sims - fitted._bank["potentials"].of_queries[:, None]
@@ -132,10 +144,25 @@ def _bias(fitted, bank, items, sims):
             biases = added_biases(fitted, bank, items) / fitted.alpha
             weights[exponents - fitted.beta_ * biases > np.log(limit)] = 0
         weights /= weights.sum(axis=0)
-        return fitted.alpha * biases, fitted.alpha * weights
+        return fitted.alpha * biases, fitted.alpha * weights.T @ bank
     k = fitted.n_neighbors_
     places = np.argpartition(-sims, k, axis=0)[:k]
     strength = getattr(fitted, "alpha", 1.0) / fitted._correction().scale
     weights = np.zeros(sims.shape)
     np.put_along_axis(weights, places, strength / k, axis=0)
-    return (weights * sims).sum(axis=0), weights
+    return (weights * sims).sum(axis=0), weights.T @ bank
+
+
+def _added_to_mix(fitted, bank, items):
+    """Return the biases of added items, relative to the known ones before."""
+    n_known = fitted.n_features_in_
+    grown = copy(fitted).add_gallery(bank, items).index_bias()
+    return grown[n_known:] - (grown[:n_known] - fitted.index_bias()).mean()
+
+
+def _sinkhorn_slopes(fitted, bank, items):
+    """Return the gradients of the Sinkhorn biases of new items, without shrinkage."""
+    potentials = fitted._bank["potentials"]
+    sims = bank @ items.T - potentials.of_queries[:, None]
+    weights = np.exp(potentials.settings["beta"] * (sims - sims.max(axis=0)))
+    return (weights / weights.sum(axis=0)).T @ bank

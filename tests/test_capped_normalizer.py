@@ -234,13 +234,13 @@ def test_if_all_items_are_over_their_share_all_are_compared():
 def test_a_bank_in_parts_is_refused_with_the_reason():
     capped = CappedNormalizer(InvertedSoftmax(beta=5), CAPS)
     assert not hasattr(capped, "partial_fit")
+    with pytest.raises(AttributeError) as caught:
+        capped.partial_fit(BANK_SIMS)
+    assert "call fit with all bank queries" in str(caught.value.__cause__)
     with pytest.raises(ValueError, match="thresholds depend"):
         capped.fit(iter([BANK_SIMS[:80], BANK_SIMS[80:]]))
     with pytest.raises(ValueError, match="thresholds depend"):
         capped.fit(BANK, iter([GALLERY[:30], GALLERY[30:]]))
-    array = pytest.importorskip("dask.array")
-    with pytest.raises(ValueError, match=r"Dask .* thresholds depend"):
-        capped.fit(array.from_array(BANK_SIMS))
 
 
 def test_dask_queries_are_searched():
@@ -255,7 +255,8 @@ def test_dask_queries_are_searched():
     ("settings", "message"),
     [
         ({"normalizer": DynamicInvertedSoftmax()}, "normalizer"),
-        ({"normalizer": MixNormalizer(SIMS)}, "normalizer"),
+        ({"normalizer": MixNormalizer(SIMS, alpha=-1)}, "alpha"),
+        ({"normalizer": MixNormalizer(SIMS, metric="dot")}, "metric"),
         ({"normalizer": InvertedSoftmax(beta=-1)}, "beta"),
         ({"caps": {}}, "caps"),
         ({"caps": 0.01}, "caps"),

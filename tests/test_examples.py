@@ -193,3 +193,21 @@ def test_corrected_lexicons_are_larger_and_their_best_pairs_are_right():
     for name in ("CSLS", "ratio margin"):
         assert pairs[name].sum() > 1.2 * raw.sum()
         assert pairs[name][:50].mean() > raw[:50].mean()
+
+
+def test_caps_keep_a_planted_hub_below_a_hundredth_and_cost_no_recall():
+    names, _, _ = run("plot_planted_hub")
+    recalls, captured = names["recalls"], names["captured"]
+    assert captured["raw", "plain"] > 0.5
+    assert captured["IS", "plain"] < 0.01
+    for name in names["NORMALIZERS"]:
+        assert captured[name, "capped"] < 0.01
+        assert recalls[name, "capped"] >= recalls[name, "plain"]
+        if name not in ("raw", "IS"):
+            assert captured[name, "plain"] > 0.01
+
+
+def test_the_figure_of_the_planted_hub_is_saved_to_the_file_that_is_passed(tmp_path):
+    figure = tmp_path / "figure.png"
+    run("plot_planted_hub", str(figure))
+    assert figure.read_bytes().startswith(b"\x89PNG")

@@ -85,12 +85,6 @@ def test_a_bank_in_parts_is_refused():
         QuerybankRetriever(limited).partial_fit(DATA.bank_queries, DATA.gallery)
 
 
-def test_dask_arrays_are_refused_with_the_reason():
-    array = pytest.importorskip("dask.array")
-    with pytest.raises(ValueError, match=r"Dask .* influence_limit"):
-        InvertedSoftmax(influence_limit=50).fit(array.from_array(SIMS))
-
-
 @pytest.mark.parametrize(
     ("settings", "message"),
     [

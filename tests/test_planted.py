@@ -10,6 +10,7 @@ from sk_qbnorm import (
     CSLS,
     CappedNormalizer,
     InvertedSoftmax,
+    MixNormalizer,
     NearestNeighborNormalizer,
     SinkhornNormalizer,
 )
@@ -63,6 +64,18 @@ def test_the_known_bias_has_the_floor_of_the_caps():
     assert (slopes * items).sum() > 0
 
 
+def test_the_gradient_for_a_mix_leads_to_a_larger_bias():
+    bank, mix = SCENE.bank[100:], MixNormalizer(SCENE.bank[:100])
+    capped = CappedNormalizer(mix, {1: 0.9}).fit(bank, SCENE.gallery)
+    item = attacks.unit(np.random.default_rng(0).normal(size=(1, 12)))
+    added = attacks.added_biases(capped, bank, item)
+    for fitted in (capped, capped.normalizer_):
+        known = attacks.KnownBias(fitted, bank)
+        biases, slopes = known(item)
+        np.testing.assert_allclose(biases, added, atol=1e-9)
+        assert known(attacks.unit(item + 0.1 * slopes))[0][0] > biases[0]
+
+
 def test_a_planted_item_takes_most_queries_and_stays_near_its_base():
     known, gallery, random = SCENE.known, SCENE.gallery, np.random.default_rng(0)
     beat = (known @ gallery.T).max(axis=1)
@@ -83,10 +96,10 @@ def test_a_gap_keeps_the_order_of_real_items():
 
 
 def test_every_table_has_a_row_per_normalizer_or_data_set(monkeypatch, capsys):
-    names = ("raw", "IS", "Mix", "raw + caps", "NNN + caps")
+    names = ("raw", "DIS", "Mix", "raw + caps", "Mix + caps")
     chosen = {name: planted.NORMALIZERS[name] for name in names}
     monkeypatch.setattr(planted, "NORMALIZERS", chosen)
-    monkeypatch.setattr(planted, "CAPPED", dict.fromkeys(names[3:]))
+    monkeypatch.setattr(planted, "RATED", ["raw + caps"])
     monkeypatch.setattr(attacks, "_STEPS", 5)
     found = planted.tables([SCENE], n_draws=2)
     assert "small" in capsys.readouterr().out
@@ -94,7 +107,7 @@ def test_every_table_has_a_row_per_normalizer_or_data_set(monkeypatch, capsys):
         assert [line.split(" | ")[0] for line in found[table][2:]] == [
             f"| {name}" for name in names
         ]
-    assert len(found["biases"]) == 2 + len(names) - 1  # without Mix
+    assert len(found["biases"]) == 2 + len(names) - 1  # without DIS
     assert [line.split(" | ")[0] for line in found["rates"][2:]] == ["| small"]
     assert "near copies" in planted.text_of(found)
 

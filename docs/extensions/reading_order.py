@@ -8,6 +8,7 @@ ORDER = (
     "plot_querybanks",
     "plot_which_helps_when",
     "plot_bank_and_sample",
+    "plot_planted_hub",
     "plot_no_hubs",
     "plot_choose_normalizer",
     "plot_text_to_image",

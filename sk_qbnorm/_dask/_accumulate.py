@@ -6,13 +6,15 @@ from functools import partial
 
 import numpy as np
 
-from sk_qbnorm._embeddings import check_columns, is_dask
-from sk_qbnorm._validation import check_matrix, item_names
+from sk_qbnorm._embeddings import check_columns, check_embeddings, is_dask
+from sk_qbnorm._progress import progress_bar
+from sk_qbnorm._validation import check_matrix, float_dtype, item_names
 from sk_qbnorm.statistics import Bank, Potentials, Spread
-from sk_qbnorm.tiles import MatrixTiles, SimilaritySource, sample_tiles
+from sk_qbnorm.tiles import MatrixTiles, SimilaritySource, rows_per_call, sample_tiles
 
 from ._balance import balance
 from ._tasks import (
+    check_filled,
     check_known_sizes,
     check_two_dimensions,
     compute,
@@ -20,6 +22,7 @@ from ._tasks import (
     row_blocks,
     tree,
 )
+from ._tiles import BlockTiles
 
 
 def accumulate(
@@ -32,12 +35,13 @@ def accumulate(
     name,
     gallerybank,
     known,
+    n_jobs,
 ):
     """Accumulate a bank of Dask arrays: one task per pair of blocks, merged as a tree.
 
     Each task runs on one thread. The scheduler may repeat lost tasks, because sums do
-    not depend on the worker. `balance` computes statistics that cannot be merged
-    afterwards.
+    not depend on the worker. `balance` computes potentials afterwards. If any other
+    statistic cannot be merged, all of them visit `BlockTiles` on this machine.
 
     Parameters
     ----------
@@ -55,6 +59,8 @@ def accumulate(
     gallerybank : dask.array.Array, ndarray or None
     known : Bank or None
         The bank to which these gallery items will be appended.
+    n_jobs : int or None
+        Number of threads for statistics that cannot be merged.
 
     Returns
     -------
@@ -76,12 +82,24 @@ def accumulate(
             "stores all n_bank x n_gallery similarities; pass arrays in memory, as "
             "x.compute() returns, or use another normalizer."
         )
-    for statistic in statistics.values():
-        if not statistic.mergeable and not isinstance(statistic, Potentials):
-            raise ValueError(
-                "querybank and gallery must not be Dask arrays, but arrays in memory, "
-                f"as x.compute() returns. {statistic.not_mergeable_reason}"
-            )
+    attributes = {
+        # A callable metric is a different object in each process: keep ours.
+        "settings": {"metric": metric},
+        "names": item_names(gallery),
+        "spread": spread.value,
+        "n_features": None if metric == "precomputed" else int(querybank.shape[1]),
+        "title": name,
+    }
+    if not all(
+        each.mergeable or isinstance(each, Potentials) for each in statistics.values()
+    ):
+        tiles = _block_tiles(columns, querybank, gallery, metric, name)
+        statistics = make_statistics(tiles, spread)
+        if known is not None:
+            for key in statistics.keys() & known.statistics.keys():
+                statistics[key].start_from(known[key])
+        with progress_bar("fit", None, verbose) as progress:
+            return Bank.accumulate(tiles, statistics, n_jobs, progress, **attributes)
     make = partial(make_statistics, spread=Spread(value=spread.value))
     visit = delayed(_visit_block, pure=True)
     merged = [
@@ -89,15 +107,7 @@ def accumulate(
         for column in columns
     ]
     (bank,) = compute([tree(merged, Bank.append_items)], f"{name} or gallery", verbose)
-    bank = replace(
-        bank,
-        # A callable metric is a different object in each process: keep ours.
-        settings={**bank.settings, "metric": metric},
-        names=item_names(gallery),
-        spread=spread.value,
-        n_features=None if metric == "precomputed" else int(querybank.shape[1]),
-        title=name,
-    )
+    bank = replace(bank, **attributes)
     for key, statistic in statistics.items():
         if not statistic.mergeable:
             statistic.shape = bank.n_bank, bank.n_gallery
@@ -113,12 +123,31 @@ def accumulate(
     return bank
 
 
-def _row_sizes(querybank):
-    """Return the number of queries in each block; None for unknown numbers."""
-    if not is_dask(querybank):
-        return [querybank.shape[0]]
-    sizes = querybank.chunks[0]
+def _row_sizes(matrix):
+    """Return the number of rows in each block; None for unknown numbers."""
+    if not is_dask(matrix):
+        return [matrix.shape[0]]
+    sizes = matrix.chunks[0]
     return None if any(map(math.isnan, sizes)) else list(sizes)
+
+
+def _block_tiles(columns, querybank, gallery, metric, name):
+    """Return the tiles of all blocks, to be visited several times."""
+    items, title = gallery, "gallery"
+    if metric == "precomputed":
+        items, title = querybank.T, name
+    both = []
+    for matrix, each in ((querybank, name), (items, title)):
+        if is_dask(matrix):
+            check_known_sizes(matrix, each, "because they are read several times")
+        else:
+            matrix = check_embeddings(matrix, each)
+        both.append(matrix)
+        if matrix.shape[0] == 0:
+            check_filled([None], each)
+    sizes, dtype = [_row_sizes(each) for each in both], float_dtype(*both)
+    most_rows = rows_per_call(dtype, max(sizes[1])) if callable(metric) else None
+    return BlockTiles(columns, *sizes, dtype, most_rows)
 
 
 def _sample(querybank, gallery, metric, name):

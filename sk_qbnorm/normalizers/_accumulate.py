@@ -241,6 +241,7 @@ class BankAccumulator:
             self._name,
             self._gallerybank,
             self._known if self._new_items else None,
+            self._n_jobs,
         )
 
     def _statistics(self, tiles, spread):

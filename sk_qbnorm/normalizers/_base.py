@@ -35,8 +35,14 @@ _BLOCK_ROWS = 256
 
 
 def fits_in_parts(normalizer):
-    """Return whether the statistics of a normalizer can be computed from parts."""
-    return normalizer._fits_in_parts
+    """Return True, or raise if the statistics of parts cannot be merged."""
+    if not normalizer._fits_in_parts:
+        raise AttributeError(
+            f"{type(normalizer).__name__} has no partial_fit with these parameters, "
+            "because its biases depend on the whole querybank at once; call fit with "
+            "all bank queries, which may be a numpy.memmap or a Dask array."
+        )
+    return True
 
 
 class BaseNormalizer(
@@ -494,13 +500,17 @@ class BankNormalizer(BaseNormalizer):
         names = self.gallery_names_
         left = remaining_items(item_positions(items, names), self.n_features_in_)
         with unchanged_on_error(self):
-            bank = self._bank.take_items(left)
-            rows = bank.incomplete_rows()
-            if rows.size:
-                again = self._retrieve_again(bank, rows, querybank, gallery)
-                bank = bank.complete_rows(rows, again)
-            self._finalize(bank)
+            self._finalize(self._bank_of_items(left, querybank, gallery))
         return self
+
+    def _bank_of_items(self, left, querybank, gallery):
+        """Return the bank of the remaining gallery items."""
+        bank = self._bank.take_items(left)
+        rows = bank.incomplete_rows()
+        if rows.size == 0:
+            return bank
+        again = self._retrieve_again(bank, rows, querybank, gallery)
+        return bank.complete_rows(rows, again)
 
     def _retrieve_again(self, bank, rows, querybank, gallery):
         """Return the bank of the rows that have lost an item."""

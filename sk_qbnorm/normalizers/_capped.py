@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from copy import copy
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,7 @@ from sk_qbnorm.similarity import Metric
 from sk_qbnorm.statistics import Bank, Caps, check_caps, largest_count
 
 from ._dynamic import WrappingNormalizer
+from ._mix import MixNormalizer
 from ._vector_index import AdditiveNormalizer
 
 
@@ -28,8 +30,9 @@ class CappedNormalizer(WrappingNormalizer):
     ----------
     normalizer : normalizer or None
         Any normalizer that subtracts a bias per item and has no gate, such as
-        ``InvertedSoftmax()``. A clone is fitted, with the `metric` set here. Changes to
-        it take effect at the next fit. None caps the raw similarities.
+        ``InvertedSoftmax()``, or a `MixNormalizer`. A clone is fitted, with the
+        `metric` set here. Changes to it take effect at the next fit. None caps the raw
+        similarities.
     caps : dict of int to float, default=None
         From k to the largest share of the bank queries that may have one item among
         their k best, in (0, 1). None means ``{1: 0.01, 10: 0.05}``. The bank needs at
@@ -115,9 +118,14 @@ class CappedNormalizer(WrappingNormalizer):
     - within a narrow topic: a hub for less than :math:`\tau_1` of the queries is within
       its share.
 
-    The rule is our own. ``python -m benchmarks.planted`` measures it. `MixNormalizer`
-    and normalizers of two banks cannot be wrapped: they do not learn one bias per item
-    from one bank.
+    The rule is our own. ``python -m benchmarks.planted`` measures it. Normalizers of
+    two banks cannot be wrapped: they do not learn one bias per item from one bank.
+
+    A `MixNormalizer` is fitted first, to the bank and to its sample; then its biases
+    are capped by the bank, which is required. If the gallery changes, the mix adapts,
+    and its biases are shifted so that those of the known items keep their mean, which
+    changes no ranking. `add_gallery` then needs embeddings, because the sample has to
+    be compared with the new items too. With such a mix it cannot be wrapped itself.
 
     `CSLS` doubles similarities and subtracts the mean of the query's neighbors; scores
     here do neither, which ranks the items of a query alike.
@@ -125,11 +133,15 @@ class CappedNormalizer(WrappingNormalizer):
     `add_gallery` compares new items with `thresholds_`, which stay as they are, as they
     do in `remove_gallery`. Call `fit` again once a large part of the gallery has
     changed. There is no `partial_fit`: the thresholds depend on the whole bank and the
-    whole gallery. Dask arrays are refused for the same reason.
+    whole gallery. Call `fit` with all of both, which may be `numpy.memmap` or Dask
+    arrays; for a growing bank, call it now and then, and `add_gallery` in between.
 
     `fit` visits the bank twice more than `normalizer` if no item is over its share, and
-    up to 25 times in five rounds. Memory: a few numbers per bank query and per gallery
-    item, and some hundred MiB at most for the similarities of items over their share.
+    up to 25 times in five rounds. Dask arrays are read again in every visit, and
+    compared on this machine, one block of the bank with one of the gallery at a time;
+    use large blocks, and call `persist()` on them if memory allows. Memory: a few
+    numbers per bank query and per gallery item, and some hundred MiB at most for the
+    similarities of items over their share.
 
     Examples
     --------
@@ -148,18 +160,22 @@ class CappedNormalizer(WrappingNormalizer):
     """
 
     _fits_in_parts = False
+    _mix = None  # the fitted MixNormalizer, if it is one
+    _shift = 0.0  # of the biases of the mix since `fit`
 
     @property
     def _needs_all_items(self):
+        if isinstance(self.normalizer, MixNormalizer):
+            return True
         return self.normalizer is not None and self.normalizer._needs_all_items
 
-    normalizer_: AdditiveNormalizer | None
+    normalizer_: AdditiveNormalizer | MixNormalizer | None
     gallery_bias_: NDArray
     thresholds_: NDArray
 
     def __init__(
         self,
-        normalizer: AdditiveNormalizer | None,
+        normalizer: AdditiveNormalizer | MixNormalizer | None,
         caps: Mapping[int, float] | None = None,
         *,
         metric: Metric | None = None,
@@ -174,6 +190,9 @@ class CappedNormalizer(WrappingNormalizer):
         self.n_jobs = n_jobs
         self.verbose = verbose
 
+    def _can_wrap(self, normalizer):
+        return isinstance(normalizer, MixNormalizer) or super()._can_wrap(normalizer)
+
     def _check_parameters(self):
         if self.normalizer is not None:
             super()._check_parameters()
@@ -181,7 +200,14 @@ class CappedNormalizer(WrappingNormalizer):
 
     def _statistics(self, tiles, spread):
         found = {}
-        if self.normalizer is not None:
+        if isinstance(self.normalizer, MixNormalizer):
+            if self._mix is None:
+                raise ValueError(
+                    "CappedNormalizer must be fitted itself if it caps a "
+                    "MixNormalizer, which learns from a sample too; call its fit, not "
+                    "that of a normalizer that wraps it."
+                )
+        elif self.normalizer is not None:
             found = dict(super()._statistics(tiles, spread))
 
         def bias():
@@ -193,12 +219,61 @@ class CappedNormalizer(WrappingNormalizer):
 
     def _bias_without_caps(self, bank):
         """Return the normalizer, fitted to this bank, and its biases."""
+        if self._mix is not None:
+            bias = _bias_of(self._mix) - self._shift
+            return self._mix, bias[-bank.n_gallery :]  # the bank may be of new items
         if self.normalizer is None:
             return None, np.zeros(bank.n_gallery)
         normalizer = clone(self.normalizer).set_params(metric=self.metric)
         normalizer._finalize(bank)
-        correction = normalizer._correction()
-        return normalizer, correction.bias / correction.scale
+        return normalizer, _bias_of(normalizer)
+
+    def _accumulate(
+        self, querybank, gallery, metric, gallerybank=None, known=None, same_items=True
+    ):
+        if known is None:
+            self._mix, self._shift = None, 0.0
+            if isinstance(self.normalizer, MixNormalizer):
+                self._mix = self._fitted_mix(querybank, gallery, metric)
+        elif self._mix is not None:
+            if metric == "precomputed":
+                raise ValueError(
+                    "add_gallery needs embeddings if CappedNormalizer caps a "
+                    "MixNormalizer, whose sample is compared with the new items too, "
+                    "got similarities; call fit with the similarities to all items."
+                )
+            grown = copy(self._mix).add_gallery(querybank, gallery)
+            self._replace_mix(grown, slice(None), slice(known.n_gallery))
+        return super()._accumulate(
+            querybank, gallery, metric, gallerybank, known, same_items
+        )
+
+    def _bank_of_items(self, left, querybank, gallery):
+        if self._mix is not None:
+            is_gone = np.ones(self.n_features_in_, dtype=bool)
+            is_gone[left] = False
+            rest = copy(self._mix).remove_gallery(is_gone, querybank, gallery)
+            self._replace_mix(rest, left, slice(None))
+        return super()._bank_of_items(left, querybank, gallery)
+
+    def _fitted_mix(self, querybank, gallery, metric):
+        self._check_parameters()
+        if querybank is None:
+            raise ValueError(
+                "querybank must be a matrix for CappedNormalizer, which counts the "
+                "bank queries that an item wins, got None; pass bank queries, or use "
+                "the MixNormalizer without caps."
+            )
+        if isinstance(querybank, Iterator):
+            raise ValueError(Caps.not_mergeable_reason)
+        settings = {"n_jobs": self.n_jobs, "verbose": self.verbose}
+        mix = clone(self.normalizer).set_params(metric=self.metric, **settings)
+        return mix._fit(querybank, gallery, metric, warn=False)
+
+    def _replace_mix(self, mix, before, after):
+        """Keep the mean bias of the same items, which the thresholds depend on."""
+        moved = _bias_of(mix)[after] - _bias_of(self._mix)[before]
+        self._mix, self._shift = mix, self._shift + moved.mean()
 
     def _set_fitted_attributes(self, bank):
         self.normalizer_, bias = self._bias_without_caps(bank)
@@ -229,3 +304,9 @@ class CappedNormalizer(WrappingNormalizer):
                     f"{int(np.ceil(1 / share))} bank queries, or a larger share.",
                     UserWarning,
                 )
+
+
+def _bias_of(normalizer):
+    """Return the biases of a fitted normalizer in units of the similarities."""
+    correction = normalizer._correction()
+    return correction.bias / correction.scale

@@ -24,9 +24,12 @@ class WrappingNormalizer(AdditiveNormalizer):
     def _needs_all_items(self):
         return self.normalizer._needs_all_items
 
+    def _can_wrap(self, normalizer):
+        is_additive = isinstance(normalizer, AdditiveNormalizer)
+        return is_additive and not isinstance(normalizer, ActivationMixin)
+
     def _check_parameters(self):
-        is_additive = isinstance(self.normalizer, AdditiveNormalizer)
-        if not is_additive or isinstance(self.normalizer, ActivationMixin):
+        if not self._can_wrap(self.normalizer):
             raise ValueError(
                 "normalizer must learn a bias per item from one querybank and have no "
                 f"gate, such as CSLS(), got {self.normalizer!r}."

@@ -105,8 +105,9 @@ class InvertedSoftmax(AdditiveNormalizer):
 
     instead, so that m bank queries have at most the share
     :math:`\kappa m / n_{bank}` of the sum. The rule is our own. `fit` then visits the
-    bank a few times. There is no `partial_fit`, because the queries over the limit
-    depend on the whole bank.
+    bank a few times; Dask arrays are read again each time and compared on this machine.
+    There is no `partial_fit`, because the queries over the limit depend on the whole
+    bank; call `fit` with all of it, which may be a `numpy.memmap` or a Dask array.
 
     Memory in addition to the output: two numbers per gallery item, and 32 MiB of
     similarities at a time if embeddings are passed.

@@ -82,7 +82,8 @@ class Caps(Statistic):
 
     not_mergeable_reason = (
         "CappedNormalizer cannot be fitted in parts, because its thresholds depend on "
-        "the whole querybank and the whole gallery; call fit with all of both."
+        "the whole querybank and the whole gallery; call fit with all of both, which "
+        "may be numpy.memmap or Dask arrays."
     )
 
     def __init__(self, tiles, caps, waits_for, bias_of):

@@ -33,7 +33,8 @@ class LimitedLogMeanExp(Statistic):
     not_mergeable_reason = (
         "InvertedSoftmax with an influence_limit cannot be fitted in parts, because "
         "the bank queries over the limit depend on the whole querybank; call fit with "
-        "all of it, or set influence_limit=None."
+        "all of it, which may be a numpy.memmap or a Dask array, or set "
+        "influence_limit=None."
     )
 
     def __init__(self, tiles, beta, limit, beta_name="beta"):

@@ -12,6 +12,7 @@ from ._best import BestItems, BestOfRows
 from ._concatenated import ConcatenatedTiles
 from ._gallery import Gallery, prepared_gallery, row_lengths
 from ._matrix import MatrixTiles, matrix_tiles
+from ._products import rows_per_call
 from ._sample import SAMPLE_ITEMS, SAMPLE_ROWS, sample_tiles
 from ._source import (
     METRICS,
@@ -21,7 +22,7 @@ from ._source import (
     check_same_items,
     resolve_metric,
 )
-from ._tile import whole
+from ._tile import Tiles, even_rounds, whole
 from ._walk import Visitor, walk, whole_matrix
 
 __all__ = [
@@ -34,14 +35,17 @@ __all__ = [
     "Gallery",
     "MatrixTiles",
     "SimilaritySource",
+    "Tiles",
     "Visitor",
     "check_any_metric",
     "check_no_iterator",
     "check_same_items",
+    "even_rounds",
     "matrix_tiles",
     "prepared_gallery",
     "resolve_metric",
     "row_lengths",
+    "rows_per_call",
     "sample_tiles",
     "walk",
     "whole",

@@ -123,14 +123,18 @@ class CallableTiles(Tiles):
 
     def rounds(self):
         """Yield the rows of each round."""
-        n_rows = max(1, _BLOCK_BYTES // (self.dtype.itemsize * self.shape[1]))
-        return even_rounds(self.shape[0], n_rows)
+        return even_rounds(self.shape[0], rows_per_call(self.dtype, self.shape[1]))
 
     def prepare(self, rows):
         """Return a function from a block of columns to the tile of these rows."""
         queries = self._queries[rows].astype(self.dtype, copy=False)
         sims = np.ascontiguousarray(_call_metric(self._metric, queries, self._gallery))
         return lambda columns: Tile(sims, 0, len(sims), columns.start, columns.stop)
+
+
+def rows_per_call(dtype, n_gallery):
+    """Return the number of queries that a callable metric gets at once."""
+    return max(1, _BLOCK_BYTES // (dtype.itemsize * n_gallery))
 
 
 def _call_metric(metric, queries, gallery):
