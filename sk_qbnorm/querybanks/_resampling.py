@@ -51,15 +51,14 @@ class LogMeanExpOfGroups(Visitor):
 
     def update(self, tile, rows, columns):
         """Add a tile, which may have rows of several groups."""
-        matrix, top, _, left, right = tile
         first = np.searchsorted(self._ends, rows.start, side="right")
         last = np.searchsorted(self._starts, rows.stop)
         for group in range(first, last):
             begin = self._starts[group]
             start = max(rows.start, begin)
             stop = min(rows.stop, self._ends[group])
-            above = top - rows.start
-            part = matrix, above + start, above + stop, left, right
+            above = tile.top - rows.start
+            part = tile._replace(top=above + start, bottom=above + stop)
             own = slice(start - begin, stop - begin)
             self._groups[group].update(part, own, columns)
 
