@@ -17,6 +17,8 @@ SMALL = {
     },
     "tiles._products": {"_BLOCK_BYTES": 64},
     "tiles._gallery": {"_BLOCK_ROWS": 2},
+    "tiles._foreign": {"_TILE_ROWS": 3, "_TILE_COLUMNS": 4, "_ROW_BLOCK": 2},
+    "_arrays._kernels": {"_BLOCK": 7},
     "corrections._exponential": {"_BLOCK_ROWS": 2},
     "corrections._csls": {"_SPARE": 1, "_BLOCK_ROWS": 2},
     "statistics._log_mean_exp": {"_FIRST_ROWS": 1},

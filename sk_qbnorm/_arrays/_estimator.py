@@ -98,6 +98,11 @@ def move_estimator(estimator: Fitted, like: Any = None) -> Fitted:
     estimator : of the type of `estimator`
         The original is unchanged. What needs no move is shared.
 
+    Raises
+    ------
+    ValueError
+        If `estimator` is neither of this package nor a Pipeline.
+
     Examples
     --------
     >>> from sk_qbnorm import InvertedSoftmax, move_estimator

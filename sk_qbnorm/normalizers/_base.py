@@ -355,7 +355,8 @@ class BankNormalizer(BaseNormalizer):
         querybank : array-like of shape (n_bank, n_features) or (n_bank, n_gallery)
             Embeddings of the bank queries if `gallery` is passed, otherwise their
             similarities to the gallery. Dense, sparse, a `numpy.memmap`, a Dask array,
-            or an iterator of such matrices with some of the queries each.
+            or an iterator of such matrices with some of the queries each. Arrays of
+            other libraries stay where they are if scikit-learn dispatches.
         gallery : array-like of shape (n_gallery, n_features), default=None
             Embeddings of the gallery, in the same forms. The index of a dataframe names
             the items. One-dimensional input holds the labels `y` that a Pipeline
