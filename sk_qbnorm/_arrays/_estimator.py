@@ -103,6 +103,10 @@ def move_estimator(estimator: Fitted, like: Any = None) -> Fitted:
     ValueError
         If `estimator` is neither of this package nor a Pipeline.
 
+    See Also
+    --------
+    QuerybankRetriever : Keeps its gallery where the data of `fit` live.
+
     Examples
     --------
     >>> from sk_qbnorm import InvertedSoftmax, move_estimator
