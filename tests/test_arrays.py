@@ -409,7 +409,7 @@ def test_arrays_of_cupy_are_asked_for_their_numbers():
 def test_dispatch_without_the_package_says_what_to_install(moved, monkeypatch):
     bank = moved(BANK)
     monkeypatch.setitem(sys.modules, "array_api_compat", None)
-    with pytest.raises(ImportError, match="array-api-compat"):
+    with pytest.raises(ImportError, match="array.api.compat"):
         InvertedSoftmax().fit(bank, GALLERY)
 
 

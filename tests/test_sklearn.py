@@ -2,6 +2,7 @@
 
 from importlib import import_module
 from importlib.util import find_spec
+from unittest import SkipTest
 
 import array_api_compat
 import numpy as np
@@ -96,7 +97,10 @@ def test_checks_of_scikit_learn(estimator, check):
         if hasattr(estimator, "gallery"):  # no NumPy array in an attribute
             gallery = np.asarray(estimator.gallery).tolist()
             estimator = clone(estimator).set_params(gallery=gallery)
-    check(estimator)
+    try:
+        check(estimator)
+    except SkipTest as reason:  # pytest 9.0 takes it as a failure
+        pytest.skip(str(reason))
 
 
 def skip_without_gpu(check):

@@ -18,7 +18,9 @@ def row_top_k(matrix, k):
     -------
     values, columns : ndarray of shape (n_rows, k)
     """
-    xp = home_of(matrix).xp
-    order = xp.argsort(matrix, axis=1, descending=True, stable=True)[:, :k]
-    values = to_numpy(xp.take_along_axis(matrix, order, axis=1))
-    return values, to_numpy(order).astype(np.int64)
+    home, (n_rows, n_columns) = home_of(matrix), matrix.shape
+    order = home.xp.argsort(matrix, axis=1, descending=True, stable=True)[:, :k]
+    columns = to_numpy(order).astype(np.int64)
+    places = home.asarray((columns + n_columns * np.arange(n_rows)[:, None]).ravel())
+    values = home.xp.take(home.xp.reshape(matrix, (-1,)), places)
+    return to_numpy(values).reshape(columns.shape), columns
