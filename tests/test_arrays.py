@@ -43,6 +43,7 @@ from sk_qbnorm.metrics import (
     relevant_ranks,
 )
 from sk_qbnorm.model_selection import NormalizerSearch
+from sk_qbnorm.neighbors import margin_scores
 
 from .other_arrays import LIBRARIES, device_of, namespace
 
@@ -150,6 +151,22 @@ def test_a_gallery_bank_follows_the_querybank(name, is_moved, moved):
     normalizer = clone(NORMALIZERS[name]).fit(moved(BANK), moved(GALLERY), given)
     scores = normalizer.transform(moved(sims))
     assert_same(scores, dispatched(expected.transform, sims), scores)
+
+
+@pytest.mark.parametrize("is_moved", [True, False])
+def test_similarities_of_a_gallery_bank_follow_the_querybank(is_moved, moved):
+    bank_sims = pairwise_similarity(BANK, GALLERY)
+    other_sims = pairwise_similarity(make((25, 8), 4), BANK)
+    expected = dispatched(SinkhornNormalizer().fit, bank_sims, None, other_sims)
+    given = moved(other_sims) if is_moved else other_sims
+    normalizer = SinkhornNormalizer().fit(moved(bank_sims), None, given)
+    assert_same(normalizer.gallery_bias_, expected.gallery_bias_, moved(BANK))
+
+
+def test_functions_without_array_expressions_return_numpy_arrays(moved):
+    sims = pairwise_similarity(QUERIES, GALLERY) + 2
+    found = margin_scores(moved(sims))
+    np.testing.assert_array_equal(found, dispatched(margin_scores, sims))
 
 
 @pytest.mark.parametrize("name", ["IS", "DIS", "Sinkhorn", "mix"])

@@ -155,8 +155,7 @@ class SimilaritySource:
 
     def _moved_to(self, home):
         twin = copy(self)
-        if self.gallery is not None:
-            twin.gallery = self.gallery._moved_to(home)
+        twin.gallery = self.gallery._moved_to(home)
         return twin
 
     def _check_items(self, sims, names, name):
