@@ -118,7 +118,7 @@ def report(
     ------
     ValueError
         If the inputs do not match, there are too few queries, `beta` is not positive or
-        passed together with `normalizers`, or a bank of similarities is square and
+        passed together with other normalizers, or a bank of similarities is square and
         `bank_rows` is None.
 
     See Also
