@@ -59,7 +59,8 @@ def test_shipped_data_give_the_reference_table(name, dtype):
         )
     )
     *recalls, skew_before, skew_after = REFERENCE[name]
-    np.testing.assert_allclose(found, recalls, atol=0.2)
+    # Some queries are near ties, which rounding decides: up to four in float32.
+    np.testing.assert_allclose(found, recalls, atol=0.2 if dtype is np.float64 else 0.4)
     assert hubness_skewness(sims) == pytest.approx(skew_before, abs=0.02)
     corrected = InvertedSoftmax(beta=20).fit(bank, gallery).transform(sims)
     assert hubness_skewness(corrected) == pytest.approx(skew_after, abs=0.02)
