@@ -102,7 +102,8 @@ def dispatched(function, *args, **options):
 
 def assert_same(found, expected, like, rtol=1e-9):
     """Check values, and that the array lives where another one does."""
-    assert home_of(found) == home_of(like) != None  # noqa: E711
+    assert isinstance(home_of(like), Home)  # not of NumPy
+    assert home_of(found) == home_of(like)
     np.testing.assert_allclose(to_numpy(found), expected, rtol, atol=rtol)
 
 

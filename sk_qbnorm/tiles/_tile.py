@@ -34,14 +34,10 @@ class Tile(NamedTuple):
         return matrix[top : min(top + n, bottom), left:right]
 
 
-class ForeignTile(NamedTuple):
+class ForeignTile(Tile):
     """An array of another library, all of which is relevant."""
 
     matrix: Any
-    top: int
-    bottom: int
-    left: int
-    right: int
 
     @property
     def kernels(self):
