@@ -4,7 +4,7 @@
 own.
 """
 
-from ._base import BankNormalizer
+from ._bank_normalizer import BankNormalizer
 from ._base import BaseNormalizer as BaseNormalizer  # for other packages, not users
 from ._base import correction_of as correction_of
 from ._base import set_gallery_attributes as set_gallery_attributes

@@ -11,7 +11,7 @@ from sk_qbnorm.corrections import ByRank
 from sk_qbnorm.similarity import Metric
 from sk_qbnorm.statistics import SortedColumns
 
-from ._base import BankNormalizer
+from ._bank_normalizer import BankNormalizer
 
 
 class GloballyCorrected(BankNormalizer):

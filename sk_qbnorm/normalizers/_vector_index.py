@@ -11,7 +11,8 @@ from sklearn.utils.validation import check_is_fitted
 
 from sk_qbnorm.tiles import resolve_metric
 
-from ._base import BankNormalizer, correction_of
+from ._bank_normalizer import BankNormalizer
+from ._base import correction_of
 
 
 class VectorIndexMixin:
