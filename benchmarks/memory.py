@@ -37,17 +37,26 @@ def _main(n_bank, n_gallery, n_features, n_threads, work):
     bank, gallery = embeddings(n_bank), embeddings(n_gallery)
     if work == "search":
         retriever.fit(few, gallery)
-    Path("/proc/self/clear_refs").write_text("5")  # reset the peak
-    before = _resident("VmRSS")
+    before = reset_peak()
     if work == "search":
         retriever.kneighbors(bank)
     else:
         normalizer.fit(bank, gallery)
-    print(json.dumps(_resident("VmHWM") - before))
+    print(json.dumps(peak() - before))
+
+
+def reset_peak():
+    """Forget the peak memory of this process, and return what it holds, in MiB."""
+    Path("/proc/self/clear_refs").write_text("5")
+    return _resident("VmRSS")
+
+
+def peak():
+    """Return the peak memory of this process in MiB; Linux only, as `reset_peak`."""
+    return _resident("VmHWM")
 
 
 def _resident(field):
-    """Return a memory figure of this process in MiB; works on Linux only."""
     status = Path("/proc/self/status").read_text()
     return int(re.search(rf"{field}:\s+(\d+) kB", status)[1]) / 1024
 

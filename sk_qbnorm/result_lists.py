@@ -106,10 +106,8 @@ class ResultLists:
             scores = np.broadcast_to(
                 -np.arange(items.shape[1], dtype=float), items.shape
             )
-        self.scores = _check_scores(scores, self.items)
-        order = np.lexsort((self.items, -self.scores))
-        self.scores = np.take_along_axis(self.scores, order, axis=1)
-        self.items = np.take_along_axis(self.items, order, axis=1)
+        scores = _check_scores(scores, self.items)
+        self.scores, self.items = _best_first(scores, self.items)
 
     @classmethod
     def from_graph(cls, graph: sparse.sparray | sparse.spmatrix) -> Self:
@@ -196,9 +194,7 @@ class ResultLists:
         items = np.where(other.items < 0, -1, other.items + self.n_gallery)
         scores = np.hstack([self.scores, other.scores])
         items = np.hstack([self.items, items])
-        order = np.lexsort((items, -scores))
-        both = [np.take_along_axis(each, order, axis=1) for each in (scores, items)]
-        lists = self._with(*both)
+        lists = self._with(*_best_first(scores, items))
         lists.n_gallery = self.n_gallery + other.n_gallery
         if self.gallery_ids is not None and other.gallery_ids is not None:
             ids = [self.gallery_ids, other.gallery_ids]
@@ -223,9 +219,7 @@ class ResultLists:
         places[items] = np.arange(len(items))
         left = places[self.items]
         scores = np.where(left < 0, -np.inf, self.scores).astype(self.scores.dtype)
-        order = np.argsort(-scores, axis=1, kind="stable")
-        kept = [np.take_along_axis(each, order, axis=1) for each in (scores, left)]
-        lists = self._with(*kept)
+        lists = self._with(*_best_first(scores, left))
         lists.n_gallery = len(items)
         if self.gallery_ids is not None:
             lists.gallery_ids = self.gallery_ids[items]
@@ -310,7 +304,21 @@ def _check_scores(scores, items):
     return scores
 
 
+def _best_first(scores, items):
+    """Return the lists in descending order of scores, equal ones by item."""
+    is_ordered = scores[:, :-1] > scores[:, 1:]
+    is_equal = scores[:, :-1] == scores[:, 1:]
+    is_ordered |= is_equal & (items[:, :-1] <= items[:, 1:])
+    rows = np.flatnonzero(~is_ordered.all(axis=1))  # few, of most engines
+    order = np.lexsort((items[rows], -scores[rows]))
+    for each in (scores, items):
+        each[rows] = np.take_along_axis(each[rows], order, axis=1)
+    return scores, items
+
+
 def _widened(scores, items, width):
+    if items.shape[1] == width:
+        return scores, items
     missing = [(0, 0), (0, width - items.shape[1])]
     return (
         np.pad(scores, missing, constant_values=-np.inf),

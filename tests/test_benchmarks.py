@@ -39,18 +39,25 @@ def test_the_benchmark_measures_every_workload(tmp_path):
 def test_fits_from_lists_are_compared_with_exact_fits(tmp_path):
     pytest.importorskip("faiss")
     table = tmp_path / "table.md"
-    sizes = ["--bank", "300", "--gallery", "3000", "--queries", "50"]
+    sizes = ["--bank", "300", "--gallery", "3000", "--queries", "200", "--width", "16"]
     command = [sys.executable, "-m", "benchmarks.lists", *sizes]
     files = ["--markdown", str(table)]
     subprocess.run([*command, *files], cwd=ROOT, check=True, capture_output=True)
     lines = table.read_text(encoding="utf-8").splitlines()
     rows = [line.strip("| ").split(" | ") for line in lines[4:]]
-    names = ["lists of 50", "lists of 200", "InvertedSoftmax", "SinkhornNormalizer"]
-    assert [row[0] for row in rows] == names
-    assert rows[0][2] == "1.0"  # times are relative to the first
-    for row in rows:
-        gain = float(row[4].rstrip("%")) - float(lines[0].split()[-1].rstrip("%."))
-        assert gain == pytest.approx(float(row[5]), abs=0.11)
+    assert [row[0] for row in rows] == [
+        *["ListSinkhornNormalizer"] * 3,
+        "InvertedSoftmax",
+        "SinkhornNormalizer",
+    ]
+    *_, (_, _, seconds, one, _, gain, whole) = rows
+    assert (float(one), whole) == (1, "100%")
+    for _, _, each, ratio, memory, points, part in rows:
+        assert float(ratio) == pytest.approx(float(seconds) / float(each), abs=0.1)
+        assert float(memory) >= 0
+        assert float(points) / float(gain) == pytest.approx(
+            float(part.rstrip("%")) / 100, abs=0.05
+        )
 
 
 @pytest.mark.compiled

@@ -3,6 +3,8 @@
 import numpy as np
 import pandas as pd
 import pytest
+from numpy.testing import assert_array_equal
+from scipy import sparse
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
@@ -202,12 +204,38 @@ def test_a_stream_of_items_is_a_gallery_in_memory(normalizer, sizes):
     )
 
 
-def test_a_longer_stream_takes_the_scale_of_its_first_items():
+@pytest.mark.parametrize("size", [700, 4096, 8999])
+def test_a_longer_stream_is_a_gallery_in_memory_too(size):
     gallery = np.random.default_rng(1).normal(size=(9000, 4))
-    parts = (gallery[first : first + 700] for first in range(0, 9000, 700))
-    streamed = InvertedSoftmax().fit(BANK, parts)
-    first = InvertedSoftmax().fit(BANK, gallery[:4096])
-    assert streamed.beta_ == pytest.approx(first.beta_, rel=1e-12)
-    expected = InvertedSoftmax(beta=streamed.beta_).fit(BANK, gallery)
-    bias = streamed.gallery_bias_
-    np.testing.assert_allclose(bias, expected.gallery_bias_, rtol=1e-12)
+    gallery *= np.linspace(1, 3, 9000)[:, None]  # the first items are not typical
+    parts = [gallery[first : first + size] for first in range(0, 9000, size)]
+    settings = {"metric": "dot"}
+    streamed = InvertedSoftmax(**settings).fit(BANK, iter(parts))
+    expected = InvertedSoftmax(**settings).fit(BANK, gallery)
+    assert streamed.beta_ == pytest.approx(expected.beta_, rel=1e-12)
+    np.testing.assert_allclose(
+        streamed.gallery_bias_, expected.gallery_bias_, rtol=1e-12
+    )
+
+
+def test_a_longer_stream_of_a_metric_of_the_caller_is_a_gallery_in_memory_too():
+    gallery = np.random.default_rng(1).normal(size=(5000, 4))
+    normalizer = InvertedSoftmax(metric=lambda left, right: left @ right.T)
+    expected = clone(normalizer).fit(BANK, gallery)
+    streamed = normalizer.fit(BANK, iter(np.split(gallery, 5)))
+    assert streamed.beta_ == pytest.approx(expected.beta_, rel=1e-12)
+
+
+@pytest.mark.parametrize("beta", [3.0, "scale"])
+def test_a_longer_stream_keeps_names_and_may_be_sparse(beta):
+    gallery = sparse.random_array((5000, 4), density=0.5, rng=1, format="csr")
+    parts = (gallery[first : first + 900] for first in range(0, 5000, 900))
+    normalizer = InvertedSoftmax(beta=beta, metric="dot")
+    expected = clone(normalizer).fit(BANK, gallery)
+    streamed = normalizer.fit(BANK, parts)
+    np.testing.assert_allclose(
+        streamed.gallery_bias_, expected.gallery_bias_, rtol=1e-12
+    )
+    frame = pd.DataFrame(gallery.toarray()).set_axis([f"i{n}" for n in range(5000)])
+    parts = (frame[first : first + 900] for first in range(0, 5000, 900))
+    assert_array_equal(normalizer.fit(BANK, parts).gallery_names_, frame.index)

@@ -11,6 +11,7 @@ module of a kernel is imported when the kernel is first used, not with the packa
               _counts                          wins per column of a tile
               _row_log_sum_exp _moments        statistics per row, and of all entries
     rows      _row_top_k                       the best items of each row of a tile
+    lists     _lists                           statistics per item of result lists
     scores    _corrections   _bank_ranks       similarities to corrected scores
     measures  _relevance                       ranks of the relevant items
                  |
@@ -24,6 +25,7 @@ from importlib import import_module
 _MODULES = {
     "add_log_sum_exp": "_log_sum_exp",
     "add_wins": "_counts",
+    "list_loads": "_lists",
     "row_log_sum_exp": "_row_log_sum_exp",
     "moments": "_moments",
     "add_top_k": "_column_top_k",

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from functools import partial
 
 import numpy as np
-from scipy import sparse
 
 from sk_qbnorm import _arrays, _dask
 from sk_qbnorm._bank_rows import bank_rows
@@ -32,6 +31,8 @@ from sk_qbnorm.tiles import (
     matrix_tiles,
     sample_tiles,
 )
+
+from ._parts import GalleryParts, Parts
 
 
 class BankAccumulator:
@@ -104,7 +105,7 @@ class BankAccumulator:
             rows = bank_rows(y, tuple(checked.shape))
             return _arrays.take_rows(checked, rows), item_names(part, axis=1)
 
-        parts = _Parts(sims, check, self._name)
+        parts = Parts(sims, check, self._name)
         spread = self._spread(lambda: sample_tiles(parts.head(SAMPLE_ROWS)))
         append = self._append_similarities()
         return self._of_parts(
@@ -143,7 +144,7 @@ class BankAccumulator:
         def check(part):
             return source.check(part, self._name), source.names
 
-        parts = _Parts(querybank, check, self._name)
+        parts = Parts(querybank, check, self._name)
         spread = self._spread(
             lambda: sample_tiles(parts.head(SAMPLE_ROWS), source.gallery)
         )
@@ -190,9 +191,10 @@ class BankAccumulator:
             queries[:] = [source.check(querybank, self._name)]
             return source, source.names
 
-        parts = _Parts(gallery, check, "gallery", size=_n_gallery, stack=_first_items)
+        parts = GalleryParts(gallery, check, "gallery")
         spread = self._spread(
-            lambda: sample_tiles(queries[0], parts.head(SAMPLE_ITEMS))
+            lambda: sample_tiles(queries[0], parts.sample()),
+            lambda: sample_tiles(queries[0], parts.head(SAMPLE_ITEMS)),
         )
         return self._of_parts(
             parts, lambda source: source.tiles(queries[0]), Bank.append_items, spread
@@ -251,12 +253,14 @@ class BankAccumulator:
                 statistics[name].start_from(self._known[name])
         return statistics
 
-    def _spread(self, make_sample_tiles):
+    def _spread(self, make_tiles, tiles_for_warnings=None):
         """Return the spread of the known bank, or one that is computed when needed."""
         if self._known is not None and self._known.spread is not None:
             return Spread(value=self._known.spread)
-        is_cheap = not callable(self._metric)
-        return Spread(make_sample_tiles, self._n_jobs, is_cheap=is_cheap)
+        if callable(self._metric):  # it may be slow
+            return Spread(make_tiles, self._n_jobs)
+        tiles_for_warnings = tiles_for_warnings or make_tiles
+        return Spread(make_tiles, self._n_jobs, tiles_for_warnings=tiles_for_warnings)
 
     def _select_gallerybank_columns(self, rows, n_rows):
         """Select the columns of the gallery bank that belong to the marked rows."""
@@ -308,88 +312,6 @@ def _statistics_of(normalizer, names, tiles, spread):
     if names is None:
         return statistics
     return {name: statistics[name] for name in names}
-
-
-class _Parts:
-    """Iterate over the parts of a matrix and check each when it is reached.
-
-    Parameters
-    ----------
-    given : matrix or iterator of matrices
-    check : callable
-        Takes a part and returns the checked part and the names of its items.
-    name : str
-    """
-
-    def __init__(self, given, check, name, size=None, stack=None):
-        self.are_many = isinstance(given, Iterator)
-        parts = _not_empty(given) if self.are_many else [given]
-        self._checked = map(check, parts)
-        self._name = name
-        self._size = size or (lambda part: part.shape[0])
-        self._stack = stack or _first_rows
-        self._buffer = []
-
-    def first(self):
-        """Return the first part without removing it from the iteration."""
-        if not self._read_ahead():
-            raise ValueError(
-                f"{self._name} must be an iterator of matrices with rows, got none; it "
-                "may have been used up before."
-            )
-        return self._buffer[0]
-
-    def head(self, n):
-        """Return the first rows or items of the remaining parts."""
-        while sum(self._size(part) for part, _ in self._buffer) < n:
-            if not self._read_ahead():
-                break
-        return self._stack([part for part, _ in self._buffer], n)
-
-    def n_features(self, part, metric):
-        """Return the number of features of embeddings, None for similarities."""
-        if metric == "precomputed":
-            return None
-        gallery = getattr(part, "gallery", None)
-        return (part if gallery is None else gallery.embeddings).shape[1]
-
-    def __iter__(self):
-        while self._buffer or self._read_ahead():
-            yield self._buffer.pop(0)
-
-    def _read_ahead(self):
-        part = next(self._checked, None)
-        if part is not None:
-            self._buffer.append(part)
-        return part is not None
-
-
-def _not_empty(parts):
-    """Yield only the matrices that have rows, as a filter may leave empty ones."""
-    for part in parts:
-        if len(getattr(part, "shape", ())) != 2 or part.shape[0] > 0:
-            yield part
-
-
-def _first_rows(parts, n):
-    if len(parts) == 1:
-        return _arrays.take_rows(parts[0], slice(n))
-    heads = [_arrays.take_rows(part, slice(n)) for part in parts]
-    if any(map(sparse.issparse, heads)):
-        return sparse.vstack(heads, format="csr")[:n]
-    return _arrays.take_rows(_arrays.concat(heads), slice(n))
-
-
-def _n_gallery(source):
-    return source.n_gallery
-
-
-def _first_items(sources, n):
-    """Return a gallery of the first items of several sources."""
-    first, *others = [source.gallery for source in sources]
-    for other in others:
-        first = first.append_items(other.embeddings)
-    return first.take_items(slice(0, n))
 
 
 def _single_pass(statistics):

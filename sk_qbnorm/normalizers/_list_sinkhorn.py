@@ -200,8 +200,7 @@ class ListSinkhornNormalizer(AdditiveNormalizer):
 
     def _set_fitted_attributes(self, bank):
         lists = bank["lists"]
-        self.gallery_bias_ = lists.value()
-        self.temperature_ = lists.temperature()
+        self.gallery_bias_, self.temperature_ = lists.balance()
         self.listing_counts_ = lists.counts()
 
     def _correction(self):
@@ -213,7 +212,7 @@ class ListSinkhornNormalizer(AdditiveNormalizer):
         return tags
 
     def _fit_warnings(self):
-        n_listings = int(self._bank["lists"].counts().sum())
+        n_listings = int((self._bank["lists"].items >= 0).sum())
         n_gallery = self.n_features_in_
         if n_listings < _LISTINGS_PER_ITEM * n_gallery and n_gallery > 1:
             yield (

@@ -60,7 +60,7 @@ class BestOfQueries(Statistic):
 
     def counts(self):
         """Return the number of bank queries that list each item."""
-        return np.bincount(self.items[self.items >= 0], minlength=self.n_gallery)
+        return _occurrences(self.items, self.n_gallery)
 
     def append_items(self, other):
         """Return the statistic of the same querybank on both galleries."""
@@ -118,53 +118,59 @@ class ListPotentials(BestOfQueries):
         super().__init__(tiles, n_listed)
         self.settings |= {"weights": weights, "temperature": temperature}
 
-    def temperature(self):
-        """Return the temperature: the mean excess of scores, if it is not set."""
-        known = self.settings["temperature"]
-        return mean_excess(*self._listed()) if known is None else known
-
     def value(self):
         """Return the bias of each item, shape (n_gallery,)."""
-        scores, items = self._listed()
-        weights, temperature = self.settings["weights"], self.temperature()
-        return balanced_lists(scores, items, self.n_gallery, weights, temperature)
+        return self.balance()[0]
 
-    def _listed(self):
+    def balance(self):
+        """Return the bias of each item, shape (n_gallery,), and the temperature.
+
+        The temperature is the mean excess of scores, if it is not set.
+        """
         n = max(2, self.n_gallery // 10)
-        return self.keys[:, :n], self.items[:, :n]
-
-
-def mean_excess(scores, items):
-    """Return the mean score of listed items in excess of the last of their list.
-
-    The last items themselves do not count.
-    """
-    is_listed, excess = _excess(scores, items)
-    n_before_last = is_listed.sum() - is_listed.any(axis=1).sum()
-    return float(excess.sum() / max(1, n_before_last))
+        scores, items = self.keys[:, :n], np.ascontiguousarray(self.items[:, :n])
+        temperature = self.settings["temperature"]
+        weights = self.settings["weights"]
+        if temperature is None or weights == "scores":
+            excess, mean = _excess(scores, items)
+            temperature = mean if temperature is None else temperature
+        if temperature == 0:  # all listed items are alike
+            return np.zeros(self.n_gallery), temperature
+        if weights == "scores":
+            excess /= temperature
+            weights = np.exp(np.minimum(excess, _LARGEST_EXPONENT, out=excess), excess)
+        else:
+            ranks = np.arange(1.0, items.shape[1] + 1)
+            one_row = 1 / ranks if weights == "ranks" else np.ones_like(ranks)
+            weights = np.tile(one_row, (len(items), 1))
+        potentials = balanced_lists(weights, items, self.n_gallery)
+        return temperature * potentials, temperature
 
 
 def _excess(scores, items):
+    """Return the score of each listed item in excess of the last, and its mean.
+
+    The last items themselves do not count in the mean.
+    """
     is_listed = items >= 0
-    last = np.where(is_listed, scores, np.inf).min(axis=1, keepdims=True)
+    lengths = is_listed.sum(axis=1)
+    last = scores[np.arange(len(scores)), np.maximum(lengths, 1) - 1]
     excess = np.zeros(items.shape)
-    np.subtract(scores, last, out=excess, where=is_listed)
-    return is_listed, excess
+    np.subtract(scores, last[:, None], out=excess, where=is_listed)
+    n_before_last = lengths.sum() - (lengths > 0).sum()
+    return excess, float(excess.sum() / max(1, n_before_last))
 
 
-def balanced_lists(scores, items, n_gallery, weights, temperature):
-    r"""Return a bias per item from the best items of bank queries (List-Sinkhorn).
+def balanced_lists(weights, items, n_gallery):
+    r"""Return a potential per item from the best items of bank queries (List-Sinkhorn).
 
-    With :math:`z_{ij}` the similarity of a listed item in excess of the last one in the
-    list of query i, :math:`\tau` the temperature, and :math:`c_j` the number of lists
-    with item j,
+    With :math:`c_j` the number of lists with item j,
 
     .. math::
 
-        w_{ij} &= e^{z_{ij} / \tau}, \qquad
         L_j = \sum_i \frac{w_{ij}}{\sum_k w_{ik} e^{-l_k}}, \qquad
-        l_j = \log \frac{L_j + s \bar L}{\bar L + s \bar L}, \\
-        s &= \frac{\bar c}{\mathrm{var}_j \, c_j - \bar c}, \qquad b_j = \tau l_j
+        l_j = \log \frac{L_j + s \bar L}{\bar L + s \bar L}, \qquad
+        s = \frac{\bar c}{\mathrm{var}_j \, c_j - \bar c}
 
     where :math:`L_j` and :math:`l_j` are computed three times from l = 0. The
     pseudo-count s is the empirical Bayes estimate of a gamma-Poisson model; it is large
@@ -172,41 +178,29 @@ def balanced_lists(scores, items, n_gallery, weights, temperature):
 
     Parameters
     ----------
-    scores : ndarray of shape (n_bank, n_listed)
-        Similarities of the listed items, in descending order.
-    items : ndarray of shape (n_bank, n_listed)
+    weights : ndarray of shape (n_bank, n_listed), dtype float64
+        Weights of the listed items.
+    items : ndarray of shape (n_bank, n_listed), dtype int64
         Their gallery indices, -1 for none.
     n_gallery : int
-    weights : {"scores", "ranks", "equal"}
-        Whether :math:`w_{ij}` is as above, or 1 over the rank, or 1.
-    temperature : float
 
     Returns
     -------
-    bias : ndarray of shape (n_gallery,), dtype float64
+    potentials : ndarray of shape (n_gallery,), dtype float64
     """
-    if temperature == 0:  # all listed items are alike
-        return np.zeros(n_gallery)
-    is_listed, excess = _excess(scores, items)
-    if weights == "scores":
-        raw = np.exp(np.minimum(excess / temperature, _LARGEST_EXPONENT))
-    else:
-        ranks = np.arange(1, items.shape[1] + 1)
-        raw = 1 / ranks if weights == "ranks" else 1.0
-    weights = raw * is_listed
-    items = np.where(is_listed, items, 0)
-    counts = _sums_of_items(is_listed, items, n_gallery)
+    counts = _occurrences(items, n_gallery)
     mean = counts.mean()
     pseudo_count = mean / max(counts.var() - mean, _LEAST_VARIANCE)
     potentials = np.zeros(n_gallery)
     for _ in range(_N_STEPS):
-        totals = (weights * np.exp(-potentials)[items]).sum(axis=1, keepdims=True)
-        shares = weights / np.where(totals > 0, totals, 1)
-        loads = _sums_of_items(shares, items, n_gallery)
+        loads = _kernels.list_loads(weights, items, np.exp(-potentials))
         prior = pseudo_count * loads.mean()
         potentials = np.log((loads + prior) / (loads.mean() + prior))
-    return temperature * potentials
+    return potentials
 
 
-def _sums_of_items(values, items, n_gallery):
-    return np.bincount(items.ravel(), values.ravel().astype(float), n_gallery)
+def _occurrences(items, n_gallery):
+    items = items.ravel()
+    if items.size and items.min() < 0:
+        items = items[items >= 0]
+    return np.bincount(items, minlength=n_gallery)

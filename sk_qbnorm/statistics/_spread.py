@@ -16,25 +16,30 @@ class Spread:
     make_tiles : callable, default=None
         Returns the tiles of the sample; not needed if the value is known.
     n_jobs : int or None
+    tiles_for_warnings : callable, default=None
+        As `make_tiles`, of a sample that may be less even; None if that may be slow.
     value : float, default=None
         The standard deviation, if it is known.
-    is_cheap : bool, default=True
-        Whether to compute it for a warning only. A callable metric may be slow.
     """
 
-    def __init__(self, make_tiles=None, n_jobs=None, *, value=None, is_cheap=True):
-        self._make_tiles, self._n_jobs = make_tiles, n_jobs
-        self.value, self._is_cheap = value, is_cheap
+    def __init__(
+        self, make_tiles=None, n_jobs=None, *, tiles_for_warnings=None, value=None
+    ):
+        self._make_tiles, self._tiles_for_warnings = make_tiles, tiles_for_warnings
+        self._n_jobs, self.value = n_jobs, value
 
     def __call__(self):
-        if self.value is None:
-            self.value = spread_of(self._make_tiles(), self._n_jobs)
-        return self.value
+        return self._computed_on(self._make_tiles)
 
-    def if_cheap(self):
+    def for_warning(self):
         """Compute it, unless that may be slow."""
-        if self._is_cheap and self.value is None and self._make_tiles is not None:
-            self()
+        if self._tiles_for_warnings is not None:
+            self._computed_on(self._tiles_for_warnings)
+
+    def _computed_on(self, make_tiles):
+        if self.value is None:
+            self.value = spread_of(make_tiles(), self._n_jobs)
+        return self.value
 
 
 def spread_of(tiles, n_jobs):
@@ -59,7 +64,7 @@ def resolve_beta(beta, factor, spread):
     """Return the inverse temperature that a parameter `beta` stands for."""
     if isinstance(beta, str):
         return beta_at(factor, spread())
-    spread.if_cheap()  # for the warning
+    spread.for_warning()
     return float(beta)
 
 

@@ -13,7 +13,7 @@ from ._concatenated import ConcatenatedTiles
 from ._gallery import Gallery, prepared_gallery, row_lengths
 from ._matrix import MatrixTiles, matrix_tiles
 from ._products import rows_per_call
-from ._sample import SAMPLE_ITEMS, SAMPLE_ROWS, sample_tiles
+from ._sample import SAMPLE_ITEMS, SAMPLE_ROWS, sample_step, sample_tiles
 from ._source import (
     METRICS,
     SimilaritySource,
@@ -46,6 +46,7 @@ __all__ = [
     "resolve_metric",
     "row_lengths",
     "rows_per_call",
+    "sample_step",
     "sample_tiles",
     "walk",
     "whole",

@@ -21,13 +21,13 @@ def sample_tiles(queries, gallery=None):
     """
     rows = take_rows(queries, slice(SAMPLE_ROWS))
     if gallery is None:
-        return matrix_tiles(rows[:, :: _step(rows.shape[1])])
-    if not callable(gallery.metric):  # it always gets the whole gallery
-        n_gallery = gallery.embeddings.shape[0]
-        items = slice(None, None, _step(n_gallery))
-        gallery = gallery.take_items(items)
-    return gallery.tiles(rows)
+        return matrix_tiles(rows[:, :: sample_step(rows.shape[1])])
+    step = sample_step(gallery.embeddings.shape[0], gallery.metric)
+    return gallery.take_items(slice(None, None, step)).tiles(rows)
 
 
-def _step(n_items):
+def sample_step(n_items, metric=None):
+    """Return the distance of the items in the sample of a gallery."""
+    if callable(metric):  # it always gets the whole gallery
+        return 1
     return -(-n_items // SAMPLE_ITEMS)
