@@ -64,10 +64,10 @@ class Parts:
             pass
 
     def _read_ahead(self):
-        part = next(self._unread, None)
-        if part is not None:
+        for part in self._unread:
             self._buffer.append(self._check(part))
-        return part is not None
+            return True
+        return False
 
     def _size(self, checked):
         return checked[0].shape[0]
