@@ -11,8 +11,13 @@ from benchmarks import engines
 ROOT = Path(__file__).parent.parent
 
 
+reads_proc = pytest.mark.skipif(
+    sys.platform != "linux", reason="peak memory is read from /proc"
+)
+
+
 @pytest.mark.compiled
-@pytest.mark.skipif(sys.platform != "linux", reason="peak memory is read from /proc")
+@reads_proc
 def test_the_benchmark_measures_every_workload(tmp_path):
     pytest.importorskip("matplotlib")
     table, curves = tmp_path / "table.md", tmp_path / "curves.png"
@@ -36,6 +41,7 @@ def test_the_benchmark_measures_every_workload(tmp_path):
 
 
 @pytest.mark.compiled
+@reads_proc
 def test_fits_from_lists_are_compared_with_exact_fits(tmp_path):
     pytest.importorskip("faiss")
     table = tmp_path / "table.md"
