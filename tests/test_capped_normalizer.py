@@ -176,6 +176,7 @@ def test_a_vector_index_a_shortlist_and_a_search_find_the_same(inner):
     np.testing.assert_array_equal(retriever.kneighbors(QUERIES)[1], expected)
 
 
+@pytest.mark.compiled
 @each_inner
 def test_threads_orders_and_forms_of_input_do_not_matter(inner):
     expected = CappedNormalizer(inner, CAPS, metric="precomputed").fit(BANK_SIMS)

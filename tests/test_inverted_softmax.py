@@ -95,6 +95,7 @@ def test_a_scale_needs_similarities_with_a_finite_spread():
         InvertedSoftmax(beta="scale", **precomputed).fit(SIMS * 1e300)
 
 
+@pytest.mark.compiled
 @pytest.mark.parametrize("sizes", [[256, 144], [1, 255, 144], [399, 1]])
 def test_the_sample_is_the_same_for_any_split_of_the_bank(sizes):
     random = np.random.default_rng(1)

@@ -220,6 +220,7 @@ def test_a_small_bank_gets_advice():
     }
 
 
+@pytest.mark.compiled
 def test_a_bank_with_strong_hubs_is_not_called_small_for_a_large_gallery():
     data = make_hub_retrieval(200, 100, 8000, hubness=0.25, random_state=0)
     report = querybank_report(data.bank_queries, data.gallery, random_state=0)

@@ -43,6 +43,7 @@ def test_scores_that_become_equal_by_rounding_are_searched_again(dtype):
     np.testing.assert_array_equal(scores, np.take_along_axis(whole, expected, 1))
 
 
+@pytest.mark.compiled
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("n_gallery", [60, 300, 2000])
 @pytest.mark.parametrize(

@@ -34,7 +34,10 @@ DATA = make_hub_retrieval(120, 100, 40, hubness=0.6, random_state=0)
 BANK = pairwise_similarity(DATA.bank_queries, DATA.gallery)
 SIMS = pairwise_similarity(DATA.queries, DATA.gallery)
 FEW = [InvertedSoftmax(), CSLS()]  # what most tests compare
-pytestmark = pytest.mark.filterwarnings("ignore:n_neighbors=")
+pytestmark = [
+    pytest.mark.compiled,
+    pytest.mark.filterwarnings("ignore:n_neighbors="),
+]
 
 
 @pytest.fixture(scope="module")
@@ -151,7 +154,6 @@ def few_hubs():
     )
 
 
-@pytest.mark.compiled
 @pytest.mark.parametrize("known", ["labels", "sample", "neither"])
 def test_without_hubs_the_advice_is_to_leave_the_scores_alone(known):
     data = few_hubs()
@@ -167,7 +169,6 @@ def test_without_hubs_the_advice_is_to_leave_the_scores_alone(known):
     assert "Leave the scores alone" in report.render("html")
 
 
-@pytest.mark.compiled
 def test_raw_similarities_stay_where_hubs_are_right_answers():
     data = load_digits_labels()
     random = np.random.default_rng(0)
@@ -232,7 +233,6 @@ def test_small_groups_do_not_leave_a_half_empty():
     assert report.choice == "MixNormalizer()"
 
 
-@pytest.mark.compiled
 def test_large_samples_are_limited():
     sims = np.tile(SIMS, (21, 1))
     report = sk_qbnorm.report(

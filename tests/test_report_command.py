@@ -20,6 +20,7 @@ SIMS = pairwise_similarity(DATA.queries, DATA.gallery)
 VIDEO_BANK = pairwise_similarity(DATA.bank_gallery, DATA.queries)
 CAPTIONS = np.repeat(np.arange(24), 2)
 pytestmark = [
+    pytest.mark.compiled,
     pytest.mark.filterwarnings("ignore:n_neighbors="),
     pytest.mark.filterwarnings("ignore:recall at k"),
 ]
@@ -124,9 +125,7 @@ def test_relevance_by_position(folder):
     assert found["comparison"] == numbers(expected.tables["comparison"])
 
 
-@pytest.mark.parametrize(
-    "kind", ["similarities", pytest.param("embeddings", marks=pytest.mark.compiled)]
-)
+@pytest.mark.parametrize("kind", ["similarities", "embeddings"])
 @pytest.mark.parametrize("form", ["indices", "indicator", "none"])
 def test_both_directions_are_reported(kind, form, folder):
     files = {}
@@ -482,7 +481,6 @@ sys.exit(main(sys.argv[1:]))
 """
 
 
-@pytest.mark.compiled
 @pytest.mark.skipif(os.name == "nt", reason="Needs the signals of a Unix")
 def test_ctrl_c_leaves_the_old_page_and_no_other_file(folder):
     (folder / "report.html").write_text("old", encoding="utf-8")

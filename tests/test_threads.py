@@ -24,6 +24,7 @@ from .cases import ALL, NORMALIZERS
 each_normalizer = pytest.mark.parametrize("normalizer", ALL.values(), ids=ALL)
 
 
+@pytest.mark.compiled
 @each_normalizer
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_any_number_of_threads_gives_the_same_bits(normalizer, dtype):
@@ -327,6 +328,7 @@ with ThreadPoolExecutor(4) as pool:
 """
 
 
+@pytest.mark.compiled
 @pytest.mark.parametrize("layer", ["workqueue", "default"])
 def test_several_python_threads_may_fit_and_transform_at_once(layer):
     # The workqueue layer aborts the process when numba's own threads meet in it.
