@@ -228,7 +228,8 @@ def test_a_longer_stream_of_a_metric_of_the_caller_is_a_gallery_in_memory_too():
 
 @pytest.mark.parametrize("beta", [3.0, "scale"])
 def test_a_longer_stream_keeps_names_and_may_be_sparse(beta):
-    gallery = sparse.random_array((5000, 4), density=0.5, rng=1, format="csr")
+    dense = np.random.default_rng(1).normal(size=(5000, 4))
+    gallery = sparse.csr_array(np.where(dense > 0, dense, 0))
     parts = (gallery[first : first + 900] for first in range(0, 5000, 900))
     normalizer = InvertedSoftmax(beta=beta, metric="dot")
     expected = clone(normalizer).fit(BANK[:3], gallery)
