@@ -52,17 +52,17 @@ def data(n_bank, n_gallery, n_queries, width, seed=0):
     return ask(draw(n_bank)), units(gallery), queries, relevant
 
 
-def index_of(vectors, n_threads):
-    """Return an inverted-file index of vectors."""
+def index_of(gallery, n_threads):
+    """Return an inverted-file index of the gallery."""
     import faiss
 
     faiss.omp_set_num_threads(n_threads)
-    n_clusters = max(1, int(4 * np.sqrt(len(vectors))))
+    n_clusters = max(1, int(4 * np.sqrt(len(gallery))))
     index = faiss.index_factory(
-        vectors.shape[1], f"IVF{n_clusters},Flat", faiss.METRIC_INNER_PRODUCT
+        gallery.shape[1], f"IVF{n_clusters},Flat", faiss.METRIC_INNER_PRODUCT
     )
-    index.train(vectors[:: max(1, len(vectors) // (64 * n_clusters))])
-    index.add(vectors)
+    index.train(gallery[:: max(1, len(gallery) // (64 * n_clusters))])
+    index.add(gallery)
     index.nprobe = _PROBES
     return index
 

@@ -218,6 +218,13 @@ def test_a_longer_stream_is_a_gallery_in_memory_too(size):
     )
 
 
+@pytest.mark.parametrize("bad", [None, np.ones((3, 9)), np.full((3, 4), np.nan)])
+def test_a_bad_part_late_in_a_stream_is_refused_in_words(bad):
+    parts = [np.ones((5000, 4)), bad]
+    with pytest.raises(ValueError, match=r"gallery|columns|width"):
+        InvertedSoftmax(metric="dot").fit(BANK[:3], iter(parts))
+
+
 def test_a_longer_stream_of_a_metric_of_the_caller_is_a_gallery_in_memory_too():
     gallery = np.random.default_rng(1).normal(size=(5000, 4))
     normalizer = InvertedSoftmax(metric=lambda left, right: left @ right.T)

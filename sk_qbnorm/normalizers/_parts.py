@@ -10,7 +10,6 @@ import numpy as np
 from scipy import sparse
 
 from sk_qbnorm import _arrays
-from sk_qbnorm._validation import shape_of
 from sk_qbnorm.tiles import SAMPLE_ITEMS, sample_step
 
 _BYTES_IN_MEMORY = 2**20  # of a stream that is read twice, before it goes to a file
@@ -90,7 +89,7 @@ class GalleryParts(Parts):
         What follows the first items is copied to a temporary file, to be read again.
         """
         self._read_until(SAMPLE_ITEMS)
-        stored = _StoredParts(self._unread)
+        stored = _StoredParts(self._unread, lambda part: self._size(self._check(part)))
         n_items = sum(map(self._size, self._buffer)) + stored.n_rows
         step = sample_step(n_items, self._buffer[0][0].gallery.metric)
         start, sampled = 0, []
@@ -112,13 +111,15 @@ class GalleryParts(Parts):
 class _StoredParts:
     """Matrices in a temporary file, one of which is in memory at a time."""
 
-    def __init__(self, parts):
-        self._file = tempfile.SpooledTemporaryFile(_BYTES_IN_MEMORY)  # noqa: SIM115
+    def __init__(self, parts, size):
+        self._file = tempfile.SpooledTemporaryFile(  # noqa: SIM115, as it stays open
+            _BYTES_IN_MEMORY
+        )
         weakref.finalize(self, self._file.close)
         self.n_rows = 0
         for part in parts:
+            self.n_rows += size(part)  # raises if it is no gallery
             pickle.dump(part, self._file, protocol=pickle.HIGHEST_PROTOCOL)
-            self.n_rows += shape_of(part)[0]
 
     def parts(self):
         """Yield all parts, from the first."""
