@@ -9,7 +9,7 @@ from ._base import BaseNormalizer as BaseNormalizer  # for other packages, not u
 from ._base import correction_of as correction_of
 from ._base import set_gallery_attributes as set_gallery_attributes
 from ._capped import CappedNormalizer
-from ._dual import DualDynamicInvertedSoftmax, DualInvertedSoftmax
+from ._dual_inverted_softmax import DualDynamicInvertedSoftmax, DualInvertedSoftmax
 from ._dynamic import DynamicNormalizer
 from ._globally_corrected import GloballyCorrected
 from ._inverted_softmax import DynamicInvertedSoftmax, InvertedSoftmax
