@@ -197,7 +197,7 @@ def hnswlib_graph(items, by_product):
     hnswlib = pytest.importorskip("hnswlib")
     index = hnswlib.Index("ip" if by_product else "l2", items.shape[1])
     index.init_index(len(items), M=16, ef_construction=100)
-    index.add_items(items)
+    index.add_items(items, num_threads=1)  # threads build another graph each time
     index.set_ef(100)
 
     def search(queries, k):
@@ -212,7 +212,7 @@ def usearch_graph(items, by_product):
     settings = {"dtype": "f32", "expansion_add": 100, "expansion_search": 100}
     kind = "ip" if by_product else "l2sq"
     index = usearch.Index(ndim=items.shape[1], metric=kind, **settings)
-    index.add(np.arange(len(items)), items)
+    index.add(np.arange(len(items)), items, threads=1)
 
     def search(queries, k):
         found = index.search(queries, k)

@@ -39,9 +39,10 @@ def accumulate(
 ):
     """Accumulate a bank of Dask arrays: one task per pair of blocks, merged as a tree.
 
-    Each task runs on one thread. The scheduler may repeat lost tasks, because sums do
-    not depend on the worker. `balance` computes potentials afterwards. If any other
-    statistic cannot be merged, all of them visit `BlockTiles` on this machine.
+    Each task runs on one thread. The scheduler may repeat lost tasks on any worker:
+    sums agree up to rounding, as BLAS may round by where an array lies in memory.
+    `balance` computes potentials afterwards. If any other statistic cannot be merged,
+    all of them visit `BlockTiles` on this machine.
 
     Parameters
     ----------
