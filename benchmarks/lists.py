@@ -52,11 +52,10 @@ def data(n_bank, n_gallery, n_queries, width, seed=0):
     return ask(draw(n_bank)), units(gallery), queries, relevant
 
 
-def index_of(gallery, n_threads):
+def index_of(gallery):
     """Return an inverted-file index of the gallery."""
     import faiss
 
-    faiss.omp_set_num_threads(n_threads)
     n_clusters = max(1, int(4 * np.sqrt(len(gallery))))
     index = faiss.index_factory(
         gallery.shape[1], f"IVF{n_clusters},Flat", faiss.METRIC_INNER_PRODUCT
@@ -85,11 +84,15 @@ def main():
 
 def table(options):
     """Return the lines of a table: times, memory and recall of each fit."""
+    import faiss
+
     sizes = options.bank, options.gallery, options.queries, options.width
     bank, gallery, queries, relevant = data(*sizes)
-    index, seconds_of_index = _timed(lambda: index_of(gallery, options.threads))
+    faiss.omp_set_num_threads(options.threads)
+    index, seconds_of_index = _timed(lambda: index_of(gallery))
     fits = _fits(bank, gallery, index, options.threads)
-    for _, fit in _fits(bank[:300], gallery[:5000], index_of(gallery[:5000], 1), 1):
+    small = gallery[:5000]
+    for _, fit in _fits(bank[:300], small, index_of(small), options.threads):
         fit()  # load the compiled functions
     before = _recall(0 * gallery[:, 0], gallery, queries, relevant)
     results = [
