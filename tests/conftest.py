@@ -13,7 +13,7 @@ os.environ.setdefault("MPLBACKEND", "agg")  # no window
 settings.register_profile("ci", deadline=None, derandomize=True, max_examples=60)
 settings.register_profile("quick", parent=settings.get_profile("ci"), max_examples=10)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
-if "SK_QBNORM_SMALL_BLOCKS" in os.environ:
+if small_blocks.ARE_ON:
     small_blocks.shrink()
 if "SK_QBNORM_ARRAYS" in os.environ:
     other_arrays.use(os.environ["SK_QBNORM_ARRAYS"])

@@ -4,10 +4,12 @@
 must run as plain Python: numba would keep the small blocks in its cache on disk.
 """
 
+import os
 from importlib import import_module
 
 import numpy as np
 
+ARE_ON = "SK_QBNORM_SMALL_BLOCKS" in os.environ
 SMALL = {
     "tiles._tile": {
         "_TILE_ROWS": 3,
@@ -49,6 +51,12 @@ SMALL_KERNELS = {
     "_row_top_k": {"_CHUNK": 3, "_BLOCK": 7},
 }
 ALL = SMALL | {f"_kernels.{name}": small for name, small in SMALL_KERNELS.items()}
+
+
+def sizes_around(block):
+    """Return sizes of one row, and around one block and two; small if blocks are."""
+    block = 7 if ARE_ON else block
+    return [1, block - 1, block, block + 1, 2 * block + 1]
 
 
 def shrink():

@@ -48,10 +48,13 @@ from sk_qbnorm.neighbors import margin_scores
 from .other_arrays import LIBRARIES, device_of, namespace
 
 pytest.importorskip("array_api_compat")
-pytestmark = pytest.mark.skipif(
-    os.environ.get("SCIPY_ARRAY_API") != "1",
-    reason="scikit-learn needs SCIPY_ARRAY_API=1 to dispatch",
-)
+pytestmark = [
+    pytest.mark.small_blocks,
+    pytest.mark.skipif(
+        os.environ.get("SCIPY_ARRAY_API") != "1",
+        reason="scikit-learn needs SCIPY_ARRAY_API=1 to dispatch",
+    ),
+]
 
 
 def make(shape, seed):
@@ -390,12 +393,19 @@ def test_bad_similarities_get_a_sentence(moved):
 
 
 @pytest.mark.parametrize("is_moved", [True, False])
-def test_a_correction_is_chosen_by_labels_of_any_library(is_moved, moved):
+@pytest.mark.parametrize(
+    "candidates",
+    [pytest.param(None, marks=pytest.mark.compiled), [CSLS(), InvertedSoftmax()]],
+    ids=["all", "two"],
+)
+def test_a_correction_is_chosen_by_labels_of_any_library(candidates, is_moved, moved):
     relevant = np.arange(30)
-    expected = NormalizerSearch(QUERIES, relevant)
+    expected = NormalizerSearch(QUERIES, relevant, candidates=candidates)
     dispatched(expected.fit, BANK, GALLERY)
-    queries = moved(QUERIES) if is_moved else QUERIES
-    search = NormalizerSearch(queries, relevant).fit(moved(BANK), moved(GALLERY))
+    search = clone(expected)
+    if is_moved:
+        search.queries = moved(QUERIES)
+    search.fit(moved(BANK), moved(GALLERY))
     assert search.best_index_ == expected.best_index_
     assert_same(search.hits_, expected.hits_, moved(BANK))
 

@@ -75,6 +75,7 @@ def test_bias_and_thresholds_are_those_of_the_reference(inner):
     np.testing.assert_allclose(capped.transform(sims), sims - capped.gallery_bias_)
 
 
+@pytest.mark.compiled
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @each_inner
 def test_no_item_is_among_the_best_of_more_bank_queries_than_its_cap(inner, dtype):
@@ -105,6 +106,7 @@ def test_copies_of_a_hub_do_not_vouch_for_each_other():
     assert (scores[:, -10:].max(axis=1) >= best).mean() <= 0.04
 
 
+@pytest.mark.compiled
 @pytest.mark.parametrize("inner", [INNER["raw"], INNER["IS"], INNER["NNN"]])
 def test_fresh_queries_seldom_retrieve_an_item_made_without_the_bank(inner):
     random = np.random.default_rng(0)

@@ -7,6 +7,7 @@ import pytest
 
 from sk_qbnorm import CSLS
 
+pytestmark = pytest.mark.small_blocks
 precomputed = {"metric": "precomputed"}
 
 

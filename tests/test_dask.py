@@ -51,6 +51,7 @@ def assert_same_search(found, expected):
     np.testing.assert_allclose(found[0], expected[0], rtol=1e-10, atol=1e-12)
 
 
+@pytest.mark.compiled
 @pytest.mark.parametrize("metric", METRICS, ids=["cosine", "dot", "callable"])
 @pytest.mark.parametrize("blocks", [(4, -1), (-1, 2), (5, (1, 4)), (-1, -1)], ids=str)
 @each_normalizer

@@ -2,6 +2,7 @@
 
 import warnings
 import weakref
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -43,6 +44,7 @@ NORMALIZERS = {
     "both": CappedNormalizer(InvertedSoftmax(influence_limit=3, alpha=0.3), CAPS),
 }
 METRICS = ["cosine", "dot", lambda queries, gallery: queries @ gallery.T / 3]
+slow = partial(pytest.param, marks=pytest.mark.compiled)
 each_normalizer = pytest.mark.parametrize(
     "normalizer", NORMALIZERS.values(), ids=NORMALIZERS
 )
@@ -68,7 +70,10 @@ def test_blocks_give_the_fit_and_the_search_of_the_whole(normalizer, metric):
 
 
 @each_normalizer
-@pytest.mark.parametrize("dtype", [np.float64, np.float32, np.float16, np.int8])
+@pytest.mark.parametrize(
+    "dtype",
+    [np.float64, *(slow(each) for each in (np.float32, np.float16, np.int8))],
+)
 def test_similarities_may_be_a_grid_of_blocks(normalizer, dtype):
     bank = (SIMS * 9).astype(dtype)
     expected = clone(normalizer).fit(bank)
@@ -109,6 +114,7 @@ def test_a_gallery_in_blocks_may_change(normalizer):
     assert_same_fit(fitted, in_memory)
 
 
+@pytest.mark.compiled
 @each_normalizer
 def test_the_number_of_threads_does_not_matter(normalizer):
     bank, gallery = in_blocks(BANK), in_blocks(GALLERY, 9)

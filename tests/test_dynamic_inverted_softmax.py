@@ -10,6 +10,7 @@ from sk_qbnorm import DynamicInvertedSoftmax, InvertedSoftmax
 from . import reference
 from .cases import NORMALIZERS, bank_and_sims
 
+pytestmark = pytest.mark.small_blocks
 precomputed = {"metric": "precomputed"}
 may_clip = pytest.mark.filterwarnings("ignore:n_neighbors=", "ignore:n_activation=")
 

@@ -16,6 +16,7 @@ from sk_qbnorm import (
     pairwise_similarity,
 )
 
+pytestmark = pytest.mark.small_blocks
 precomputed = {"metric": "precomputed"}
 BANK, GALLERY = np.split(np.random.default_rng(0).normal(size=(65, 6)), [40])
 SIMS = pairwise_similarity(BANK, GALLERY)

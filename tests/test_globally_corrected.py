@@ -11,6 +11,7 @@ from sk_qbnorm import GloballyCorrected
 from . import reference
 from .cases import bank_and_sims
 
+pytestmark = pytest.mark.small_blocks
 precomputed = {"metric": "precomputed"}
 
 

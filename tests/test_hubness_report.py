@@ -27,6 +27,7 @@ MEASURES = [
 NAMES = ["mean_k_occurrence", *(measure.__name__ for measure in MEASURES)]
 
 
+@pytest.mark.compiled
 @pytest.mark.parametrize(
     ("n_queries", "n_gallery", "k"), [(60, 40, 5), (30, 200, 1), (40, 150, 20)]
 )

@@ -16,6 +16,7 @@ from sk_qbnorm.indexes import AugmentedVectors, QueryShift, engine_similarities
 
 from .cases import NORMALIZERS
 
+pytestmark = pytest.mark.compiled
 K = 10
 ADDITIVE = {name: NORMALIZERS[name] for name in ("IS", "DIS", "CSLS k=3", "NNN k=3")}
 each_normalizer = pytest.mark.parametrize("name", ADDITIVE)

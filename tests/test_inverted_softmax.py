@@ -7,6 +7,7 @@ from sk_qbnorm import InvertedSoftmax, pairwise_similarity
 
 from . import reference
 
+pytestmark = pytest.mark.small_blocks
 precomputed = {"metric": "precomputed"}
 BANK, GALLERY = np.split(np.random.default_rng(0).normal(size=(65, 5)), [40])
 SIMS = pairwise_similarity(BANK, GALLERY)

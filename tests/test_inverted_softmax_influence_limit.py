@@ -21,6 +21,7 @@ DATA = make_hub_retrieval(150, 120, 60, n_features=8, random_state=0)
 SIMS = pairwise_similarity(DATA.bank_queries, DATA.gallery)
 
 
+@pytest.mark.compiled
 @pytest.mark.filterwarnings("ignore:beta=")
 @pytest.mark.parametrize("limit", [1.01, 2, 20, 149, 1000])
 @pytest.mark.parametrize("beta", [0.5, 20, 400])

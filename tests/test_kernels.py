@@ -16,6 +16,7 @@ from sk_qbnorm._kernels._exp2 import exp2, exp2_double, exp2_single
 
 from . import reference
 
+pytestmark = pytest.mark.small_blocks
 SIZES = [(1, 1), (3, 5), (4, 64), (63, 65), (65, 130), (131, 7), (3, 1024), (2, 1500)]
 TOLERANCE = {np.float32: 2e-6, np.float64: 1e-13}
 

@@ -10,6 +10,7 @@ from sk_qbnorm import InvertedSoftmax, NearestNeighborNormalizer, pairwise_simil
 
 from .cases import ALL, NORMALIZERS, bank_and_sims, expected, forms_of
 
+pytestmark = pytest.mark.small_blocks
 each_normalizer = pytest.mark.parametrize("normalizer", ALL.values(), ids=ALL)
 
 

@@ -16,8 +16,9 @@ from sk_qbnorm.metrics import average_precision, k_occurrence, retrieval_report
 from . import small_blocks
 from .cases import ALL, layouts_of
 
+pytestmark = pytest.mark.small_blocks
 each_normalizer = pytest.mark.parametrize("normalizer", ALL.values(), ids=ALL)
-each_size = pytest.mark.parametrize("n_rows", [1, 255, 256, 257, 513])
+each_size = pytest.mark.parametrize("n_rows", small_blocks.sizes_around(256))
 N_GALLERY = 4
 
 

@@ -9,6 +9,7 @@ from sk_qbnorm import CSLS, NearestNeighborNormalizer
 
 from .cases import bank_and_sims
 
+pytestmark = pytest.mark.small_blocks
 precomputed = {"metric": "precomputed"}
 may_clip = pytest.mark.filterwarnings("ignore:n_neighbors=")
 

@@ -202,6 +202,7 @@ def cross_fitted_hits(bank, gallery, queries, relevant):
     return hits
 
 
+@pytest.mark.compiled
 def test_the_search_starts_from_a_cross_fitted_mix(data, sims):
     given = data.bank_queries, data.gallery
     search = NormalizerSearch(data.queries, data.relevant).fit(*given)

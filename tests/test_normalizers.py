@@ -18,6 +18,7 @@ from sk_qbnorm import (
 
 from .cases import ALL, NORMALIZERS, bank_and_sims, expected
 
+pytestmark = pytest.mark.small_blocks
 precomputed = {"metric": "precomputed"}
 
 VARIANTS = [

@@ -181,6 +181,7 @@ def test_parts_of_a_gallery_can_have_names():
     assert list(by_columns.feature_names_in_) == names
 
 
+@pytest.mark.compiled
 @pytest.mark.parametrize("metric", ["cosine", "dot", linear_kernel])
 @pytest.mark.parametrize(("dtype", "rtol"), [(np.float32, 1e-4), (np.float64, 1e-10)])
 @each_normalizer

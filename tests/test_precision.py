@@ -12,6 +12,8 @@ from sk_qbnorm.metrics import average_precision
 from . import reference
 from .relevance import TIES, scores_and_relevance
 
+pytestmark = pytest.mark.small_blocks
+
 
 @given(drawn=scores_and_relevance())
 def test_precision_without_ties_is_that_of_scikit_learn(drawn):

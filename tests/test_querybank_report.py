@@ -245,6 +245,7 @@ def test_a_small_bank_is_compared_with_its_largest_possible_agreement():
     assert any(f"{limit:.0%}" in sentence for sentence in report["advice"])
 
 
+@pytest.mark.compiled
 @pytest.mark.parametrize("metric", ["cosine", "precomputed"])
 def test_the_report_is_the_same_on_any_number_of_threads(metric):
     bank, gallery = whole((300, 4)), whole((900, 4), 1)

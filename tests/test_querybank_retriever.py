@@ -28,6 +28,7 @@ from sk_qbnorm.metrics import recall_scorer
 
 from .cases import ALL
 
+pytestmark = pytest.mark.small_blocks
 VARIANTS = {
     **ALL,
     "IS probability": InvertedSoftmax(output="probability"),
@@ -86,6 +87,7 @@ def test_the_search_equals_transform_and_a_stable_sort(normalizer, drawn, k, sin
     assert_is_search(retriever, queries, sims, min(k, len(gallery)))
 
 
+@pytest.mark.compiled
 @each_variant
 @pytest.mark.parametrize(
     "metric", ["cosine", "dot", lambda q, g: q[:, :2] @ g[:, :2].T]

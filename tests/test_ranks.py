@@ -17,6 +17,8 @@ from sk_qbnorm.metrics import (
 from . import reference
 from .relevance import TIES, scores_and_relevance
 
+pytestmark = pytest.mark.small_blocks
+
 
 @pytest.mark.parametrize("ties", TIES)
 @given(drawn=scores_and_relevance())

@@ -8,6 +8,8 @@ from sk_qbnorm.metrics import k_occurrence, relevant_ranks, retrieval_report
 
 from .relevance import INDICATOR, LISTS, ONE_EACH, score_matrix
 
+pytestmark = pytest.mark.small_blocks
+
 
 @pytest.fixture
 def scores():

@@ -12,6 +12,7 @@ from sk_qbnorm import CSLS, DynamicInvertedSoftmax, InvertedSoftmax
 
 from .cases import ALL, bank_and_sims
 
+pytestmark = pytest.mark.small_blocks
 precomputed = {"metric": "precomputed"}
 VARIANTS = {
     **ALL,

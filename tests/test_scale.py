@@ -36,6 +36,7 @@ def beta_of(fitted):
     return getattr(fitted, "normalizer_", fitted).beta_
 
 
+@pytest.mark.compiled
 @each_scaled
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_beta_depends_on_the_spread_of_all_similarities(normalizer, factor, dtype):

@@ -18,6 +18,7 @@ from sk_qbnorm import (
 from . import reference
 
 BANK, GALLERY, ITEMS = np.split(np.random.default_rng(0).normal(size=(95, 6)), [40, 65])
+pytestmark = pytest.mark.small_blocks
 SIMS = pairwise_similarity(BANK, GALLERY)
 precomputed = {"metric": "precomputed"}
 
@@ -264,6 +265,7 @@ def test_biases_that_vary_by_chance_only_are_shrunk_to_their_mean():
         SinkhornNormalizer(shrinkage="nose").fit(same)
 
 
+@pytest.mark.compiled
 @pytest.mark.parametrize("metric", ["cosine", "dot", pairwise_similarity])
 def test_dask_blocks_are_balanced_like_the_whole(metric):
     array = pytest.importorskip("dask.array")
