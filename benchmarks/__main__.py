@@ -25,6 +25,7 @@ def main():
     """Measure and print."""
     options = _options()
     n_threads = options.threads
+    peers.load_faiss(n_threads)
     lines = [_machine(n_threads, options.rounds), "", _HEADER]
     others, reasons = [], []
     for work in Workloads(options.size, n_threads):

@@ -20,6 +20,7 @@ from sk_qbnorm import (
 )
 
 from .memory import peak, reset_peak
+from .peers import load_faiss
 
 _LENGTHS = (50, 200, 500)
 _PROBES = 16  # clusters that the index searches per query
@@ -84,11 +85,9 @@ def main():
 
 def table(options):
     """Return the lines of a table: times, memory and recall of each fit."""
-    import faiss
-
     sizes = options.bank, options.gallery, options.queries, options.width
     bank, gallery, queries, relevant = data(*sizes)
-    faiss.omp_set_num_threads(options.threads)
+    load_faiss(options.threads)
     index, seconds_of_index = _timed(lambda: index_of(gallery))
     fits = _fits(bank, gallery, index, options.threads)
     small = gallery[:5000]

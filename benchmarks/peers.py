@@ -3,11 +3,12 @@
 import contextlib
 import importlib.util
 import io
+import os
 
 import numpy as np
 from scipy.special import logsumexp
 from sklearn.neighbors import NearestNeighbors
-from threadpoolctl import threadpool_limits
+from threadpoolctl import threadpool_info, threadpool_limits
 
 NAMES = ("torch", "faiss", "nnn")  # import names; install faiss-cpu and nnn-retrieval
 
@@ -102,13 +103,28 @@ def k_occurrence(scores, k, n_threads):
     return found
 
 
+def load_faiss(n_threads):
+    """Import FAISS, if it is installed, before any library that imports it.
+
+    Its OpenBLAS is told the processor that the one of NumPy found. Alone, it may take
+    a new processor for a very old one and be several times slower.
+    """
+    if importlib.util.find_spec("faiss") is None:
+        return
+    openblas = [each for each in threadpool_info() if "openblas" in each["prefix"]]
+    if openblas:
+        os.environ.setdefault("OPENBLAS_CORETYPE", openblas[0]["architecture"])
+    import faiss
+
+    faiss.omp_set_num_threads(n_threads)
+
+
 def raw_search(queries, gallery, k, n_threads):
     """Search a flat index, without correction."""
     if importlib.util.find_spec("faiss") is None:
         return {}
     import faiss
 
-    faiss.omp_set_num_threads(n_threads)
     index = faiss.IndexFlatIP(gallery.shape[1])
     index.add(gallery)
     return {"faiss IndexFlatIP, raw": lambda: index.search(queries, k)}
