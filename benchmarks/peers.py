@@ -111,9 +111,9 @@ def load_faiss(n_threads):
     """
     if importlib.util.find_spec("faiss") is None:
         return
-    openblas = [each for each in threadpool_info() if "openblas" in each["prefix"]]
-    if openblas:
-        os.environ.setdefault("OPENBLAS_CORETYPE", openblas[0]["architecture"])
+    for library in threadpool_info():
+        if processor := library.get("architecture"):  # NumPy's comes first
+            os.environ.setdefault("OPENBLAS_CORETYPE", processor)
     import faiss
 
     faiss.omp_set_num_threads(n_threads)

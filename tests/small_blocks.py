@@ -1,7 +1,8 @@
 """Shrink all blocks to a few rows and columns, so that small data has remainders.
 
-``SK_QBNORM_SMALL_BLOCKS=1 NUMBA_DISABLE_JIT=1 pytest`` runs the tests with it. Kernels
-must run as plain Python: numba would keep the small blocks in its cache on disk.
+``SK_QBNORM_SMALL_BLOCKS=1 NUMBA_DISABLE_JIT=1 pytest -m small_blocks`` runs the marked
+tests with it. Kernels must run as plain Python: numba would keep the small blocks in
+its cache on disk.
 """
 
 import os
@@ -54,7 +55,7 @@ ALL = SMALL | {f"_kernels.{name}": small for name, small in SMALL_KERNELS.items(
 
 
 def sizes_around(block):
-    """Return sizes of one row, and around one block and two; small if blocks are."""
+    """Return numbers of rows that end near the border of a block, large or small."""
     block = 7 if ARE_ON else block
     return [1, block - 1, block, block + 1, 2 * block + 1]
 
